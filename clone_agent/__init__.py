@@ -1,0 +1,1 @@
+"""The clone itself: records, chat exports, the archive, sessions, the agent."""

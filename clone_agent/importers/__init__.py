@@ -1,0 +1,1 @@
+"""The chat exports that can be read, one file a format."""

@@ -1,0 +1,1 @@
+"""An invented owner with exports and questions: demo, tests, evaluation."""

@@ -1,0 +1,1 @@
+"""How the clone learns to speak: examples, methods, training, the answering model."""

@@ -1,0 +1,1 @@
+"""The small GLM that ships, and the scripts that train it."""

@@ -1,0 +1,1 @@
+"""One tuning method a file, each with one attach(model, config)."""

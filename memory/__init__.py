@@ -1,0 +1,1 @@
+"""What the clone remembers: passages, vectors, words, recall."""

@@ -1,0 +1,1 @@
+"""The small embedding model that ships, and the script that trains it."""

@@ -1,0 +1,1 @@
+"""Terminal and browser: the only package that knows all the others."""
