@@ -51,9 +51,7 @@ def memory_line(number: int, hit: Hit, language: str) -> str:
     return f"[{number}] {stamp(memory.started_at, language)} {memory.speaker_name}{_COLON[language]}{text}"
 
 
-def system_prompt(
-    persona: Persona, *, now: datetime, hits: Sequence[Hit] | None, nonce: str = "", is_confident: bool = True
-) -> str:
+def system_prompt(persona: Persona, *, now: datetime, hits: Sequence[Hit] | None, nonce: str = "", is_confident: bool = True) -> str:
     """Write the system message.
 
     Args:

@@ -1,0 +1,276 @@
+"""The archive: one SQLite file that holds every imported message and is the source of truth.
+
+Imports stream, are idempotent (a message's id is made of what it says, so the same message is stored once however often and in whatever
+format it comes) and are committed in batches. The lexical index and the copies of the vectors live in the same file but belong to
+`memory`. Times are kept as milliseconds since 1970 in UTC with the offset of the place in minutes.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
+from pathlib import Path
+
+from clone_agent.archive_schema import STEPS
+from clone_agent.archive_writer import ArchiveWriter, ImportReport
+from clone_agent.errors import StoreError
+from clone_agent.home import DataHome
+from clone_agent.migrations import migrate
+from clone_agent.persona import persona_of
+from clone_agent.records import ChatKind, Conversation, Kind, Message, Persona, Session, Skipped
+from clone_agent.sessions import SESSION_GAP, sessions
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COLUMNS = (
+    "messages.id, sender, sender_name, sent_at, utc_offset, messages.kind, text, quoted, reply_to, source_id, mentions, attachments, source"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationInfo:
+    """A conversation with what the archive holds of it."""
+
+    conversation: Conversation
+    messages: int
+    revision: int  # rises whenever its messages change
+    first: datetime | None
+    last: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who speaks in the archive."""
+
+    id: str
+    name: str  # the latest
+    names: tuple[str, ...]  # all that were seen
+    messages: int
+    is_owner: bool
+
+
+@dataclass(slots=True)
+class _Names:
+    """Display names by person, with namesakes in one chat told apart."""
+
+    by_chat: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+class Archive:
+    """Everything that was imported. Open it with `Archive.open`, close it or use it in a `with` block."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._names = _Names()
+
+    @classmethod
+    def open(cls, home: Path, *, create: bool = False) -> "Archive":
+        """Open the archive of a data home.
+
+        Raises:
+            NoHomeError: there is none and `create` is False.
+            StoreError: the file is damaged or newer than this program.
+        """
+        place = DataHome(home)
+        (place.create if create else place.require)()
+        try:
+            connection = sqlite3.connect(place.archive, isolation_level=None, check_same_thread=False)
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON", "cache_size=-65536", "busy_timeout=5000"):
+                connection.execute(f"PRAGMA {pragma}")
+            migrate(connection, "archive", STEPS)
+        except sqlite3.DatabaseError as cause:
+            raise StoreError(
+                f"{place.archive} cannot be opened ({cause}).",
+                remedy="Restore it from a copy, or move it away and import the exports again.",
+            ) from cause
+        place.archive.chmod(0o600)
+        return cls(connection)
+
+    def __enter__(self) -> "Archive":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+    def add(
+        self, records: Iterable[Conversation | Message | Skipped], *, source: str = "", on_record: Callable[[int], None] | None = None
+    ) -> ImportReport:
+        """Store a reader's records; what is there already is left alone.
+
+        Args:
+            records: what an importer yields. A message's conversation comes before it.
+            source: name of the export, kept in the list of imports.
+            on_record: called now and then with the number of records seen.
+        """
+        self._names = _Names()
+        report = ArchiveWriter(self.connection).write(records, source=source, on_record=on_record)
+        known = self.owner_ids()
+        if not report.owners <= known:
+            self.set_owner(known | report.owners)
+        return report
+
+    def conversations(self) -> list[ConversationInfo]:
+        """Every conversation, the one with most messages first."""
+        rows = self.connection.execute(
+            "SELECT c.id, c.platform, c.name, c.kind, c.owner, c.revision, count(m.n), min(m.sent_at), max(m.sent_at)"
+            " FROM conversations c LEFT JOIN messages m ON m.conversation = c.n GROUP BY c.n ORDER BY count(m.n) DESC, c.n"
+        )
+        return [
+            ConversationInfo(
+                conversation=Conversation(id=row[0], platform=row[1], name=row[2], kind=ChatKind(row[3]), owner=row[4]),
+                revision=row[5],
+                messages=row[6],
+                first=None if row[7] is None else _EPOCH + timedelta(milliseconds=row[7]),
+                last=None if row[8] is None else _EPOCH + timedelta(milliseconds=row[8]),
+            )
+            for row in rows
+        ]
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """One conversation by its id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        row = self.connection.execute("SELECT platform, name, kind, owner FROM conversations WHERE id = ?", (conversation_id,)).fetchone()
+        if row is None:
+            raise KeyError(conversation_id)
+        return Conversation(id=conversation_id, platform=row[0], name=row[1], kind=ChatKind(row[2]), owner=row[3])
+
+    def people(self) -> list[Person]:
+        """Everybody who speaks, the most talkative first."""
+        rows = self.connection.execute(
+            "SELECT p.id, p.name, p.is_owner, m.many, (SELECT json_group_array(name) FROM names WHERE person = p.n) FROM people p"
+            " JOIN (SELECT person, count(*) AS many FROM messages GROUP BY person) m ON m.person = p.n ORDER BY m.many DESC, p.n"
+        )
+        return [Person(id=row[0], name=row[1], is_owner=bool(row[2]), messages=row[3], names=tuple(json.loads(row[4]))) for row in rows]
+
+    def set_owner(self, person_ids: Iterable[str]) -> None:
+        """Say which people are the owner; everybody else is not."""
+        chosen = list(person_ids)
+        with self.connection:
+            self.connection.execute("BEGIN")
+            self.connection.execute(
+                "UPDATE conversations SET revision = revision + 1 WHERE n IN (SELECT DISTINCT m.conversation FROM messages m JOIN people p"
+                " ON p.n = m.person WHERE p.is_owner != (p.id IN (SELECT value FROM json_each(?))))",
+                (json.dumps(chosen),),
+            )
+            self.connection.execute("UPDATE people SET is_owner = id IN (SELECT value FROM json_each(?))", (json.dumps(chosen),))
+
+    def owner_ids(self) -> frozenset[str]:
+        """Person ids of the owner; empty while nobody knows who that is."""
+        return frozenset(row[0] for row in self.connection.execute("SELECT id FROM people WHERE is_owner"))
+
+    def persona(self) -> Persona:
+        """The owner's name and the language of most of their words."""
+        names = self.connection.execute("SELECT name FROM people WHERE is_owner ORDER BY last_seen DESC LIMIT 1").fetchone()
+        texts = self.connection.execute(
+            "SELECT text FROM messages WHERE person IN (SELECT n FROM people WHERE is_owner) AND text != '' ORDER BY n DESC LIMIT 500"
+        )
+        return persona_of(self.fact("owner_name") or (names[0] if names else ""), (row[0] for row in texts))
+
+    def fact(self, name: str) -> str | None:
+        """A single value that was kept with `keep_fact`."""
+        row = self.connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def keep_fact(self, name: str, value: str) -> None:
+        """Keep a single value, such as the name that the owner goes by."""
+        self.connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def messages(self, conversation: str) -> Iterator[Message]:
+        """A conversation's messages in time order, equal times in file order."""
+        rows = self.connection.execute(
+            f"SELECT {_COLUMNS} FROM messages WHERE conversation = (SELECT n FROM conversations WHERE id = ?) ORDER BY sent_at, n",  # noqa: S608
+            (conversation,),
+        )
+        for row in rows:
+            yield _message(row, conversation)
+
+    def sessions(self, conversation: str, *, gap: timedelta = SESSION_GAP) -> Iterator[Session]:
+        """A conversation cut into sessions of turns (see `clone_agent.sessions`)."""
+        yield from sessions(
+            self.messages(conversation),
+            conversation=self.conversation(conversation),
+            owner=self.owner_ids(),
+            name_of=lambda message: self.display_name(conversation, message.sender),
+            gap=gap,
+        )
+
+    def messages_by_id(self, ids: Sequence[str]) -> list[Message]:
+        """The messages with these ids that are still there, in the order asked for."""
+        rows = self.connection.execute(
+            f"SELECT {_COLUMNS}, c.id FROM json_each(?) wanted JOIN messages ON messages.id = wanted.value"  # noqa: S608
+            " JOIN conversations c ON c.n = messages.conversation ORDER BY wanted.key",
+            (json.dumps(list(ids)),),
+        )
+        return [_message(row[:-1], row[-1]) for row in rows]
+
+    def around(self, message_id: str, *, before: int = 3, after: int = 3) -> list[Message]:
+        """A message with its neighbours in the same conversation, in time order; empty when it is gone."""
+        found = self.connection.execute(
+            "SELECT m.conversation, m.sent_at, m.n, c.id FROM messages m JOIN conversations c ON c.n = m.conversation WHERE m.id = ?",
+            (message_id,),
+        ).fetchone()
+        if found is None:
+            return []
+        chat, sent_at, n, conversation = found
+        earlier = self.connection.execute(
+            f"SELECT {_COLUMNS} FROM messages WHERE conversation = ? AND (sent_at, n) < (?, ?) ORDER BY sent_at DESC, n DESC LIMIT ?",  # noqa: S608
+            (chat, sent_at, n, before),
+        ).fetchall()
+        later = self.connection.execute(
+            f"SELECT {_COLUMNS} FROM messages WHERE conversation = ? AND (sent_at, n) >= (?, ?) ORDER BY sent_at, n LIMIT ?",  # noqa: S608
+            (chat, sent_at, n, after + 1),
+        ).fetchall()
+        return [_message(row, conversation) for row in [*reversed(earlier), *later]]
+
+    def display_name(self, conversation: str, sender: str) -> str:
+        """The latest name of a sender; namesakes in one chat carry the end of their number."""
+        key = (conversation, sender)
+        if key not in self._names.by_chat:
+            self._name_chat(conversation)
+        return self._names.by_chat.get(key, sender.removeprefix("name:"))
+
+    def _name_chat(self, conversation: str) -> None:
+        rows = self.connection.execute(
+            "SELECT DISTINCT m.sender, p.name, p.is_owner FROM messages m JOIN people p ON p.n = m.person"
+            " WHERE m.conversation = (SELECT n FROM conversations WHERE id = ?)",
+            (conversation,),
+        ).fetchall()
+        owner_name = self.fact("owner_name")
+        shown = [owner_name if row[2] and owner_name else row[1] for row in rows]
+        for (sender, _, _), name in zip(rows, shown, strict=True):
+            unique = shown.count(name) == 1
+            self._names.by_chat[conversation, sender] = name if unique else f"{name}({sender[-4:]})"
+
+
+@lru_cache(maxsize=256)
+def _zone(minutes: int) -> timezone:
+    return timezone(timedelta(minutes=minutes))
+
+
+def _message(row: Sequence[str | int | None], conversation: str) -> Message:
+    message_id, sender, sender_name, sent_at, offset, kind, text, quoted, reply_to, source_id, mentions, attachments, source = row
+    assert isinstance(sent_at, int)
+    assert isinstance(offset, int)
+    return Message(
+        id=str(message_id),
+        conversation=conversation,
+        sender=str(sender),
+        sender_name=str(sender_name),
+        sent_at=(_EPOCH + timedelta(milliseconds=sent_at)).astimezone(_zone(offset)),
+        kind=Kind(str(kind)),
+        text=str(text),
+        quoted=str(quoted),
+        reply_to=None if reply_to is None else str(reply_to),
+        source_id=None if source_id is None else str(source_id),
+        mentions=tuple(json.loads(str(mentions))) if mentions else (),
+        attachments=tuple(json.loads(str(attachments))) if attachments else (),
+        source=str(source),
+    )

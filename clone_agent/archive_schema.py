@@ -1,0 +1,23 @@
+"""The tables of the archive. A released step never changes; a new shape is a new step at the end."""
+
+STEPS = (
+    """
+    CREATE TABLE conversations(
+        n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, platform TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL,
+        owner TEXT, revision INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE people(
+        n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, last_seen INTEGER NOT NULL,
+        is_owner INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE names(person INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY(person, name)) WITHOUT ROWID;
+    CREATE TABLE messages(
+        n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, conversation INTEGER NOT NULL, person INTEGER NOT NULL,
+        sender TEXT NOT NULL, sender_name TEXT NOT NULL, sent_at INTEGER NOT NULL, utc_offset INTEGER NOT NULL, kind TEXT NOT NULL,
+        text TEXT NOT NULL, quoted TEXT NOT NULL, reply_to TEXT, source_id TEXT, mentions TEXT, attachments TEXT, source TEXT NOT NULL);
+    CREATE INDEX messages_in_time ON messages(conversation, sent_at, n);
+    CREATE TABLE imports(
+        n INTEGER PRIMARY KEY, source TEXT NOT NULL, finished_at TEXT NOT NULL,
+        messages INTEGER NOT NULL, added INTEGER NOT NULL, skipped TEXT NOT NULL);
+    CREATE TABLE tombstones(hash BLOB PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
+    """,
+)

@@ -1,0 +1,28 @@
+"""Numbered steps that bring a SQLite file to the shape its program expects, once each and in order."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from clone_agent.errors import StoreError
+
+
+def migrate(connection: sqlite3.Connection, component: str, steps: Sequence[str]) -> None:
+    """Run the steps of `component` that this file has not seen, each in a transaction of its own.
+
+    A step is one or more SQL statements and never changes once released; a new shape is a new step at the end.
+
+    Raises:
+        StoreError: the file was written by a newer program.
+    """
+    connection.execute("CREATE TABLE IF NOT EXISTS schema_version(component TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID")
+    row = connection.execute("SELECT version FROM schema_version WHERE component = ?", (component,)).fetchone()
+    done = int(row[0]) if row else 0
+    if done > len(steps):
+        raise StoreError(
+            f"The archive's {component} tables have version {done}, this program knows {len(steps)}.",
+            remedy="Install the newer clone-agent that wrote it.",
+        )
+    for number, step in enumerate(steps[done:], start=done + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {step};")
+        connection.execute("INSERT OR REPLACE INTO schema_version VALUES (?, ?)", (component, number))
+        connection.execute("COMMIT")
