@@ -176,7 +176,7 @@ def _read_line(path: Path, number: int, line: str, people: dict[str, Person]) ->
         text, act = "", Act.RECALL
     elif text.startswith("!改名 "):
         text, act = text.removeprefix("!改名 ").strip(), Act.RENAME
-    elif text.startswith("!"):
+    elif re.match("![\u4e00-\u9fff]", text):
         raise wrong(path, number, "an unknown command.", "Known are `!撤回` and `!改名 新名`.")
     return Line(
         number=number,
