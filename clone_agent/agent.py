@@ -1,0 +1,236 @@
+"""The agent: question -> recall -> prompt -> chat model -> a stream of events.
+
+One LangChain agent serves models with and without tool calling. A middleware recalls once per question before the model is called, keeps
+what it found in the run's state, and writes it into the system message of each model call; nothing of it is added to the talk. A model
+that can call tools may search again, at most `MAX_SEARCHES` times. Recalled lines are quoted data between marks with a fresh nonce
+(`clone_agent.prompt`). Threads are the caller's: history comes in, nothing is kept between questions.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+from typing import Any, NotRequired, cast
+
+from langchain.agents import AgentState, create_agent
+from langchain.agents.middleware import AgentMiddleware, InputAgentState, ModelRequest, ModelResponse, ToolCallLimitMiddleware
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool, tool
+from langgraph.runtime import Runtime
+
+from clone_agent.errors import CloneError, UsageError
+from clone_agent.prompt import memory_line, new_nonce, system_prompt
+from clone_agent.records import ChatTurn, Delta, Hit, Persona, Recalled, Reply, Scope, SearchMemory
+
+MAX_SEARCHES = 3
+TOP_K = 8
+Event = Recalled | Delta | Reply
+
+
+class CloneAgent:
+    """Answers as the owner.
+
+    Args:
+        model: any LangChain chat model.
+        persona: whose clone it is.
+        memory: where to recall from; None: the clone answers from its tuning alone.
+        top_k: lines put into the prompt at most.
+        use_tools: let the model search memory by itself; needs a model that can call tools.
+    """
+
+    def __init__(
+        self, model: BaseChatModel, *, persona: Persona, memory: SearchMemory | None, top_k: int = TOP_K, use_tools: bool = False
+    ) -> None:
+        self._model = model
+        self._persona = persona
+        self._memory = memory
+        self._top_k = top_k
+        self._use_tools = use_tools
+
+    def answer(
+        self,
+        question: str,
+        *,
+        history: Sequence[ChatTurn] = (),
+        use_memory: bool = True,
+        scope: Scope = Scope(),
+        now: datetime | None = None,
+    ) -> Iterator[Event]:
+        """Answer one question: `Recalled` first (with memory), then `Delta`s, then one `Reply`.
+
+        Closing the iterator stops the model at its next token.
+
+        Args:
+            question: what the other side says.
+            history: the talk so far in time order; the question is understood with it.
+            use_memory: False answers from the tuning alone.
+            scope: limits on what is recalled.
+            now: the date that "yesterday" counts from; default: now, here.
+
+        Raises:
+            UsageError: the question is blank.
+            CloneError: the model failed.
+        """
+        if not question.strip():
+            raise UsageError("The question is empty.", remedy="Ask something.")
+        moment = now or datetime.now().astimezone()
+        memory = self._memory if use_memory else None
+        middleware = _RecallMiddleware(
+            self._persona,
+            memory,
+            search=lambda text, limits: _search(memory, text, history, limits, self._top_k, moment),
+            scope=scope,
+            now=moment,
+            use_tools=self._use_tools,
+        )
+        yield from self._run(middleware, [*_as_messages(history), HumanMessage(question)])
+
+    def _run(self, middleware: "_RecallMiddleware", messages: list[AnyMessage]) -> Iterator[Event]:
+        layers: list[AgentMiddleware[Any, Any, Any]] = [middleware]
+        if self._use_tools:
+            layers.append(ToolCallLimitMiddleware(run_limit=MAX_SEARCHES, exit_behavior="continue"))
+        agent = create_agent(self._model, tools=[], middleware=layers)
+        stop = _StopOnRequest()
+        text: list[str] = []
+        recalled: Recalled | None = None
+        found: list[Hit] = []
+        talk = InputAgentState(messages=[*messages])
+        config = RunnableConfig(callbacks=[stop])
+        stream: Any = agent.stream(talk, config, stream_mode=["messages", "updates"])
+        with closing(stream) as parts:
+            try:
+                for mode, part in parts:
+                    if mode == "updates":
+                        update = _recalled_in(part)
+                        if update is not None:
+                            recalled = update
+                            yield update
+                        found += _hits_in(part)
+                    elif delta := _words_in(part[0]):
+                        text.append(delta)
+                        yield Delta(text=delta)
+            except CloneError:
+                raise
+            except Exception as cause:
+                raise CloneError(
+                    f"The answering model failed ({type(cause).__name__}).",
+                    remedy="Try again; if it stays, choose another model, or start it again.",
+                ) from cause
+            finally:
+                stop.requested = True
+        yield _reply("".join(text), recalled, found)
+
+
+class _State(AgentState[Any]):
+    recalled: NotRequired[Recalled | None]
+
+
+class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
+    """Recalls once per question, then writes the system message of every model call."""
+
+    state_schema = _State
+
+    def __init__(
+        self,
+        persona: Persona,
+        memory: SearchMemory | None,
+        *,
+        search: Callable[[str, Scope], Recalled],
+        scope: Scope,
+        now: datetime,
+        use_tools: bool,
+    ) -> None:
+        super().__init__()
+        self._persona = persona
+        self._has_memory = memory is not None
+        self._search = search
+        self._scope = scope
+        self._now = now
+        self._nonce = new_nonce()
+        self.tools: Sequence[BaseTool] = [_search_tool(persona, search)] if use_tools and self._has_memory else []
+
+    def before_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Recall for the question, which is the last message."""
+        if not self._has_memory:
+            return None
+        return {"recalled": self._search(str(state["messages"][-1].content), self._scope)}
+
+    def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]) -> ModelResponse[Any]:
+        """Put persona and recalled lines into the system message of this call alone."""
+        recalled = cast("Recalled | None", cast("dict[str, Any]", request.state).get("recalled"))
+        prompt = system_prompt(
+            self._persona,
+            now=self._now,
+            hits=None if recalled is None else recalled.hits,
+            nonce=self._nonce,
+            is_confident=recalled is None or recalled.is_confident,
+        )
+        return handler(request.override(system_message=SystemMessage(prompt)))
+
+
+def _search(memory: SearchMemory | None, question: str, history: Sequence[ChatTurn], scope: Scope, top_k: int, now: datetime) -> Recalled:
+    if memory is None:
+        return Recalled(question=question)
+    return memory.search(question, history=history, scope=scope, top_k=top_k, now=now)
+
+
+def _search_tool(persona: Persona, search: Callable[[str, Scope], Recalled]) -> BaseTool:
+    @tool(response_format="content_and_artifact")
+    def search_memory(query: str, person: str = "", after: str = "", before: str = "") -> tuple[str, tuple[Hit, ...]]:
+        """Search the owner's past chats. Dates are YYYY-MM-DD; leave person and dates empty to search everywhere."""
+        limits = Scope(people=(person,) if person else (), after=_date(after), before=_date(before))
+        hits = search(query, limits).hits
+        return "\n".join(memory_line(number, hit, persona.language) for number, hit in enumerate(hits, start=1)) or "-", hits
+
+    return search_memory
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        return None
+
+
+def _as_messages(history: Sequence[ChatTurn]) -> list[AnyMessage]:
+    return [HumanMessage(turn.text) if turn.role == "user" else AIMessage(turn.text) for turn in history]
+
+
+def _words_in(message: BaseMessage) -> str:
+    """The reply's own words in a streamed message: not a tool's result, nor the call of a tool."""
+    if not isinstance(message, AIMessageChunk | AIMessage) or message.tool_calls:
+        return ""
+    return str(message.text)
+
+
+def _recalled_in(update: dict[str, Any]) -> Recalled | None:
+    for change in update.values():
+        if isinstance(change, dict) and isinstance(change.get("recalled"), Recalled):
+            return cast("Recalled", change["recalled"])
+    return None
+
+
+def _hits_in(update: dict[str, Any]) -> list[Hit]:
+    messages = [message for change in update.values() if isinstance(change, dict) for message in change.get("messages", ())]
+    return [hit for message in messages if isinstance(message, ToolMessage) and message.artifact for hit in message.artifact]
+
+
+def _reply(text: str, recalled: Recalled | None, found: Sequence[Hit]) -> Reply:
+    hits = {hit.memory.id: hit for hit in (*(recalled.hits if recalled else ()), *found)}
+    bubbles = tuple(line.strip() for line in text.splitlines() if line.strip())
+    sources = tuple(sorted(hits.values(), key=lambda hit: hit.memory.started_at))
+    return Reply(text=text.strip(), bubbles=bubbles, sources=sources, recalled=recalled)
+
+
+class _StopOnRequest(BaseCallbackHandler):
+    """Ends any LangChain model's generation at its next token once `requested` is set."""
+
+    raise_error = True
+    requested = False
+
+    def on_llm_new_token(self, token: str | list[str | dict[str, Any]], **kwargs: Any) -> None:
+        """Refuse the token when nobody waits for it any more."""
+        if self.requested:
+            raise InterruptedError
