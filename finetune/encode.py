@@ -1,0 +1,77 @@
+"""Examples and talks as token ids that fit a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clone_agent.errors import DatasetError
+from clone_agent.prompt import chat_messages
+from clone_agent.records import ChatTurn
+from finetune.chat_format import ChatFormat
+from finetune.examples import Example
+
+NO_LOSS = -100  # torch's `CrossEntropyLoss(ignore_index=-100)`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """An example as the model sees it. Both lists have the same length; `labels` is `NO_LOSS` outside the owner's words."""
+
+    input_ids: list[int]
+    labels: list[int]
+
+    @property
+    def targets(self) -> int:
+        """How many tokens carry loss."""
+        return sum(label != NO_LOSS for label in self.labels)
+
+
+def encode(example: Example, chat_format: ChatFormat, *, max_length: int) -> Encoded:
+    """Turn an example into token ids, with loss on the owner's words and the stop token only.
+
+    Too long a context loses its oldest turns, then the beginning of the prompt; the system message and the target are never cut.
+
+    Returns:
+        `input_ids` and `labels`, both of length <= `max_length`.
+
+    Raises:
+        DatasetError: the system message and the target alone are longer than `max_length`.
+    """
+    target = chat_format.response_ids(example.response)
+    turns = chat_messages(example.system, example.context[:-1], example.context[-1].text)
+    prompt = fit_prompt(turns, chat_format, max_tokens=max_length - len(target))
+    if prompt is None:
+        raise DatasetError(
+            f"Example {example.id} answers in {len(target)} tokens, which do not fit into {max_length}.", remedy="Raise the maximum length."
+        )
+    return Encoded(input_ids=prompt + target, labels=[NO_LOSS] * len(prompt) + target)
+
+
+def fit_prompt(turns: Sequence[ChatTurn], chat_format: ChatFormat, *, max_tokens: int) -> list[int] | None:
+    """The ids of a talk, cut to `max_tokens` from its oldest turn on.
+
+    System messages stay whole. The last turn is shortened from its beginning when it alone is too long. None: not even that fits.
+    """
+    systems = [turn for turn in turns if turn.role == "system"]
+    talk = [turn for turn in turns if turn.role != "system"]
+    while True:
+        ids = chat_format.prompt_ids([*systems, *talk])
+        if len(ids) <= max_tokens:
+            return ids
+        if len(talk) <= 1:
+            break
+        talk = talk[1:]
+    return _shortened(systems, talk, chat_format, max_tokens=max_tokens) if talk else None
+
+
+def _shortened(systems: Sequence[ChatTurn], talk: Sequence[ChatTurn], chat_format: ChatFormat, *, max_tokens: int) -> list[int] | None:
+    """Keep the longest end of the one turn left that fits, found by halving."""
+    turn, best = talk[0], None
+    low, high = 1, len(turn.text)  # characters to keep
+    while low <= high:
+        middle = (low + high) // 2
+        ids = chat_format.prompt_ids([*systems, ChatTurn(role=turn.role, text=turn.text[-middle:])])
+        if len(ids) <= max_tokens:
+            best, low = ids, middle + 1
+        else:
+            high = middle - 1
+    return best

@@ -1,0 +1,117 @@
+"""What every tuning method hands back: a handle on what it added to a model.
+
+A method registers its parameters as parts of the model, so `.to()`, `state_dict()` and accelerate see them, and describes here which they
+are, how to switch them off and how to take them out again.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from clone_agent.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodDefaults:
+    """Training settings that suit a method: measured on the shipped model by `benchmarks/tuning_methods.py`, from papers for large ones."""
+
+    learning_rate: float  # for models above `SMALL` parameters
+    small_learning_rate: float
+    weight_decay: float = 0.0
+    epochs: float = 2.0
+
+
+SMALL = 100_000_000  # parameters; below it a model needs larger steps to move at all
+
+
+class Attach(Protocol):
+    """Adds a method's parameters to a model, trainable, and freezes the rest."""
+
+    def __call__(self, model: PreTrainedModel, settings: Any, /) -> "Adapter":
+        """Change `model` in place. `settings` is of the method's own settings class."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A row of the table of methods."""
+
+    name: str
+    title: str
+    settings: type[Any]  # a frozen dataclass whose fields all have defaults
+    attach: Attach
+    defaults: MethodDefaults
+    peft_config: Callable[[Any, str], dict[str, Any]] | None = None  # (settings, base) -> adapter_config.json as peft reads it
+
+
+@dataclass(slots=True, kw_only=True)
+class Adapter:
+    """The trainable part of a model."""
+
+    method: str
+    settings: Any
+    model: PreTrainedModel
+    parameters: Mapping[str, nn.Parameter]  # name in the file -> parameter in the model
+    switch: Callable[[bool], None] | None  # None: cannot be switched off (full tuning)
+    remove: Callable[[], None] | None  # None: the model must be loaded again
+    enabled: bool = True
+
+    def enable(self, on: bool) -> None:
+        """Switch the adapter on or off; off, the model computes what the base computes.
+
+        Raises:
+            ModelError: the method changes the base itself.
+        """
+        if on == self.enabled:
+            return
+        if self.switch is None:
+            raise ModelError(f"{self.method} tuning changes the model itself.", remedy="Load the base model a second time to compare.")
+        self.switch(on)
+        self.enabled = on
+
+    @contextmanager
+    def disabled(self) -> Iterator[None]:
+        """The base model inside the block."""
+        before = self.enabled
+        self.enable(False)
+        try:
+            yield
+        finally:
+            self.enable(before)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """A copy of the parameters on the CPU, for a file."""
+        return {name: parameter.detach().to("cpu", copy=True).contiguous() for name, parameter in self.parameters.items()}
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Set the parameters, exactly as `state` gave them.
+
+        Raises:
+            ModelError: names or shapes are not this adapter's.
+        """
+        wanted = {name: tuple(parameter.shape) for name, parameter in self.parameters.items()}
+        if wanted != {name: tuple(tensor.shape) for name, tensor in state.items()}:
+            raise ModelError("The adapter's weights do not fit its settings or this model.", remedy="Use the base model it was tuned on.")
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(state[name])
+
+    def size(self) -> int:
+        """How many numbers are trained."""
+        return sum(parameter.numel() for parameter in self.parameters.values())
+
+
+def freeze(model: PreTrainedModel) -> None:
+    """Take every parameter of the base out of training."""
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+
+
+def added_parameters(model: PreTrainedModel, before: frozenset[str]) -> dict[str, nn.Parameter]:
+    """The model's parameters that are not among `before`, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if name not in before}

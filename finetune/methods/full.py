@@ -1,0 +1,30 @@
+"""Full tuning: every weight of the model is trained. The adapter is a whole model."""
+
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel
+
+from finetune.methods.adapter import Adapter, Method, MethodDefaults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullSettings:
+    """Full tuning has no settings of its own."""
+
+
+def attach(model: PreTrainedModel, settings: FullSettings, /) -> Adapter:
+    """Make every weight trainable, in float32. It cannot be switched off or taken out: load the base again instead."""
+    model.to(torch.float32)
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    return Adapter(method=METHOD.name, settings=settings, model=model, parameters=dict(model.named_parameters()), switch=None, remove=None)
+
+
+METHOD = Method(
+    name="full",
+    title="Full tuning: every weight",
+    settings=FullSettings,
+    attach=attach,
+    defaults=MethodDefaults(learning_rate=2e-5, small_learning_rate=5e-4, weight_decay=0.01),
+)
