@@ -1,0 +1,30 @@
+"""`clone-agent`: one verb a stage. The commands live in ui/commands/, one module a group."""
+
+import click
+
+from ui.commands.answering import ask, compare
+from ui.commands.browsing import chat
+from ui.commands.demonstrating import demo
+from ui.commands.importing import formats, import_, inspect
+from ui.commands.remembering import index, recall
+from ui.commands.standing import rebuild, status, verify
+from ui.commands.teaching import dataset, tune
+from ui.environment import silence
+from ui.options import CloneGroup
+
+_COMMANDS = (import_, inspect, formats, dataset, tune, index, recall, ask, compare, chat, status, verify, rebuild, demo)
+
+
+@click.group(
+    cls=CloneGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
+    epilog="Example: clone-agent import ~/exports --me 123456789",
+)
+@click.version_option(package_name="clone-agent", prog_name="clone-agent")
+def main() -> None:
+    """Turn your own chats into a clone that speaks like you and remembers what you lived."""
+    silence()
+
+
+for _command in _COMMANDS:
+    main.add_command(_command)

@@ -1,0 +1,196 @@
+"""`import`, `inspect` and `formats`: chats in, and what is in them."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from clone_agent.errors import CloneError, ExportError, UsageError
+from clone_agent.records import Skipped
+from ui.options import PARTIAL, Call, common
+from ui.show import count, day, show_error
+
+if TYPE_CHECKING:
+    from clone_agent.archive import Archive, Person
+    from clone_agent.archive_writer import ImportReport
+
+_PATH = click.Path(exists=True, path_type=Path)
+_format_option = click.option("--format", "format_name", metavar="NAME", help="Read as this format (see `clone-agent formats`).  [default: by content]")
+_zone_option = click.option(
+    "--timezone", metavar="ZONE", help="Zone of exports that name none, like Asia/Shanghai.  [default: this machine's]"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Brought:
+    """One export that was read, or why it could not be."""
+
+    path: Path
+    report: "ImportReport | None" = None
+    error: CloneError | None = None
+
+
+@click.command("import", epilog="Example: clone-agent import ~/exports --me 123456789")
+@click.argument("paths", nargs=-1, required=True, type=_PATH, metavar="PATH...")
+@click.option("--me", "named", multiple=True, metavar="WHO", help="Who you are: number, id or name; once for each account.  [default: asked when unsure]")
+@_format_option
+@_zone_option
+@common
+def import_(call: Call, paths: tuple[Path, ...], named: tuple[str, ...], format_name: str | None, timezone: str | None) -> None:
+    """Import chat exports: files, folders or zips.
+
+    What is stored already is not stored again, so the same export may come twice, and an interrupted import goes on where it stopped.
+    """
+    from clone_agent.archive import Archive
+    from ui.owner import settle_owner
+
+    zone = _zone(call, timezone)
+    with call.home.create().lock(), Archive.open(call.home.root, create=True) as archive:
+        brought, strangers = _bring_all(call, archive, paths, format_name, zone)
+        told = frozenset(owner for one in brought if one.report for owner in one.report.owners)
+        owner = settle_owner(archive, named=named, told=told, screen=call.screen)
+        _print_import(call, archive, brought, strangers, owner)
+    if any(one.error for one in brought):
+        raise click.exceptions.Exit(PARTIAL)
+
+
+@click.command(epilog="Example: clone-agent inspect chat.txt")
+@click.argument("path", type=_PATH)
+@click.option("--messages", is_flag=True, help="Add the messages themselves.")
+@_format_option
+@_zone_option
+@common
+def inspect(call: Call, path: Path, messages: bool, format_name: str | None, timezone: str | None) -> None:
+    """Show what is in an export, storing nothing."""
+    from clone_agent.importers.inspect import inspect as look_into
+
+    fields = look_into(path, timezone=_zone(call, timezone), format_name=format_name).to_json(messages=messages)
+    if call.screen.as_json:
+        call.screen.result(fields)
+    else:
+        _print_inspection(call, fields)
+        call.screen.next(f"clone-agent import {path}")
+
+
+@click.command(epilog="Example: clone-agent formats")
+@common
+def formats(call: Call) -> None:
+    """List the export formats that are read, and how to make each."""
+    from clone_agent.importers import FORMATS
+
+    call.screen.result({"formats": [{"name": one.name, "title": one.title, "how_to_export": one.how_to_export} for one in FORMATS]})
+    if not call.screen.as_json:
+        call.screen.table(("name", "what", "how to export"), [(one.name, one.title, one.how_to_export) for one in FORMATS])
+
+
+def _zone(call: Call, name: str | None) -> ZoneInfo | None:
+    from ui.config import parse_zone
+
+    return call.settings.timezone if name is None else parse_zone(name)
+
+
+def _bring_all(
+    call: Call, archive: "Archive", paths: Sequence[Path], format_name: str | None, zone: ZoneInfo | None
+) -> tuple[list[_Brought], Counter[str]]:
+    """Import every export below the paths. The second value counts files that are no export, by reason."""
+    brought: list[_Brought] = []
+    strangers: Counter[str] = Counter()
+    for found in _exports(paths):
+        if isinstance(found, Skipped):
+            strangers[found.reason] += 1
+        else:
+            brought.append(_bring(call, archive, found, format_name, zone))
+    if not any(one.report for one in brought):
+        for one in brought[:-1]:
+            assert one.error is not None
+            show_error(one.error)
+        raise (brought[-1].error if brought else None) or ExportError(
+            "No chat export was found there.", remedy="See `clone-agent formats` for what is read and how to export it."
+        )
+    return brought, strangers
+
+
+def _exports(paths: Sequence[Path]) -> Iterator[Path | Skipped]:
+    from clone_agent.importers import find_exports
+
+    for path in paths:
+        if path.is_dir():
+            yield from find_exports(path)
+        else:
+            yield path
+
+
+def _bring(call: Call, archive: "Archive", path: Path, format_name: str | None, zone: ZoneInfo | None) -> _Brought:
+    from clone_agent.importers import read_export
+
+    try:
+        with call.screen.progress(f"Reading {path.name}", unit="records") as advance:
+            records = read_export(path, timezone=zone, format_name=format_name)
+            return _Brought(path=path, report=archive.add(records, source=path.name, on_record=lambda seen: advance(seen, None)))
+    except (ExportError, UsageError) as error:
+        return _Brought(path=path, error=error)
+
+
+def _print_import(call: Call, archive: "Archive", brought: Sequence[_Brought], strangers: Counter[str], owner: Sequence["Person"]) -> None:
+    done = [(one.path, one.report) for one in brought if one.report]
+    failed = [(one.path, one.error) for one in brought if one.error]
+    chats = [info for info in archive.conversations() if any(info.conversation.id in report.conversations for _, report in done)]
+    firsts = [info.first for info in chats if info.first]
+    lasts = [info.last for info in chats if info.last]
+    added = sum(report.added for _, report in done)
+    messages = sum(report.messages for _, report in done)
+    skipped = sum((Counter(report.skipped) for _, report in done), Counter[str]()) + strangers
+    first, last = min(firsts, default=None), max(lasts, default=None)
+    for path, error in failed:
+        call.screen.warn(f"{path}: not imported.")
+        show_error(error)
+    call.screen.result(
+        {
+            "exports": [
+                {"path": str(path), "messages": report.messages, "added": report.added, "skipped": report.skipped} for path, report in done
+            ],
+            "failed": [{"path": str(path), "problem": error.problem, "remedy": error.remedy} for path, error in failed],
+            "chats": len(chats),
+            "messages": messages,
+            "added": added,
+            "skipped": dict(skipped),
+            "owner": [person.id for person in owner],
+            "first": first,
+            "last": last,
+        }
+    )
+    if call.screen.as_json:
+        return
+    call.screen.say(f"{count(messages, 'message')} in {count(len(chats), 'chat')}, {day(first)} to {day(last)}; {added:,} new")
+    for reason, number in skipped.most_common():
+        call.screen.say(f"{number:,} skipped: {reason}")
+    call.screen.say(f"You are {', '.join(dict.fromkeys(person.name or person.id for person in owner))}.")
+    call.screen.next("clone-agent dataset")
+
+
+def _print_inspection(call: Call, fields: dict[str, object]) -> None:
+    """Print what `Inspection.to_json` holds, for people."""
+    screen, plain = call.screen, json.loads(json.dumps(fields, default=str))
+    screen.say(f"Format: {plain['format']}")
+    rows = [
+        (chat["name"], chat["kind"], f"{chat['messages']:,}", len(chat["senders"]), _date(chat["first"]), _date(chat["last"]))
+        for chat in plain["chats"]
+    ]
+    screen.table(("chat", "kind", "messages", "people", "first", "last"), rows, numbers=(2, 3))
+    for chat in plain["chats"] if len(plain["chats"]) == 1 else []:
+        senders = [(one["name"], one["id"], f"{one['messages']:,}", "you" if one["id"] == chat["owner"] else "") for one in chat["senders"]]
+        screen.table(("sender", "id", "messages", ""), senders, numbers=(2,))
+        screen.say(", ".join(f"{number:,} {kind}" for kind, number in chat["kinds"].items()))
+        for message in chat.get("message_list", []):
+            screen.say(f"{message['sent_at']}  {message['sender_name']}: {message['text'] or '[' + message['kind'] + ']'}")
+    for reason, number in plain["skipped"].items():
+        screen.say(f"{number:,} skipped: {reason}")
+
+
+def _date(value: str | None) -> str:
+    return (value or "–")[:10]

@@ -1,0 +1,89 @@
+"""What every command shares: `--home`, `--json`, its settings and its screen, and how errors become exit codes."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+import click
+
+from clone_agent.errors import CloneError
+from clone_agent.home import DataHome
+from ui.show import Screen, show_error, show_unexpected
+
+if TYPE_CHECKING:
+    from ui.config import Settings
+
+_P = ParamSpec("_P")
+
+INTERRUPTED = 130
+PARTIAL = 3
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a command: which home, how to print."""
+
+    home_option: Path | None
+    screen: Screen
+
+    @cached_property
+    def home(self) -> DataHome:
+        """The data home, which need not exist yet."""
+        from ui.config import home_folder
+
+        return DataHome(home_folder(self.home_option))
+
+    @cached_property
+    def settings(self) -> "Settings":
+        """What clone-agent.toml says."""
+        from ui.config import load_settings
+
+        return load_settings(self.home.root)
+
+
+class CloneGroup(click.Group):
+    """A group of commands that prints expected errors with their remedy and exits as documented."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; see ui/README.md for the exit codes."""
+        try:
+            return super().invoke(ctx)
+        except CloneError as error:
+            show_error(error)
+            ctx.exit(error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("Interrupted. What was finished is kept; the same command goes on from there.", err=True)
+            ctx.exit(INTERRUPTED)
+        except (click.exceptions.Exit, click.ClickException, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the message of an unknown error may hold somebody's words
+            show_unexpected(error)
+            ctx.exit(1)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of use."""
+        return list(self.commands)
+
+
+def common(function: Callable[Concatenate[Call, _P], None]) -> Callable[..., None]:
+    """Add `--home` and `--json`; the command's first argument becomes its `Call`."""
+
+    @click.option(
+        "--home",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder of the data home.  [default: CLONE_AGENT_HOME, else the user data folder]",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, everything else on stderr.")
+    @wraps(function)
+    def wrapped(*args: Any, home: Path | None, as_json: bool, **kwargs: Any) -> None:
+        function(Call(home, Screen(as_json=as_json)), *args, **kwargs)
+
+    return wrapped
+
+
+def is_asked() -> bool:
+    """Whether somebody can answer a question: stdin and stderr are a terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

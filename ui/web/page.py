@@ -1,0 +1,195 @@
+"""The page: a chat tab and a compare tab.
+
+Labels come from `texts`; what names the owner is sent by the server after the login, never in the page's own configuration.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ui.web.bubbles import escape
+from ui.web.talk import Speaker, Talk
+from ui.web.texts import labels, language_of, say
+
+Shown = list[gr.ChatMessage]
+_PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something to do first: a text of `texts`, and the command that does it."""
+
+    text: str
+    command: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFacts:
+    """What the page tells about the clone."""
+
+    name: str  # of the owner
+    model: str  # who speaks: "small GLM that ships · lora"
+    is_tuned: bool
+    has_memory: bool
+    notices: tuple[Notice, ...] = ()
+
+
+def labels_for_browser() -> gr.I18n:
+    """The static labels; the browser picks its language."""
+    return gr.I18n(**{"en": labels("en"), "zh": labels("zh"), "zh-CN": labels("zh"), "zh-TW": labels("zh"), "zh-HK": labels("zh")})
+
+
+def build_page(speaker: Speaker | None, facts: PageFacts) -> gr.Blocks:
+    """Lay the page out and wire it.
+
+    Args:
+        speaker: who answers; None: nobody can, and the page says why (`facts.notices`).
+        facts: what is shown about the clone.
+    """
+    i18n = labels_for_browser()
+    # Titles name nobody: they are part of the page before the login.
+    with gr.Blocks(title="clone-agent", analytics_enabled=False, delete_cache=(3600, 3600), fill_height=True) as page:
+        heading = gr.HTML(elem_id="heading", padding=False)
+        with gr.Tabs():
+            with gr.Tab(i18n("chat"), elem_id="chat-tab"):
+                chatbot = _chat_tab(speaker, facts, i18n)
+            with gr.Tab(i18n("compare"), elem_id="compare-tab"):
+                left, right = _compare_tab(speaker, facts, i18n)
+
+        def greet(request: gr.Request) -> tuple[str, gr.Chatbot, gr.Chatbot, gr.Chatbot]:
+            return _greeting(_language(request), facts)
+
+        page.load(greet, None, [heading, chatbot, left, right], **_PRIVATE)
+    return page
+
+
+def _chat_tab(speaker: Speaker | None, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
+    chatbot = _chatbot("chat-log")
+    talk = gr.State(Talk(), time_to_live=24 * 3600)
+    with gr.Row(elem_classes="ask-row"):
+        question = _question_box(i18n("ask_here"), elem_id="chat-question", interactive=speaker is not None)
+        send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="chat-send", interactive=speaker is not None)
+        stop = gr.Button(i18n("stop"), scale=0, min_width=88, elem_id="chat-stop", visible=False)
+    with gr.Row(elem_classes="below-row"):
+        use_memory = gr.Checkbox(
+            value=facts.has_memory, interactive=facts.has_memory, label=i18n("use_memory"), container=False, elem_id="chat-memory"
+        )
+        again = gr.Button(i18n("again"), size="sm", scale=0, min_width=72, elem_id="chat-clear", variant="secondary")
+    if speaker is None:
+        return chatbot
+
+    def reply(text: str, so_far: Talk, remember: bool, request: gr.Request) -> Iterator[tuple[Talk, Shown]]:
+        for state in speaker.answer(so_far, text, use_memory=remember, language=_language(request)) if text else ():
+            yield state, list(state.shown)
+
+    asked = gr.State("")
+    flow = gr.on(
+        [send.click, question.submit],
+        lambda text: ("", text.strip(), *_busy(True)),
+        [question],
+        [question, asked, send, stop],
+        **_PRIVATE,
+        queue=False,
+    ).then(reply, [asked, talk, use_memory], [talk, chatbot], concurrency_id="chat", **_PRIVATE)
+    flow.then(lambda: _busy(False), None, [send, stop], queue=False, **_PRIVATE)
+    stop.click(lambda: _busy(False), None, [send, stop], cancels=[flow], queue=False, **_PRIVATE)
+    gr.on([again.click, chatbot.clear], lambda: (Talk(), []), None, [talk, chatbot], cancels=[flow], queue=False, **_PRIVATE)
+    return chatbot
+
+
+def _compare_tab(speaker: Speaker | None, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.Chatbot, gr.Chatbot]:
+    with gr.Row(elem_classes="ask-row"):
+        question = _question_box(i18n("ask_both"), elem_id="compare-question", interactive=speaker is not None)
+        send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="compare-send", interactive=speaker is not None)
+    with gr.Row(elem_classes="sides", equal_height=True):
+        with gr.Column(min_width=280):
+            gr.Button(i18n("tuned" if facts.is_tuned else "base"), interactive=False, size="sm", elem_classes="side-title")
+            left = _chatbot("compare-tuned")
+        with gr.Column(min_width=280):
+            gr.Button(
+                i18n("tuned_memory" if facts.is_tuned else "base_memory"), interactive=False, size="sm", elem_classes="side-title with-memory"
+            )
+            right = _chatbot("compare-memory")
+    if speaker is None:
+        return left, right
+
+    def answer(use_memory: bool) -> Callable[[str, gr.Request], Iterator[Shown]]:
+        def reply(text: str, request: gr.Request) -> Iterator[Shown]:
+            for state in speaker.answer(Talk(), text.strip(), use_memory=use_memory, language=_language(request)) if text.strip() else ():
+                yield list(state.shown)
+
+        return reply
+
+    for chatbot, use_memory, identity in ((left, False, "compare-tuned"), (right, True, "compare-memory")):
+        events = [send.click, question.submit]
+        gr.on(events, answer(use_memory), [question], [chatbot], concurrency_id=identity, trigger_mode="once", **_PRIVATE)
+    return left, right
+
+
+def _chatbot(elem_id: str) -> gr.Chatbot:
+    return gr.Chatbot(
+        elem_id=elem_id,
+        height="100%",
+        show_label=False,
+        container=False,
+        buttons=["copy"],
+        allow_tags=False,
+        render_markdown=False,
+        latex_delimiters=[],
+        allow_file_downloads=False,
+        group_consecutive_messages=False,
+        feedback_options=None,
+        watermark=f"{say('zh', 'ai_label')} · {say('en', 'ai_label')}",
+    )
+
+
+def _question_box(placeholder: Any, *, elem_id: str, interactive: bool) -> gr.Textbox:
+    return gr.Textbox(
+        placeholder=placeholder,
+        show_label=False,
+        container=False,
+        max_lines=4,
+        max_length=2_000,
+        autofocus=elem_id == "chat-question",
+        elem_id=elem_id,
+        interactive=interactive,
+    )
+
+
+def _busy(is_busy: bool) -> tuple[gr.Button, gr.Button]:
+    return gr.Button(visible=not is_busy), gr.Button(visible=is_busy)
+
+
+def _greeting(language: str, facts: PageFacts) -> tuple[str, gr.Chatbot, gr.Chatbot, gr.Chatbot]:
+    return (
+        _heading(language, facts),
+        gr.Chatbot(placeholder=_empty(say(language, "chat_empty_title", name=facts.name), say(language, "chat_empty"))),
+        gr.Chatbot(placeholder=_empty("", say(language, "compare_empty_tuned"))),
+        gr.Chatbot(placeholder=_empty("", say(language, "compare_empty_memory"))),
+    )
+
+
+def _heading(language: str, facts: PageFacts) -> str:
+    notices = "".join(
+        f'<p class="notice">{escape(say(language, notice.text))}'
+        + (f" <code>{escape(notice.command)}</code>" if notice.command else "")
+        + (f"<br>{escape(notice.detail)}" if notice.detail else "")
+        + "</p>"
+        for notice in facts.notices
+    )
+    name = escape(say(language, "heading", name=facts.name))
+    model = escape(say(language, "spoken_by", model=facts.model))
+    label = escape(say(language, "ai_label"))
+    return f'<div class="heading"><h1>{name}</h1><span class="ai-label">{label}</span><span class="model">{model}</span></div>{notices}'
+
+
+def _empty(title: str, text: str) -> str:
+    lines = "".join(f"<p>{escape(line)}</p>" for line in text.split("\n"))
+    return f'<div class="empty">{f"<h2>{escape(title)}</h2>" if title else ""}{lines}</div>'
+
+
+def _language(request: gr.Request) -> str:
+    return language_of(request.headers.get("accept-language"))

@@ -1,0 +1,90 @@
+"""The talk behind the page: questions in, what the chat shows out, piece by piece.
+
+A `Talk` serves every visitor; what one visitor said lives in their browser session and is handed in.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from gradio import ChatMessage
+
+from clone_agent.agent import CloneAgent
+from clone_agent.errors import CloneError
+from clone_agent.records import ChatTurn, Delta, Recalled, Reply
+from ui.web.bubbles import Surroundings, failure, question_bubble, reply_bubbles, source_bubbles, waiting
+from ui.web.texts import say
+
+SHOWN = 200
+_REMEMBERED_TURNS = 12
+_PAUSE_S = 0.05
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """One visitor's talk so far."""
+
+    turns: tuple[ChatTurn, ...] = ()  # what the agent is told
+    shown: tuple[ChatMessage, ...] = field(default=())  # what the page shows
+    folded: int = 0  # ids used so far for folded parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speaker:
+    """Who answers, and where sources are looked up."""
+
+    agent: CloneAgent
+    where: Surroundings
+
+    def answer(self, talk: Talk, question: str, *, use_memory: bool, language: str) -> Iterator[Talk]:
+        """Continue a talk by one question; every state is to be shown, the last one to be kept.
+
+        A failure is shown as a bubble and leaves the turns as they were.
+        """
+        asked = replace(talk, shown=_page((*talk.shown, question_bubble(question))))
+        yield _with(asked, [waiting(language, "recalling" if use_memory else "thinking")])
+        try:
+            yield from self._stream(asked, question, use_memory=use_memory, language=language)
+        except CloneError as error:
+            yield _with(asked, [failure(language, f"{error.problem}\n{error.remedy}")])
+        except Exception as error:  # noqa: BLE001 - one question must not end the page; its message may hold somebody's words
+            _LOG.error("A reply failed: %s", _place(error))
+            yield _with(asked, [failure(language, say(language, "fault"))])
+
+    def _stream(self, asked: Talk, question: str, *, use_memory: bool, language: str) -> Iterator[Talk]:
+        text, shown_at = "", 0.0
+        for event in self.agent.answer(question, history=asked.turns[-_REMEMBERED_TURNS:], use_memory=use_memory):
+            match event:
+                case Recalled():
+                    yield _with(asked, [waiting(language, "thinking")])
+                case Delta():
+                    text += event.text
+                    if text.strip() and time.monotonic() - shown_at >= _PAUSE_S:
+                        shown_at = time.monotonic()
+                        yield _with(asked, reply_bubbles(text))
+                case Reply():
+                    yield self._finished(asked, question, event, language)
+
+    def _finished(self, asked: Talk, question: str, reply: Reply, language: str) -> Talk:
+        sources = source_bubbles(reply, self.where, language, first_id=asked.folded + 1)
+        said = (ChatTurn(role="user", text=question), ChatTurn(role="assistant", text=reply.text))
+        done = _with(asked, [*reply_bubbles("\n".join(reply.bubbles) or "……"), *sources])
+        return replace(done, turns=(*asked.turns, *said), folded=asked.folded + len(sources))
+
+
+def _with(talk: Talk, more: Sequence[ChatMessage]) -> Talk:
+    return replace(talk, shown=_page((*talk.shown, *more)))
+
+
+def _page(messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
+    return messages[-SHOWN:]
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "" if trace is None else f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+    return f"{type(error).__name__}{where}"

@@ -1,0 +1,89 @@
+"""Every label of the browser chat, in Chinese and English.
+
+Labels that never change go to the browser as a table (`labels`), which picks the browser's language. What the server writes (`say`) follows
+the request's `Accept-Language`.
+"""
+
+from clone_agent.records import Kind
+
+LANGUAGES = ("zh", "en")
+
+_TEXTS: dict[str, tuple[str, str]] = {
+    # key: (Chinese, English)
+    "chat": ("聊天", "Chat"),
+    "compare": ("对比", "Compare"),
+    "ask_here": ("说点什么，或者问一件过去的事……", "Say something, or ask about the past…"),
+    "ask_both": ("问一个问题，左右两边同时回答", "One question, answered on both sides at once"),
+    "send": ("发送", "Send"),
+    "stop": ("停", "Stop"),
+    "again": ("清空", "Clear"),
+    "use_memory": ("用上记忆", "Use memory"),
+    "tuned": ("只有微调", "Tuned only"),
+    "tuned_memory": ("微调＋记忆", "Tuned + memory"),
+    "base": ("基础模型", "Base model"),
+    "base_memory": ("基础模型＋记忆", "Base model + memory"),
+    "ai_label": ("AI 生成，非本人", "AI-generated, not the person"),
+    "heading": ("{name}的分身", "{name}’s clone"),
+    "spoken_by": ("模型：{model}", "Model: {model}"),
+    "recalling": ("回忆中……", "Remembering…"),
+    "thinking": ("正在输入……", "Typing…"),
+    "sources": ("{count} 条来源", "Sources: {count}"),
+    "nothing_recalled": ("没有找到相关的聊天记录", "Nothing about this in the chats"),
+    "source": ("{date} · {person}", "{date} · {person}"),
+    "gone": ("这条消息已经不在了。", "This message is no longer there."),
+    "failed": ("这次没能回答", "No answer this time"),
+    "fault": ("程序出了错，终端里写了出错的位置。请再试一次。", "The program failed; the terminal says where. Please try again."),
+    "empty_question": ("先写点什么吧。", "Write something first."),
+    "chat_empty_title": ("跟{name}的分身聊聊", "Talk with {name}’s clone"),
+    "chat_empty": (
+        "像平时一样说话，或者问一件过去的事：\n去年国庆我们去哪了？　我们是哪天认识的？\n回答下面可以展开来源：哪一天、谁说的、前后说了什么。",
+        "Talk as usual, or ask about the past:\nWhere did we go last October?　Which day did we meet?\nUnfold the sources below a reply: which day, who said it, what stood around it.",
+    ),
+    "compare_empty_tuned": ("学会了说话的样子，什么也没记住。", "Has learned the tone, remembers nothing."),
+    "compare_empty_memory": ("说话的样子相同，回答之前先翻一翻聊天记录。", "The same tone, but looks through the chats first."),
+    "do_import": ("还没有聊天记录。先运行：", "No chats yet. First run:"),
+    "do_tune": ("还没有微调，现在说话的是基础模型。学会你的口气：", "Nothing is tuned yet; the base model speaks. To teach it your tone:"),
+    "do_index": ("记忆还没有建立，问过去的事只会说不记得。建立记忆：", "There is no memory index yet. To build it:"),
+    "do_reindex": ("有新的聊天还没进记忆。更新：", "Some chats are not in the memory yet. To renew it:"),
+    "no_model": ("模型没能载入，聊天先停用。", "The model could not be loaded, so the chat is off."),
+    "login": ("这里是一个 AI 分身，回答由 AI 生成，并非本人。名字随便填。", "An AI clone; what it says is generated, not said by the person. Any user name will do."),
+}
+_KINDS: dict[Kind, tuple[str, str]] = {
+    Kind.TEXT: ("文字", "text"),
+    Kind.REPLY: ("回复", "reply"),
+    Kind.IMAGE: ("图片", "image"),
+    Kind.STICKER: ("表情", "sticker"),
+    Kind.VOICE: ("语音", "voice"),
+    Kind.VIDEO: ("视频", "video"),
+    Kind.FILE: ("文件", "file"),
+    Kind.CARD: ("卡片", "card"),
+    Kind.FORWARD: ("转发", "forwarded"),
+    Kind.CALL: ("通话", "call"),
+    Kind.RED_PACKET: ("红包", "red packet"),
+    Kind.TRANSFER: ("转账", "transfer"),
+    Kind.LOCATION: ("位置", "location"),
+    Kind.SYSTEM: ("系统消息", "system"),
+    Kind.RECALL: ("撤回", "recalled"),
+    Kind.UNKNOWN: ("其他", "other"),
+}
+
+
+def say(language: str, key: str, **values: object) -> str:
+    """A text in one language with its blanks filled in. Not escaped."""
+    return _TEXTS[key][LANGUAGES.index(language)].format(**values)
+
+
+def kind_label(language: str, kind: Kind) -> str:
+    """What stands for a message without words: `[图片]`."""
+    return f"[{_KINDS[kind][LANGUAGES.index(language)]}]"
+
+
+def labels(language: str) -> dict[str, str]:
+    """The whole table of one language, for the browser to choose from."""
+    return {key: pair[LANGUAGES.index(language)] for key, pair in _TEXTS.items()}
+
+
+def language_of(accepted: str | None) -> str:
+    """The language of a request's `Accept-Language`: Chinese when it is wanted first, else English."""
+    first = (accepted or "").split(",")[0].strip().lower()
+    return "zh" if first.startswith("zh") else "en"
