@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clone_agent.errors import DatasetError
-from clone_agent.prompt import chat_messages
 from clone_agent.records import ChatTurn
 from finetune.chat_format import ChatFormat
 from finetune.examples import Example
@@ -37,8 +36,7 @@ def encode(example: Example, chat_format: ChatFormat, *, max_length: int) -> Enc
         DatasetError: the system message and the target alone are longer than `max_length`.
     """
     target = chat_format.response_ids(example.response)
-    turns = chat_messages(example.system, example.context[:-1], example.context[-1].text)
-    prompt = fit_prompt(turns, chat_format, max_tokens=max_length - len(target))
+    prompt = fit_prompt(example.turns(), chat_format, max_tokens=max_length - len(target))
     if prompt is None:
         raise DatasetError(
             f"Example {example.id} answers in {len(target)} tokens, which do not fit into {max_length}.", remedy="Raise the maximum length."

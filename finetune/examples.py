@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, TextIO
+from typing import IO, Any
 
 from clone_agent.errors import DatasetError
-from clone_agent.prompt import system_prompt
+from clone_agent.prompt import chat_messages, system_prompt
 from clone_agent.records import ChatKind, ChatTurn, Persona, Session, Turn
 from clone_agent.scrub import scrub
 from finetune.files import private_folder, write_json, write_lines
@@ -40,6 +40,10 @@ class Example:
     system: str  # the system message that the agent writes at that time without memory
     context: tuple[ChatTurn, ...]  # in time order; the last one is the prompt
     response: str  # bubbles, one a line
+
+    def turns(self) -> list[ChatTurn]:
+        """The prompt as the agent would send it: system message, history, what was said last."""
+        return chat_messages(self.system, self.context[:-1], self.context[-1].text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +241,7 @@ class _Tally:
         }
 
 
-def _lines(file: TextIO, wanted: Callable[[str], bool]) -> Iterator[str]:
+def _lines(file: IO[str], wanted: Callable[[str], bool]) -> Iterator[str]:
     file.seek(0)
     return (line.rstrip("\n") for line in file if wanted(json.loads(line)["session"]))
 

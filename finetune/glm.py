@@ -12,9 +12,11 @@ import psutil  # type: ignore[import-untyped]  # it ships no types
 import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils.logging import disable_progress_bar
 
 from clone_agent.errors import ModelError
 from finetune.chat_format import ChatFormat, chat_format
+from finetune.methods.adapter import move
 from finetune.model_files import ModelFiles, find_model, fingerprint
 
 TESTED = ("glm", "glm4")
@@ -54,6 +56,7 @@ def load_model(name_or_path: str | Path | None = None, *, device: str | None = N
         ModelError: missing, truncated, of an unknown architecture, or too large for this machine.
     """
     files = find_model(name_or_path)
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it untyped; progress is the caller's to show
     place = torch.device(device or best_device())
     dtype = precision(files.parameters, place)
     if files.model_type not in TESTED:
@@ -68,14 +71,14 @@ def load_model(name_or_path: str | Path | None = None, *, device: str | None = N
             local_files_only=True,
             trust_remote_code=False,
         )
-        model = model.to(place)
+        move(model, place)
     except torch.OutOfMemoryError as cause:
         raise ModelError(
             f"{files.name} does not fit into the memory of {place}.", remedy="Use a smaller model, or the device cpu."
         ) from cause
     except (ValueError, OSError, SafetensorError, KeyError, RuntimeError) as cause:
         raise ModelError(f"{files.name} cannot be loaded: its files do not fit together.", remedy="Fetch the model again.") from cause
-    model.eval()
+    model.train(False)
     return LoadedModel(
         name=files.name, fingerprint=fingerprint(files), model=model, tokenizer=tokenizer, format=_checked_format(tokenizer, files)
     )

@@ -106,6 +106,17 @@ class Adapter:
         return sum(parameter.numel() for parameter in self.parameters.values())
 
 
+def decoder(model: PreTrainedModel) -> nn.Module:
+    """The stack of layers below the output head."""
+    core: nn.Module = model.get_decoder()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    return core
+
+
+def move(model: PreTrainedModel, target: torch.device | torch.dtype) -> None:
+    """Move a model's parameters to a device or a type, in place."""
+    model.to(target)  # type: ignore[arg-type]  # transformers wraps nn.Module.to and loses its `self`
+
+
 def freeze(model: PreTrainedModel) -> None:
     """Take every parameter of the base out of training."""
     for parameter in model.parameters():

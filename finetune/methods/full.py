@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel
 
-from finetune.methods.adapter import Adapter, Method, MethodDefaults
+from finetune.methods.adapter import Adapter, Method, MethodDefaults, move
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,7 @@ class FullSettings:
 
 def attach(model: PreTrainedModel, settings: FullSettings, /) -> Adapter:
     """Make every weight trainable, in float32. It cannot be switched off or taken out: load the base again instead."""
-    model.to(torch.float32)
+    move(model, torch.float32)
     for parameter in model.parameters():
         parameter.requires_grad_(True)
     return Adapter(method=METHOD.name, settings=settings, model=model, parameters=dict(model.named_parameters()), switch=None, remove=None)

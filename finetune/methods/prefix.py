@@ -7,7 +7,7 @@ state is kept between calls. Prefix tuning is Li & Liang 2021 (arXiv 2101.00190)
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+
+from finetune.methods.adapter import decoder
 
 ATTENTION = "clone_agent_prefix"  # the attention implementation's name at transformers
 
@@ -64,9 +66,9 @@ class PrefixSwitch:
         AttentionInterface.register(ATTENTION, prefix_attention)
         AttentionMaskInterface.register(ATTENTION, _explicit_mask)
         model.set_attn_implementation(ATTENTION)
-        self._hook = model.get_decoder().register_forward_pre_hook(self._give, with_kwargs=True)
+        self._hook = decoder(model).register_forward_pre_hook(self._give, with_kwargs=True)
 
-    def _give(self, decoder: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _give(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (args, {**kwargs, "prefix": self._encoder()}) if self.on else (args, kwargs)
 
     def remove(self) -> None:
@@ -100,7 +102,7 @@ def prefix_attention(
     if prefix is None:
         return _sdpa(module, query, key, value, attention_mask, **kwargs)
     batch, _, queries, _ = query.shape
-    layer = prefix[module.layer_idx].to(query.dtype)[:, None].expand(-1, batch, -1, -1, -1)
+    layer = prefix[cast(int, module.layer_idx)].to(query.dtype)[:, None].expand(-1, batch, -1, -1, -1)
     if attention_mask is None:
         keys = key.shape[2]
         attention_mask = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril(keys - queries)[None, None]

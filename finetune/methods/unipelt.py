@@ -8,14 +8,14 @@ logarithm, added to the attention scores of the prefix: at 0 the prefix is gone.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from finetune.methods.adapter import Adapter, Method, MethodDefaults, freeze
+from finetune.methods.adapter import Adapter, Method, MethodDefaults, decoder, freeze, move
 from finetune.methods.prefix import PrefixEncoder, PrefixSwitch
 
 TARGETS = ("q_proj", "v_proj")
@@ -95,11 +95,12 @@ def attach(model: PreTrainedModel, settings: UniPeltSettings, /) -> Adapter:
     prefix = PrefixSwitch(model, encoder)
     undo: list[Callable[[], Any]] = [prefix.remove, lambda: delattr(model, "prefix_encoder")]
     gated: list[GatedLora | GatedBottleneck] = []
-    for layer in model.get_decoder().layers:
-        gated += [_add_lora(layer.self_attn, name, settings, undo) for name in TARGETS]
+    for layer in cast(nn.ModuleList, decoder(model).layers):
+        attention = cast(nn.Module, layer.self_attn)
+        gated += [_add_lora(attention, name, settings, undo) for name in TARGETS]
         gated.append(_add_bottleneck(layer, size, max(1, size // settings.reduction_factor), undo))
-        _add_gate(layer.self_attn, size, undo)
-    model.to(device)
+        _add_gate(attention, size, undo)
+    move(model, device)
 
     def turn(on: bool) -> None:
         prefix.on = on
@@ -125,7 +126,7 @@ def _add_lora(attention: nn.Module, name: str, settings: UniPeltSettings, undo: 
 def _add_bottleneck(layer: nn.Module, size: int, bottleneck: int, undo: list[Callable[[], Any]]) -> GatedBottleneck:
     part = GatedBottleneck(size, bottleneck)
     layer.add_module("bottleneck", part)
-    hook = layer.mlp.register_forward_hook(lambda _, args, out: part(args[0], out))
+    hook = cast(nn.Module, layer.mlp).register_forward_hook(lambda _, args, out: part(args[0], out))
     undo += [lambda: delattr(layer, "bottleneck"), hook.remove]
     return part
 

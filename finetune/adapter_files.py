@@ -1,0 +1,85 @@
+"""An adapter's weights to its folder and back into a model."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from clone_agent.errors import CloneError, ModelError
+from finetune.checkpoint import CONFIG, FORMAT, MANIFEST, WEIGHTS, AdapterInfo, read_adapter, require_base
+from finetune.files import private_folder, private_umask, replacing, write_json
+from finetune.glm import LoadedModel
+from finetune.methods.adapter import Adapter
+from finetune.methods.registry import attach, find_method
+
+
+def save_adapter(folder: Path, adapter: Adapter, loaded: LoadedModel, facts: Mapping[str, Any]) -> AdapterInfo:
+    """Write an adapter's folder: weights, settings, and last the manifest, which makes it count as finished.
+
+    Args:
+        folder: `<home>/adapters/<name>`; its name becomes the adapter's.
+        adapter: what was trained.
+        loaded: the base it was trained on.
+        facts: what else goes into the manifest: `dataset` (with `hash`), `losses` (`before`, `after`), `training`, `samples`.
+    """
+    private_folder(folder)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    with private_umask(), replacing(folder / WEIGHTS) as path:
+        save_file(adapter.state(), path, metadata={"format": "pt"})
+    method = find_method(adapter.method)
+    as_peft = method.peft_config(adapter.settings, loaded.name) if method.peft_config else {}
+    write_json(folder / CONFIG, as_peft or {"method": adapter.method, **asdict(adapter.settings)})
+    manifest = {
+        "format": FORMAT,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "method": adapter.method,
+        "settings": asdict(adapter.settings),
+        "base": {"name": loaded.name, "fingerprint": loaded.fingerprint, "model_type": loaded.model.config.model_type},
+        "weights": {"parameters": adapter.size(), "bytes": (folder / WEIGHTS).stat().st_size},
+        **facts,
+    }
+    write_json(folder / MANIFEST, manifest)
+    return read_adapter(folder)
+
+
+def load_adapter(folder: Path, loaded: LoadedModel) -> Adapter:
+    """Attach a saved adapter to its base.
+
+    Raises:
+        ModelError: missing, unfinished or damaged, or tuned on another base.
+    """
+    info = read_adapter(folder)
+    require_base(info, name=loaded.name, base_fingerprint=loaded.fingerprint)
+    state = read_tensors(folder / WEIGHTS)
+    try:
+        adapter = attach(loaded.model, info.method, info.settings)
+    except (CloneError, TypeError) as cause:
+        raise ModelError(
+            f"The adapter {info.name} has settings that cannot be read.", remedy="Update clone-agent, or tune again."
+        ) from cause
+    adapter.load_state(state)
+    loaded.model.train(False)
+    for parameter in adapter.parameters.values():
+        parameter.requires_grad_(False)
+    return adapter
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read a safetensors file.
+
+    Raises:
+        ModelError: missing or damaged.
+    """
+    try:
+        tensors: dict[str, torch.Tensor] = load_file(path)
+    except (OSError, SafetensorError, json.JSONDecodeError) as cause:
+        raise ModelError(
+            f"{path.parent.name}/{path.name} is missing or damaged.", remedy="Tune again, or restore it from a backup."
+        ) from cause
+    return tensors

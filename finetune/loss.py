@@ -1,0 +1,51 @@
+"""The loss of a model on batches: cross-entropy on the owner's words and the stop token, nothing else."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel
+
+from finetune.batches import Batch, collate, pieces
+from finetune.encode import NO_LOSS, Encoded
+from finetune.methods.adapter import decoder
+
+# Models whose logits are the output head of the last hidden state and nothing more. For them the head, which is most of the work where the
+# vocabulary is large, is computed at the supervised tokens only.
+_PLAIN_HEAD = frozenset({"glm", "glm4", "llama", "qwen2", "qwen3"})
+
+
+def summed_loss(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """The sum of the losses of all supervised tokens (a scalar with gradient)."""
+    targets = batch.labels[:, 1:]
+    supervised = targets != NO_LOSS
+    if model.config.model_type in _PLAIN_HEAD:
+        hidden = decoder(model)(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
+        head: nn.Module = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+        logits = head(hidden[:, :-1][supervised])
+    else:
+        logits = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits[:, :-1][supervised]
+    return cross_entropy(logits.float(), targets[supervised], reduction="sum")
+
+
+@torch.no_grad()
+def mean_loss(model: PreTrainedModel, examples: Sequence[Encoded], *, max_tokens: int, autocast: AbstractContextManager[object]) -> float:
+    """Mean loss per supervised token over `examples`, without dropout. NaN for no examples."""
+    was_training, total = model.training, 0.0
+    model.train(False)
+    device = next(model.parameters()).device
+    lengths = [len(example.input_ids) for example in examples]
+    for piece in pieces(range(len(examples)), lengths, max_tokens=max_tokens):
+        with autocast:
+            total += float(summed_loss(model, collate([examples[index] for index in piece]).to(device)))
+    model.train(was_training)
+    targets = sum(example.targets for example in examples)
+    return total / targets if targets else float("nan")
+
+
+def autocast_for(device: torch.device) -> AbstractContextManager[object]:
+    """bfloat16 arithmetic where the hardware has it (a GPU, a CPU with AMX); the same answer at every call on one machine."""
+    enabled = torch.cuda.is_bf16_supported() if device.type == "cuda" else device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

@@ -1,0 +1,388 @@
+"""One training loop for every method: plan, learn, look at held-out examples, keep the best, resume where it was stopped.
+
+A step takes `batch_size` examples in pieces that fit into memory, and the mean over all their supervised tokens. What is learnt depends on
+settings, data and seed alone: a run that was killed and resumed walks the curve that it would have walked unbroken.
+"""
+
+import json
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clone_agent.errors import ModelError, UsageError
+from finetune.adapter_files import save_adapter
+from finetune.batches import collate, epoch_batches, pieces
+from finetune.checkpoint import LOG, MANIFEST, read_adapter
+from finetune.encode import fit_prompt
+from finetune.files import private_folder, private_umask, write_lines
+from finetune.generate import Sampling, reply_text
+from finetune.loss import autocast_for, mean_loss, summed_loss
+from finetune.prepare import Prepared, prepare
+from finetune.training_state import (
+    newest_checkpoint,
+    optimizer_tensors,
+    random_tensors,
+    remove_checkpoints,
+    restore_optimizer,
+    restore_random,
+    save_checkpoint,
+)
+from finetune.tune_config import SampleReply, TuneConfig, TunePlan, TuneProgress, TuneReport
+
+CHECKPOINT_EVERY_S = 300.0
+_SAMPLE = Sampling(temperature=0, max_new_tokens=64)
+_BETTER = 1e-4  # a held-out loss counts as better when it is lower by so much
+
+log = logging.getLogger(__name__)
+
+
+def tune(
+    config: TuneConfig,
+    dataset_dir: Path,
+    out: Path,
+    *,
+    on_progress: Callable[[TuneProgress], None] | None = None,
+    resume: bool = False,
+    should_stop: Callable[[], bool] | None = None,
+) -> TuneReport:
+    """Tune a model and write an adapter folder.
+
+    Args:
+        config: what to do.
+        dataset_dir: written by `finetune.examples.write_dataset`.
+        out: the adapter's folder, `<home>/adapters/<name>`.
+        on_progress: told of every step.
+        resume: go on from the newest whole checkpoint in `out`; from the beginning when there is none.
+        should_stop: asked after every step; True leaves a resumable state and returns an unfinished report.
+
+    Raises:
+        UsageError: a setting cannot be right, or `out` was begun with other ones.
+        DatasetError: no dataset, or none of its examples fits.
+        ModelError: the base cannot be loaded, memory does not suffice, or the loss ran away.
+        KeyboardInterrupt: Ctrl-C; the state left behind is resumable.
+    """
+    tell = on_progress or (lambda _: None)
+    if resume and (out / MANIFEST).is_file():
+        return _finished_before(out)
+    tell(TuneProgress(phase="prepare"))
+    prepared = prepare(config, dataset_dir)
+    tell(TuneProgress(phase="plan", steps=prepared.plan.steps, plan=prepared.plan))
+    with private_umask(), _interrupts() as interrupted:
+        run = _Run(config, prepared, private_folder(out), tell)
+        run.begin(resume=resume)
+        stopped = run.learn(lambda: interrupted() or (should_stop is not None and should_stop()))
+        if stopped and interrupted():
+            raise KeyboardInterrupt
+        return run.report(finished=False) if stopped else run.finish()
+
+
+class _Run:
+    """The state of a run between its steps."""
+
+    def __init__(self, config: TuneConfig, prepared: Prepared, out: Path, tell: Callable[[TuneProgress], None]) -> None:
+        self.config, self.prepared, self.out, self.tell = config, prepared, out, tell
+        self.model, self.adapter, self.plan = prepared.loaded.model, prepared.adapter, prepared.plan
+        decay = config.weight_decay if config.weight_decay is not None else config.defaults().weight_decay
+        parameters = list(self.adapter.parameters.values())
+        self.optimizer = torch.optim.AdamW(parameters, lr=self.plan.learning_rate, weight_decay=decay)
+        self.lengths = [len(example.input_ids) for example in prepared.train]
+        self.step_tokens, self.autocast = config.step_tokens, autocast_for(prepared.loaded.device)
+        self.step, self.best_step, self.misses, self.seconds = 0, 0, 0, 0.0
+        self.before: float | None = None
+        self.best: float | None = None
+        self.latest: float | None = None
+        self.best_state = self.adapter.state()
+        self.samples: tuple[SampleReply, ...] = ()
+        self._epoch: tuple[int, list[list[int]]] = (-1, [])
+
+    # --- beginning and end ---
+
+    def begin(self, *, resume: bool) -> None:
+        """Restore the newest checkpoint, or look at the model as it is."""
+        checkpoint = newest_checkpoint(self.out) if resume else None
+        if checkpoint is not None:
+            self._restore(*checkpoint)
+            return
+        remove_checkpoints(self.out)
+        (self.out / MANIFEST).unlink(missing_ok=True)
+        write_lines(self.out / LOG, [])
+        self.tell(TuneProgress(phase="evaluate", steps=self.plan.steps))
+        with self._base():
+            self.before = self.best = self.latest = self._held_out_loss()
+            replies = self._replies()
+        self._log({"step": 0, "eval_loss": self.before})
+        self.samples = tuple(
+            SampleReply(prompt=example.context[-1].text, owner=example.response, before=reply)
+            for example, reply in zip(self.prepared.shown, replies, strict=True)
+        )
+
+    def finish(self) -> TuneReport:
+        """Write the adapter of the best step."""
+        self.adapter.load_state(self.best_state)
+        self.tell(TuneProgress(phase="samples", step=self.step, steps=self.plan.steps, eval_loss=self.best))
+        self.samples = tuple(replace(sample, after=reply) for sample, reply in zip(self.samples, self._replies(), strict=True))
+        report = self.report(finished=True)
+        self.tell(TuneProgress(phase="save", step=self.step, steps=self.plan.steps, eval_loss=self.best))
+        facts = {
+            "dataset": {key: self.prepared.dataset.get(key) for key in ("hash", "examples", "conversations", "first", "last")},
+            "losses": {"before": self.before, "after": self.best},
+            "training": {
+                "config": self.config.identity(),
+                "plan": asdict(self.plan),
+                "steps": report.steps,
+                "best_step": report.best_step,
+                "seconds": round(report.seconds, 1),
+                "stopped_early": report.stopped_early,
+            },
+            "samples": [asdict(sample) for sample in self.samples],
+        }
+        save_adapter(self.out, self.adapter, self.prepared.loaded, facts)
+        remove_checkpoints(self.out)
+        return report
+
+    def report(self, *, finished: bool) -> TuneReport:
+        """What the run did so far."""
+        return TuneReport(
+            folder=self.out,
+            plan=self.plan,
+            steps=self.step,
+            best_step=self.best_step,
+            loss_before=self.before,
+            loss_after=self.best,
+            seconds=self.seconds,
+            samples=self.samples,
+            finished=finished,
+            stopped_early=finished and self.step < self.plan.steps,
+        )
+
+    def _base(self) -> AbstractContextManager[None]:
+        """The base as it is; full tuning has nothing to switch off, and has not begun."""
+        return self.adapter.disabled() if self.adapter.switch is not None else nullcontext()
+
+    # --- the loop ---
+
+    def learn(self, should_stop: Callable[[], bool]) -> bool:
+        """Take the steps that are left. True: stopped on request, and saved."""
+        saved_at = time.monotonic()
+        looks = {round(self.plan.steps * number / self.config.evaluations) for number in range(1, self.config.evaluations + 1)}
+        while self.step < self.plan.steps and not self._is_enough():
+            start = time.perf_counter()
+            batch = self._batch()
+            rate = self.plan.learning_rate * _share_of_rate(self.step, self.plan.steps, self.config)
+            loss, tokens = self._take_step(batch, rate)
+            self.step += 1
+            seconds = time.perf_counter() - start
+            self.seconds += seconds
+            self._log({"step": self.step, "loss": round(loss, 6), "learning_rate": rate, "tokens": tokens, "seconds": round(seconds, 4)})
+            if self.step in looks:
+                self._look()
+            self._tell_step(loss, rate, tokens / seconds)
+            stop = should_stop()
+            if stop or self.step in looks or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
+                self._save()
+                saved_at = time.monotonic()
+            if stop:
+                return True
+        return False
+
+    def _take_step(self, batch: list[int], rate: float) -> tuple[float, int]:
+        """Learn from one batch. Memory running out halves the pieces and tries again."""
+        while True:
+            try:
+                return self._try_step(batch, rate)
+            except (torch.OutOfMemoryError, RuntimeError) as cause:
+                if not isinstance(cause, torch.OutOfMemoryError) and "allocate memory" not in str(cause):
+                    raise
+                self.step_tokens //= 2
+                if self.step_tokens < max(self.lengths) // 2:
+                    raise ModelError(
+                        "Memory does not suffice for a single example.",
+                        remedy="Use gradient checkpointing, a shorter maximum length, a smaller base, or a method that trains less.",
+                    ) from cause
+                log.warning("out of memory: going on with pieces of %d tokens", self.step_tokens)
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+
+    def _try_step(self, batch: list[int], rate: float) -> tuple[float, int]:
+        self.model.train(True)
+        self.optimizer.zero_grad()
+        examples = self.prepared.train
+        targets, total = sum(examples[index].targets for index in batch), 0.0
+        for piece in pieces(batch, self.lengths, max_tokens=self.step_tokens):
+            with self.autocast:
+                loss = summed_loss(self.model, collate([examples[index] for index in piece]).to(self.prepared.loaded.device)) / targets
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            total += float(loss.detach())
+        if not math.isfinite(total):
+            raise ModelError(f"The loss ran away at step {self.step + 1}.", remedy="Lower the learning rate, then tune again.")
+        torch.nn.utils.clip_grad_norm_(list(self.adapter.parameters.values()), self.config.clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.model.train(False)
+        return total, sum(self.lengths[index] for index in batch)
+
+    def _batch(self) -> list[int]:
+        per_epoch = math.ceil(len(self.lengths) / self.config.batch_size)
+        epoch, number = divmod(self.step, per_epoch)
+        if self._epoch[0] != epoch:
+            self._epoch = (epoch, epoch_batches(self.lengths, batch_size=self.config.batch_size, seed=self.config.seed, epoch=epoch))
+        return self._epoch[1][number]
+
+    # --- looking ---
+
+    def _look(self) -> None:
+        """Evaluate, and keep the adapter if it is the best so far."""
+        self.latest = self._held_out_loss()
+        self._log({"step": self.step, "eval_loss": self.latest})
+        if self.latest is None or self.best is None or self.latest < self.best - _BETTER:
+            self.best, self.best_step, self.misses = self.latest, self.step, 0
+            self.best_state = self.adapter.state()
+        else:
+            self.misses += 1
+
+    def _is_enough(self) -> bool:
+        return bool(self.config.patience) and self.misses >= self.config.patience
+
+    def _held_out_loss(self) -> float | None:
+        if not self.prepared.evaluation:
+            return None
+        return mean_loss(self.model, self.prepared.evaluation, max_tokens=self.step_tokens, autocast=self.autocast)
+
+    def _replies(self) -> list[str]:
+        loaded, replies = self.prepared.loaded, []
+        for example in self.prepared.shown:
+            prompt = fit_prompt(example.turns(), loaded.format, max_tokens=loaded.max_tokens - _SAMPLE.max_new_tokens)
+            replies.append(reply_text(self.model, loaded.tokenizer, prompt, loaded.format.stop_ids, _SAMPLE) if prompt else "")
+        return replies
+
+    def _tell_step(self, loss: float, rate: float, tokens_per_s: float) -> None:
+        left = (self.plan.steps - self.step) * self.seconds / self.step
+        self.tell(
+            TuneProgress(
+                phase="train",
+                step=self.step,
+                steps=self.plan.steps,
+                loss=loss,
+                eval_loss=self.latest,
+                learning_rate=rate,
+                tokens_per_s=tokens_per_s,
+                seconds_left=left,
+            )
+        )
+
+    # --- state on disk ---
+
+    def _log(self, line: dict[str, Any]) -> None:
+        with (self.out / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _save(self) -> None:
+        parts = {
+            "adapter": self.adapter.state(),
+            "best": self.best_state,
+            "optimizer": optimizer_tensors(self.optimizer, self.adapter.parameters),
+            "random": random_tensors(),
+        }
+        tensors = {f"{part}/{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
+        state = {
+            "run": self._identity(),
+            "best_step": self.best_step,
+            "misses": self.misses,
+            "seconds": self.seconds,
+            "losses": {"before": self.before, "best": self.best, "latest": self.latest},
+            "samples": [asdict(sample) for sample in self.samples],
+        }
+        save_checkpoint(self.out, self.step, tensors, state)
+
+    def _restore(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
+        if state["run"] != self._identity():
+            raise UsageError(
+                f"The run in {self.out.name} was begun with other settings, data or base.",
+                remedy="Use the same ones, or leave --resume out.",
+            )
+        parts: dict[str, dict[str, torch.Tensor]] = {"adapter": {}, "best": {}, "optimizer": {}, "random": {}}
+        for key, tensor in tensors.items():
+            part, _, name = key.partition("/")
+            parts[part][name] = tensor
+        self.adapter.load_state(parts["adapter"])
+        self.best_state = parts["best"]
+        restore_optimizer(self.optimizer, self.adapter.parameters, parts["optimizer"])
+        restore_random(parts["random"])
+        self.step, self.best_step, self.misses, self.seconds = state["step"], state["best_step"], state["misses"], state["seconds"]
+        self.before, self.best, self.latest = (state["losses"][name] for name in ("before", "best", "latest"))
+        self.samples = tuple(SampleReply(**sample) for sample in state["samples"])
+        lines = (self.out / LOG).read_text(encoding="utf-8").splitlines() if (self.out / LOG).is_file() else []
+        write_lines(self.out / LOG, [line for line in lines if _step_of(line) <= self.step])
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "config": json.loads(json.dumps(self.config.identity())),
+            "dataset": self.prepared.dataset.get("hash"),
+            "base": self.prepared.loaded.fingerprint,
+        }
+
+
+def _share_of_rate(step: int, steps: int, config: TuneConfig) -> float:
+    """The learning rate of a step as a share of the highest: a rise, then the schedule's way down."""
+    warmup = max(1, round(steps * config.warmup_share))
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    if config.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * done))
+    return 1 - done if config.schedule == "linear" else 1.0
+
+
+def _step_of(line: str) -> float:
+    """The step of a log line; infinity for one that was cut short."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
+
+
+def _finished_before(out: Path) -> TuneReport:
+    info = read_adapter(out)
+    training = info.manifest["training"]
+    return TuneReport(
+        folder=out,
+        plan=TunePlan(**training["plan"]),
+        steps=training["steps"],
+        best_step=training["best_step"],
+        loss_before=info.loss_before,
+        loss_after=info.loss_after,
+        seconds=training["seconds"],
+        samples=tuple(SampleReply(**sample) for sample in info.manifest["samples"]),
+        finished=True,
+        stopped_early=training["stopped_early"],
+    )
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a request to stop after the step under way; a second one ends at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+
+    def ask(number: int, frame: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
