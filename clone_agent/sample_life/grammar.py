@@ -1,4 +1,4 @@
-"""Reads scene files: the written talk of one chat, before it is laid on the calendar.
+r"""Reads scene files: the written talk of one chat, before it is laid on the calendar.
 
 A file is a header, an empty line, then scenes. `#` starts a comment line; empty lines mean nothing after the header.
 
@@ -13,7 +13,8 @@ A file is a header, an empty line, then scenes. `#` starts a comment line; empty
     诺|!撤回                         takes the speaker's line before back
     晚|!改名 林晚不晚睡               from here on she is called that
 
-`[图片]` `[表情]` `[语音:7]` `[视频]` `[文件:名]` stand for what an export cannot hold, `@名字 ` mentions, `\\n` breaks a line inside a bubble.
+`[图片]` `[表情]` `[语音:7]` `[视频]` `[文件:名]` stand for what an export cannot hold, `@名字 ` mentions, `\n` breaks a line inside a
+bubble.
 """
 
 import re
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -168,7 +170,7 @@ def _scene(path: Path, stamp: tuple[int, datetime], lines: list[Line]) -> Scene:
 def _read_line(path: Path, number: int, line: str, people: dict[str, Person]) -> Line:
     match = _LINE.fullmatch(line)
     if match is None:
-        raise wrong(path, number, "not a line of talk.", "Write `who|text`, `who|~2|text` or `who|>key|text`, with ` {key}` at the end if needed.")
+        raise wrong(path, number, "not a line of talk.", "Write `who|text`, with `~2|` or `>key|` before the text and ` {key}` behind it.")
     if match["who"] not in people:
         raise wrong(path, number, "an unknown speaker.", "Use a code of the header.")
     text, act = match["text"].replace("\\n", "\n"), Act.SAY
@@ -190,7 +192,7 @@ def _read_line(path: Path, number: int, line: str, people: dict[str, Person]) ->
 
 
 def _check_order(path: Path, scenes: tuple[Scene, ...]) -> None:
-    for before, after in zip(scenes, scenes[1:], strict=False):
+    for before, after in pairwise(scenes):
         if after.starts_at <= before.starts_at:
             raise wrong(path, after.number, "this scene starts before the one above it.", "Put the scenes in time order.")
 
