@@ -69,7 +69,7 @@ class CloneGroup(click.Group):
 
 
 def common(function: Callable[Concatenate[Call, _P], None]) -> Callable[..., None]:
-    """Add `--home` and `--json`; the command's first argument becomes its `Call`."""
+    """Add `--home` and `--json`; the command's first argument becomes its `Call`, which another command may hand in ready-made."""
 
     @click.option(
         "--home",
@@ -78,8 +78,8 @@ def common(function: Callable[Concatenate[Call, _P], None]) -> Callable[..., Non
     )
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, everything else on stderr.")
     @wraps(function)
-    def wrapped(*args: Any, home: Path | None, as_json: bool, **kwargs: Any) -> None:
-        function(Call(home, Screen(as_json=as_json)), *args, **kwargs)
+    def wrapped(*args: Any, home: Path | None, as_json: bool, call: Call | None = None, **kwargs: Any) -> None:
+        function(call or Call(home, Screen(as_json=as_json)), *args, **kwargs)
 
     return wrapped
 

@@ -6,34 +6,41 @@ Chinese characters are, so tables stay straight.
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from clone_agent.errors import CloneError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-Advance = Callable[[int, int | None], None]
-"""Moves a progress bar: how much is done, and of how much (None: unknown)."""
+
+class Advance(Protocol):
+    """Moves a progress bar: how much is done, of how much (None: unknown), and what to say beside it."""
+
+    def __call__(self, done: int, total: int | None = None, note: str = "", /) -> None:
+        """Move it."""
+        ...
+
 
 # A pipe has no width; a narrower guess would cut the words of a table that somebody greps.
 _PIPE_WIDTH = 160
 
 
 class Screen:
-    """Where one command writes. With `as_json` only `result` reaches stdout."""
+    """Where one command writes. With `as_json` only `result` reaches stdout; a `beside` screen writes to stderr alone."""
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    def __init__(self, *, as_json: bool = False, beside: bool = False) -> None:
         self.as_json = as_json
+        self._beside = beside or as_json
 
     @cached_property
     def out(self) -> "Console":
         """The console of results: stdout, or stderr when stdout belongs to JSON."""
-        return _console(sys.stderr if self.as_json else sys.stdout)
+        return _console(sys.stderr if self._beside else sys.stdout)
 
     @cached_property
     def err(self) -> "Console":
@@ -96,16 +103,14 @@ class Screen:
     def progress(self, label: str, *, unit: str = "") -> Iterator[Advance]:
         """Show a bar on stderr while the block runs, if stderr is a terminal."""
         if not sys.stderr.isatty():
-            yield lambda done, total=None: None
+            yield lambda done, total=None, note="", /: None
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn())
-        with Progress(*columns, console=self.err, transient=True) as bar:
-            task = bar.add_task(label, total=None)
-            yield lambda done, total=None: bar.update(task, completed=done, total=total)
-
-
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, TextColumn("{task.fields[note]}"), console=self.err, transient=True) as bar:
+            task = bar.add_task(label, total=None, note="")
+            yield lambda done, total=None, note="", /: bar.update(task, completed=done, total=total, note=note)
 
 
 def show_error(error: CloneError) -> None:

@@ -1,0 +1,173 @@
+"""`chat`: the clone in the browser, or in the terminal."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from clone_agent.errors import CloneError, UsageError
+from clone_agent.records import ChatTurn, Delta, Recalled, Reply
+from ui.commands.answering import VoiceOptions, choose_voice, remind, reply_fields, voice_options
+from ui.options import Call, common, is_asked
+from ui.show import Screen
+
+if TYPE_CHECKING:
+    from ui.config import Settings
+    from ui.web.page import Notice
+    from ui.wiring import Clone
+
+PASSWORD_VARIABLE = "CLONE_AGENT_PASSWORD"  # noqa: S105 - a variable's name
+SHORTEST_PASSWORD = 12
+_HISTORY = 12
+
+
+@click.command(epilog="Example: clone-agent chat --port 7861")
+@click.option("--terminal", is_flag=True, help="Talk here instead of in the browser.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the page.  [default: 7860]")
+@click.option("--password", "ask_password", is_flag=True, help=f"Ask for a password that visitors must know; or set {PASSWORD_VARIABLE}.")
+@click.option("--share", is_flag=True, help="Also make a public link; needs a password.")
+@click.option("--memory/--no-memory", "use_memory", default=True, help="Recall before answering.")
+@voice_options
+@common
+def chat(call: Call, terminal: bool, port: int | None, ask_password: bool, share: bool, use_memory: bool, **voice: object) -> None:
+    """Talk with the clone in the browser, on an address of this machine."""
+    from ui.wiring import open_clone
+
+    options = VoiceOptions(**voice)  # type: ignore[arg-type]  # click fills in exactly these
+    settings = choose_voice(call, options)
+    password = None if terminal else _password(ask_password)
+    if share:
+        _agree_to_share(call, password, yes=options.yes)
+    call.home.require()
+    with open_clone(call.home, settings, use_memory=use_memory) as clone:
+        if terminal:
+            remind(call.screen, clone)
+            talk_here(call.screen, clone)
+        else:
+            serve_page(call, clone, settings, port=port or settings.port, password=password, share=share)
+
+
+def serve_page(call: Call, clone: "Clone", settings: "Settings", *, port: int | None, password: str | None = None, share: bool = False) -> None:
+    """Serve the page until Ctrl-C."""
+    from ui.environment import prepare_browser
+
+    prepare_browser(call.home.temporary)
+    from ui.web.bubbles import Surroundings
+    from ui.web.launch import serve
+    from ui.web.page import PageFacts, build_page
+    from ui.web.talk import Speaker
+
+    archive = clone.archive
+    where = Surroundings(
+        around=lambda message_id, before, after: archive.around(message_id, before=before, after=after),
+        name_of=lambda message: archive.display_name(message.conversation, message.sender),
+    )
+    facts = PageFacts(
+        name=archive.persona().name,
+        model=clone.voice.label,
+        is_tuned=clone.voice.is_tuned,
+        has_memory=clone.memory is not None,
+        notices=tuple(_notices(clone, settings)),
+    )
+    page = build_page(Speaker(agent=clone.agent, where=where), facts)
+    served = serve(page, home=call.home.root, port=port, password=password, share=share)
+    _announce(call, served.url, served.share_url, share=share)
+    try:
+        served.wait()
+    except KeyboardInterrupt:
+        call.screen.note("Stopped.")
+    finally:
+        served.close()
+
+
+def talk_here(screen: Screen, clone: "Clone") -> None:
+    """Talk line by line until the input ends; with `--json` one object a reply."""
+    history: list[ChatTurn] = []
+    screen.note(f"{clone.voice.label}. AI-generated, not the person. An empty line ends the talk.")
+    while question := _next_line():
+        try:
+            reply = _reply_here(screen, clone, question, history)
+        except CloneError as error:
+            screen.warn(f"{error.problem} {error.remedy}")
+            continue
+        history += [ChatTurn(role="user", text=question), ChatTurn(role="assistant", text=reply.text)]
+        screen.result(reply_fields(question, reply))
+
+
+def _reply_here(screen: Screen, clone: "Clone", question: str, history: Sequence[ChatTurn]) -> Reply:
+    for event in clone.agent.answer(question, history=history[-_HISTORY:], use_memory=clone.memory is not None):
+        match event:
+            case Recalled():
+                pass
+            case Delta():
+                if not screen.as_json:
+                    screen.out.print(event.text, end="", markup=False, highlight=False, soft_wrap=True)
+            case Reply():
+                if not screen.as_json:
+                    screen.say()
+                    sources = "; ".join(f"{hit.memory.started_at:%Y-%m-%d} {hit.memory.speaker_name}" for hit in event.sources)
+                    screen.note(f"  ← {sources}" if sources else "")
+                return event
+    raise AssertionError("an answer ends with its reply")
+
+
+def _next_line() -> str:
+    try:
+        return input("> " if is_asked() else "").strip()
+    except EOFError:
+        return ""
+
+
+def _password(ask: bool) -> str | None:
+    if ask and not is_asked():
+        raise UsageError("--password asks for a password, but nobody can answer.", remedy=f"Set {PASSWORD_VARIABLE} instead.")
+    if ask:
+        return str(click.prompt("Password for visitors", hide_input=True, confirmation_prompt=True, err=True))
+    return os.environ.get(PASSWORD_VARIABLE) or None
+
+
+def _agree_to_share(call: Call, password: str | None, *, yes: bool) -> None:
+    """Refuse a link without a good password, say what it exposes, and ask.
+
+    Raises:
+        UsageError: no password, a short one, or nobody agreed.
+    """
+    if password is None:
+        raise UsageError("A public link needs a password.", remedy=f"Add --password, or set {PASSWORD_VARIABLE}.")
+    if len(password) < SHORTEST_PASSWORD:
+        raise UsageError(f"The password is shorter than {SHORTEST_PASSWORD} characters.", remedy="Take a longer one: it is all that guards the link.")
+    call.screen.warn(
+        "Whoever has the link and the password can talk with the clone and unfold its sources: your messages and other people's, with names\n"
+        "and dates. The link runs through a relay of Gradio's, which sees everything in plain text. It lives until you stop this program."
+    )
+    if yes:
+        return
+    if not is_asked():
+        raise UsageError("Nobody agreed to that.", remedy="Add --yes.")
+    click.confirm("Make the link?", abort=True, err=True)
+
+
+def _notices(clone: "Clone", settings: "Settings") -> "list[Notice]":
+    from ui.web.page import Notice
+
+    notices = []
+    if not clone.voice.is_tuned and settings.server is None:
+        notices.append(Notice(text="do_tune", command="clone-agent dataset && clone-agent tune"))
+    if clone.memory is not None and (stale := clone.memory.pending()):
+        is_new = stale >= len(clone.archive.conversations())
+        notices.append(Notice(text="do_index" if is_new else "do_reindex", command="clone-agent index"))
+    return notices
+
+
+def _announce(call: Call, url: str, share_url: str | None, *, share: bool) -> None:
+    call.screen.result({"url": url, "share_url": share_url})
+    if not call.screen.as_json:
+        call.screen.say(f"Open {url}")
+    if share_url is not None:
+        call.screen.warn(f"Public link: {share_url}")
+    elif share:
+        call.screen.warn("The public link could not be made: is there a network? The page runs on this machine only.")
+    call.screen.note("Ctrl-C stops it.")
+    sys.stdout.flush()

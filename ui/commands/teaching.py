@@ -1,0 +1,190 @@
+"""`dataset` and `tune`: chats to examples, examples to a tuned GLM."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clone_agent.errors import DatasetError, UsageError
+from ui.options import Call, common
+from ui.show import count
+
+if TYPE_CHECKING:
+    from clone_agent.archive import Archive
+    from clone_agent.records import Session
+    from finetune.tune_config import TuneConfig, TunePlan, TuneProgress, TuneReport
+
+DATASET_FACT = "dataset_revision"
+_LOSS = "{:.3f}"
+
+
+@click.command(epilog="Example: clone-agent dataset --export pairs.jsonl")
+@click.option("--export", type=click.Path(dir_okay=False, path_type=Path), help='Also write {"prompt", "response", "history"} lines to this file.')
+@click.option("--history", "max_turns", default=8, type=click.IntRange(1, 64), help="The prompt and the turns before it, at most.")
+@click.option("--eval-share", default=0.1, type=click.FloatRange(0, 0.5), help="Share of the examples, the latest ones, kept for evaluation.")
+@click.option("--mask/--no-mask", default=True, help="Replace phone numbers, addresses and the like by placeholders.")
+@common
+def dataset(call: Call, export: Path | None, max_turns: int, eval_share: float, mask: bool) -> None:
+    """Turn the stored chats into training examples, split by time.
+
+    Every turn of yours becomes a response; the turn before it is the prompt, earlier ones the history.
+    """
+    from clone_agent.archive import Archive
+    from finetune.examples import ExampleOptions, build_examples, export_pairs, read_dataset, write_dataset
+
+    options = ExampleOptions(max_turns=max_turns, mask=mask, eval_share=eval_share)
+    with call.home.require().lock(), Archive.open(call.home.root) as archive:
+        counts: Counter[str] = Counter()
+        with call.screen.progress("Building examples", unit="chats") as advance:
+            sessions = _all_sessions(archive, advance)
+            manifest = write_dataset(build_examples(sessions, archive.persona(), options, counts=counts), call.home.dataset, options=options, counts=counts)
+        archive.keep_fact(DATASET_FACT, archive_revision(archive))
+    exported = None
+    if export is not None:
+        train, evaluation, _ = read_dataset(call.home.dataset)
+        exported = export_pairs([*train, *evaluation], export)
+    call.screen.result({**manifest, "folder": str(call.home.dataset), "exported": exported})
+    if not call.screen.as_json:
+        _print_dataset(call, manifest, export, exported)
+
+
+@click.command(epilog="Example: clone-agent tune --method ptuning")
+@click.option("--method", default="lora", help="Tuning method: lora, ptuning (P-Tuning v2), unipelt or full.")
+@click.option("--base", metavar="NAME_OR_PATH", help="GLM to tune: a folder or a hub name.  [default: the one that ships]")
+@click.option("--name", help="Name of the adapter.  [default: the method]")
+@click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Passes over the examples.  [default: what suits the method]")
+@click.option("--max-steps", type=click.IntRange(1), help="End earlier than the epochs would.")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Learning rate.  [default: what suits the method]")
+@click.option("--batch-size", default=16, type=click.IntRange(1), help="Examples a step.")
+@click.option("--max-length", default=512, type=click.IntRange(32), help="Tokens an example, at most.")
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of the method, like r=8 or num_virtual_tokens=32.")
+@click.option("--seed", default=0, help="Seed of everything random.")
+@click.option("--resume", is_flag=True, help="Go on with the interrupted run of this name.")
+@common
+def tune(call: Call, method: str, base: str | None, name: str | None, pairs: tuple[str, ...], resume: bool, **numbers: Any) -> None:
+    """Tune a GLM on your examples, so that it speaks as you do.
+
+    Loss is taken on your words only. An interrupted run goes on with --resume.
+    """
+    from finetune.tune_config import TuneConfig
+
+    config = TuneConfig(base=base or call.settings.base, method=method, settings=dict(_setting(pair) for pair in pairs), **numbers)
+    with call.home.require().lock():
+        report = tune_adapter(call, config, name=name or method, resume=resume)
+    call.screen.result(report_fields(report))
+    if not call.screen.as_json:
+        _print_report(call, report)
+
+
+def archive_revision(archive: "Archive") -> str:
+    """A text that changes whenever the stored messages do."""
+    return f"{sum(info.revision for info in archive.conversations())}/{len(archive.owner_ids())}"
+
+
+def tune_adapter(call: Call, config: "TuneConfig", *, name: str, resume: bool = False) -> "TuneReport":
+    """Run the tuning with a progress bar; the caller owns the home."""
+    from ui.environment import stay_offline
+
+    stay_offline(config.base)
+    if not (call.home.dataset / "manifest.json").is_file():
+        raise DatasetError("There are no examples yet.", remedy="Run `clone-agent dataset` first.")
+    from finetune.train import tune as run
+
+    with call.screen.progress(f"Tuning {name}", unit="steps") as advance:
+
+        def watch(progress: "TuneProgress") -> None:
+            if progress.plan is not None and progress.phase == "plan":
+                _print_plan(call, progress.plan)
+            advance(progress.step, progress.steps or None, _state(progress))
+
+        return run(replace(config, base=config.base), call.home.dataset, call.home.adapters / name, on_progress=watch, resume=resume)
+
+
+def report_fields(report: "TuneReport") -> dict[str, object]:
+    """The `--json` fields of a tuning run."""
+    return {
+        "adapter": report.folder.name,
+        "folder": str(report.folder),
+        "base": report.plan.base,
+        "method": report.plan.method,
+        "examples": report.plan.examples,
+        "steps": report.steps,
+        "best_step": report.best_step,
+        "loss_before": report.loss_before,
+        "loss_after": report.loss_after,
+        "trained": report.plan.trained,
+        "seconds": round(report.seconds, 1),
+        "finished": report.finished,
+        "stopped_early": report.stopped_early,
+        "samples": [{"prompt": one.prompt, "owner": one.owner, "before": one.before, "after": one.after} for one in report.samples],
+    }
+
+
+def loss_line(report: "TuneReport") -> str:
+    """One line on what a run did to the held-out loss."""
+    if report.loss_before is None or report.loss_after is None:
+        return "no held-out examples to measure on"
+    return f"held-out loss {_LOSS.format(report.loss_before)} → {_LOSS.format(report.loss_after)}"
+
+
+def _all_sessions(archive: "Archive", advance: Any) -> "Iterator[Session]":
+    infos = archive.conversations()
+    for number, info in enumerate(infos, start=1):
+        yield from archive.sessions(info.conversation.id)
+        advance(number, len(infos))
+
+
+def _setting(pair: str) -> tuple[str, Any]:
+    key, equals, value = pair.partition("=")
+    if not equals:
+        raise UsageError("--set needs KEY=VALUE.", remedy="Write for example --set r=8.")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def _print_dataset(call: Call, manifest: dict[str, Any], export: Path | None, exported: int | None) -> None:
+    screen, lengths = call.screen, manifest["lengths"]
+    numbers = manifest["examples"]
+    screen.say(f"{count(numbers['train'], 'example')} to learn from, {numbers['eval']:,} to evaluate on (the latest), {manifest['first'][:10]} to {manifest['last'][:10]}")
+    names = list(next(iter(lengths.values())))
+    screen.table(("characters a reply", *names), [(what, *(_short(summary[name]) for name in names)) for what, summary in lengths.items()], numbers=range(1, 9))
+    for reason, number in manifest["skipped"].items():
+        screen.say(f"{number:,} turns left out: {reason}")
+    if manifest["masked"]:
+        screen.say("Masked: " + ", ".join(f"{number:,} {kind}" for kind, number in manifest["masked"].items()))
+    if export is not None and exported is not None:
+        screen.say(f"{count(exported, 'pair')} written to {export}")
+    screen.next("clone-agent tune")
+
+
+def _state(progress: "TuneProgress") -> str:
+    losses = (("loss", progress.loss), ("held out", progress.eval_loss))
+    return " · ".join([progress.phase, *(f"{name} {_LOSS.format(loss)}" for name, loss in losses if loss is not None)])
+
+
+def _short(value: object) -> object:
+    return f"{value:,.1f}".removesuffix(".0") if isinstance(value, int | float) else value
+
+
+def _print_plan(call: Call, plan: "TunePlan") -> None:
+    call.screen.note(
+        f"{plan.method} on {plan.base}: {plan.trained:,} of {plan.parameters:,} numbers, {count(plan.examples, 'example')}, {count(plan.steps, 'step')}, "
+        f"about {max(plan.minutes, 0.1):.1f} min on {plan.device}"
+    )
+
+
+def _print_report(call: Call, report: "TuneReport") -> None:
+    screen = call.screen
+    screen.say(f"{report.folder.name}: {loss_line(report)}; {count(report.steps, 'step')} in {report.seconds:,.0f} s")
+    if report.samples:
+        screen.table(("prompt", "you wrote", "before", "after"), [(one.prompt, one.owner, one.before, one.after) for one in report.samples])
+    if report.finished:
+        screen.next("clone-agent index")
+    else:
+        screen.next(f"clone-agent tune --method {report.plan.method} --name {report.folder.name} --resume")

@@ -1,0 +1,171 @@
+"""Settings -> memory, model, agent. The one place where the packages meet."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from clone_agent.archive import Archive
+from clone_agent.errors import UsageError
+from clone_agent.home import DataHome
+from ui.config import Settings
+from ui.environment import stay_offline
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from clone_agent.agent import CloneAgent
+    from finetune.checkpoint import AdapterInfo
+    from memory.recall import MemoryIndex
+
+NO_ADAPTER = "none"
+KEY_VARIABLE = "CLONE_AGENT_API_KEY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """The model that speaks, and what it is called."""
+
+    model: "BaseChatModel"
+    label: str  # "clone-agent-base · lora"
+    adapter: str | None  # None: nothing tuned speaks
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether the owner's words went into it."""
+        return self.adapter is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clone:
+    """Everything that answers: the archive, the memory if there is one, the voice, the agent."""
+
+    archive: Archive
+    memory: "MemoryIndex | None"
+    voice: Voice
+    agent: "CloneAgent"
+
+
+def choose_adapter(home: DataHome, name: str | None) -> "AdapterInfo | None":
+    """The adapter that speaks: the named one, else the newest; None when there is none or it is `none`.
+
+    Raises:
+        ModelError: the named one is missing or damaged.
+    """
+    from finetune.checkpoint import list_adapters, read_adapter
+
+    if name == NO_ADAPTER:
+        return None
+    if name is not None:
+        return read_adapter(home.adapters / name)
+    found = list_adapters(home.root)
+    return found[-1] if found else None
+
+
+def load_voice(home: DataHome, settings: Settings) -> Voice:
+    """Load the model that the settings name: a server's, or a GLM here with its adapter.
+
+    Raises:
+        ModelError: missing, damaged, or the adapter belongs to another base.
+        UsageError: a server without a model's name.
+    """
+    if settings.server is not None:
+        return _server_voice(settings)
+    adapter = choose_adapter(home, settings.adapter)
+    base = settings.base or _base_of(adapter)
+    stay_offline(base)
+    from finetune.chat_model import load_chat_model
+
+    model = load_chat_model(base, None if adapter is None else adapter.folder)
+    label = model.engine.loaded.name
+    return Voice(model=model, label=label if adapter is None else f"{label} · {adapter.name}", adapter=adapter.name if adapter else None)
+
+
+def _base_of(adapter: "AdapterInfo | None") -> str | None:
+    """The base an adapter was tuned on, as the user named it; None for the model that ships."""
+    from finetune.model_files import SHIPPED_NAME
+
+    return None if adapter is None or adapter.base == SHIPPED_NAME else adapter.base
+
+
+def without_adapter(voice: Voice) -> Voice:
+    """The base model beside the tuned one; both share the weights."""
+    from finetune.chat_model import GlmChatModel
+
+    assert isinstance(voice.model, GlmChatModel)
+    return Voice(model=voice.model.without_adapter(), label=voice.model.engine.loaded.name, adapter=None)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a server's address is this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _server_voice(settings: Settings) -> Voice:
+    from pydantic import SecretStr
+
+    if not settings.server_model:
+        raise UsageError("The server's model has no name.", remedy="Add --model NAME, one of those the server offers.")
+    if urlsplit(settings.server or "").scheme not in ("http", "https"):
+        raise UsageError("The server's address is not a URL.", remedy="Write it like http://127.0.0.1:8000/v1.")
+    from langchain_openai import ChatOpenAI
+
+    key = os.environ.get(KEY_VARIABLE) or os.environ.get("OPENAI_API_KEY") or "none"
+    model = ChatOpenAI(
+        model=settings.server_model,
+        base_url=settings.server,
+        api_key=SecretStr(key),
+        use_responses_api=False,
+        timeout=120,
+        max_retries=1,
+    )
+    return Voice(model=model, label=settings.server_model, adapter=None)
+
+
+@contextmanager
+def open_memory(home: DataHome, archive: Archive, settings: Settings) -> Iterator["MemoryIndex"]:
+    """Open the memory index; the caller owns the home (`DataHome.lock`), since two processes would damage the vectors."""
+    stay_offline(settings.embedding)
+    from memory.recall import MemoryIndex
+
+    memory = MemoryIndex.open(home.root, archive, embedding=settings.embedding)
+    try:
+        yield memory
+    finally:
+        memory.close()
+
+
+@contextmanager
+def open_clone(home: DataHome, settings: Settings, *, use_memory: bool) -> Iterator[Clone]:
+    """Open everything that answers questions.
+
+    Args:
+        home: with chats in it.
+        settings: which model speaks.
+        use_memory: False opens no index, and so needs no lock.
+
+    Raises:
+        CloneError: of any kind; see `clone_agent.errors`.
+    """
+    home.require()
+    with ExitStack() as stack:
+        if use_memory:
+            stack.enter_context(home.lock())
+        archive = stack.enter_context(Archive.open(home.root))
+        voice = load_voice(home, settings)
+        memory = stack.enter_context(open_memory(home, archive, settings)) if use_memory else None
+        yield Clone(archive=archive, memory=memory, voice=voice, agent=make_agent(archive, memory, voice, settings))
+
+
+def make_agent(archive: Archive, memory: "MemoryIndex | None", voice: Voice, settings: Settings) -> "CloneAgent":
+    """The agent that speaks with this voice."""
+    from clone_agent.agent import CloneAgent
+
+    return CloneAgent(voice.model, persona=archive.persona(), memory=memory, top_k=settings.top_k)
