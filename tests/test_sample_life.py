@@ -14,7 +14,6 @@ from clone_agent.errors import DatasetError, ExportError
 from clone_agent.sample_life.build import EXPORTS, KEYS, build, read_chats, render
 from clone_agent.sample_life.questions import gold_ids, is_right, load_keys, load_questions
 
-HEADER = "chat: {chat}\nkind: {kind}\nformat: {format}\npeople: 晚 = 晚风 | 20010417; 屿 = 屿 | 55210498; 明 = 小明 | 71200350\n\n"
 TALK = """@ 2022-05-14 09:03
 晚|我水壶呢 {t-bottle}
 屿|~2|>t-bottle|是不是落在龙井了
@@ -33,12 +32,15 @@ def chats():
     return read_chats()
 
 
-def written(
-    tmp_path: Path, *, kind: str = "group", format: str = "qq_pc_txt", chat: str = "爬山", talk: str = TALK
-) -> dict[PurePosixPath, bytes]:
+def header(kind: str = "group", format: str = "qq_pc_txt", chat: str = "爬山") -> str:
+    third = "; 明 = 小明 | 71200350" if kind == "group" else ""
+    return f"chat: {chat}\nkind: {kind}\nformat: {format}\npeople: 晚 = 晚风 | 20010417; 屿 = 屿 | 55210498{third}\n\n"
+
+
+def written(tmp_path: Path, talk: str = TALK, **settings: str) -> dict[PurePosixPath, bytes]:
     path = tmp_path / "scenes" / "t.txt"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(HEADER.format(chat=chat, kind=kind, format=format) + talk, encoding="utf-8")
+    path.write_text(header(**settings) + talk, encoding="utf-8")
     return render(read_chats(path.parent))
 
 
@@ -54,7 +56,7 @@ def test_the_committed_exports_are_what_the_scenes_give(chats):
 def test_building_twice_writes_the_same_bytes_and_drops_what_is_no_longer_made(tmp_path):
     (tmp_path / "scenes").mkdir()
     scene = tmp_path / "scenes" / "t.txt"
-    scene.write_text(HEADER.format(chat="爬山", kind="group", format="qq_pc_txt") + TALK, encoding="utf-8")
+    scene.write_text(header() + TALK, encoding="utf-8")
     first = {path: path.read_bytes() for path in build(tmp_path / "scenes", tmp_path / "exports")}
     (tmp_path / "exports" / "left-over.txt").write_text("old", encoding="utf-8")
     assert {path: path.read_bytes() for path in build(tmp_path / "scenes", tmp_path / "exports")} == first
@@ -147,10 +149,12 @@ def test_qq_text_has_the_bytes_of_the_message_manager(tmp_path):
 
 
 def test_a_private_qq_text_shows_the_names_of_the_day_of_the_export(tmp_path):
-    text = written(tmp_path, kind="private", chat="小明")[PurePosixPath("qq/小明.txt")].decode("utf-8-sig")
+    talk = TALK.replace("明|", "晚|")
+    text = written(tmp_path, kind="private", chat="周屿", talk=talk)[PurePosixPath("qq/周屿.txt")].decode("utf-8-sig")
     assert "消息分组:我的好友\r\n" in text
-    assert re.search(r":\d\d 明明\r\n\[语音\]\r\n", text)
-    assert "(71200350)" not in text
+    assert re.search(r":\d\d 明明\r\n我水壶呢\r\n", text)
+    assert re.search(r":\d\d 周屿\r\n@明明 是不是落在龙井了\r\n", text)
+    assert "(20010417)" not in text
 
 
 def test_qce_json_repeats_the_text_and_keeps_what_was_recalled(tmp_path):

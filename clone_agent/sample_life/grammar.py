@@ -140,6 +140,8 @@ def _read_header(path: Path, lines: list[tuple[int, str]]) -> tuple[dict[str, st
             raise wrong(path, 1, f"the header lacks a usable `{key}`.", f"Add `{key}: {'|'.join(allowed or ('name',))}`.")
     if len(people) < 2 or len({person.code for person in people}) < len(people):
         raise wrong(path, 1, "the header needs two people or more, each with a code of their own.", "Add `code = name | id` lines.")
+    if settings["kind"] == "private" and len(people) > 2:
+        raise wrong(path, 1, "a private chat of more than two people.", "Write `kind: group`.")
     return settings, people
 
 

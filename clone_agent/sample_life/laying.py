@@ -123,8 +123,8 @@ def _pause(line: Line, before: Line | None, draw: random.Random) -> timedelta:
         return timedelta(minutes=line.pause_min, seconds=draw.randint(0, 25))
     if before is None:
         return timedelta(seconds=draw.randint(0, 40))
-    typing = len(line.text) * draw.uniform(0.12, 0.3)
-    thinking = draw.uniform(0.5, 4) if before.who is line.who else draw.uniform(2, 14)
+    typing = len(line.text) * draw.uniform(0.15, 0.4)
+    thinking = draw.uniform(0.5, 5) if before.who is line.who else draw.uniform(2, 18)
     return timedelta(seconds=max(1, round(typing + thinking)))
 
 

@@ -1,7 +1,8 @@
 """Writes a chat as the QQ PC message manager does: `.txt`, UTF-8 with BOM, CRLF.
 
-Blocks of header line, body and an empty line; hours without a leading zero; ids in groups only; a private chat shows the names of the day
-of the export. Line ends inside a body are a bare CR (typed on a PC) or LF (typed on a phone). A reply is text that starts with `@nick`.
+Blocks of header line, body and an empty line; hours without a leading zero; ids in groups only. A private chat shows the names of the day
+of the export, the other one's as 消息对象 says. Line ends inside a body are a bare CR (typed on a PC) or LF (typed on a phone). A reply is
+text that starts with `@nick`.
 """
 
 from datetime import datetime
@@ -38,7 +39,9 @@ def _records(chat: Chat) -> list[tuple[datetime, str, str]]:
 
 
 def _shown(chat: Chat, bubble: Bubble) -> str:
-    return bubble.name if chat.file.kind == "group" else chat.names[bubble.person.id]
+    if chat.file.kind == "group":
+        return bubble.name
+    return chat.file.chat if bubble.person is chat.peer else chat.names[bubble.person.id]
 
 
 def _sender(chat: Chat, bubble: Bubble) -> str:
