@@ -1,0 +1,115 @@
+"""The main stage's food: reading, chat and copying tasks as token ids, in batches of like length."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from transformers import PreTrainedTokenizerFast
+
+from clone_agent.records import ChatTurn
+from finetune.base_model.copying import Vocabulary, copy_item, lookup_item
+from finetune.base_model.items import Item
+from finetune.base_model.loop import Progress
+from finetune.base_model.reading import Level, ReadingTask, draw_reading
+from finetune.base_model.small_talk import ChatTask, Corpus, draw_chat
+from finetune.chat_format import chat_format, plain_ids
+
+POINTER, COPIED = 3.0, 2.0  # weights of the first and the other tokens of the words to be found; 1 elsewhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Shares of the tasks and how they grow harder."""
+
+    chat: float = 0.2
+    copying: float = 0.08
+    english: float = 0.15
+    first_lines: int = 3
+    most_lines: int = 12
+    full_at: int = 10_000_000  # tokens after which blocks have up to `most_lines` lines
+    context: int = 640  # longer items are left out
+    batch_tokens: int = 4_500
+    group: int = 8  # batches drawn and sorted by length together
+
+
+class Mixture:
+    """Batches of the main stage; the same step always gives the same batch."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, corpus: Corpus, recipe: Recipe, *, seed: int = 0) -> None:
+        self._format = chat_format(tokenizer)
+        self._tokenizer = tokenizer
+        self._vocabulary = Vocabulary(tokenizer, size=len(tokenizer))
+        self._corpus, self._recipe, self._seed = corpus, recipe, seed
+        self._group: tuple[int, list[list[Item]]] = (-1, [])
+
+    def batch(self, progress: Progress) -> Sequence[Item]:
+        """The batch of a step."""
+        number, index = divmod(progress.step, self._recipe.group)
+        if self._group[0] != number:
+            self._group = (number, self._draw_group(number))
+        return self._group[1][index]
+
+    def _draw_group(self, number: int) -> list[list[Item]]:
+        rng = Random(f"{self._seed} main {number}")
+        recipe = self._recipe
+        grown = min(1.0, number * recipe.group * recipe.batch_tokens / recipe.full_at)  # by the number alone, so that a resumed run agrees
+        level = Level(most_lines=round(recipe.first_lines + grown * (recipe.most_lines - recipe.first_lines)), noise=0.2 + 0.15 * grown)
+        items: list[Item] = []
+        room = self._recipe.batch_tokens * self._recipe.group
+        while room > 0:
+            item = self._draw(rng, level)
+            if len(item.ids) <= self._recipe.context:
+                items.append(item)
+                room -= len(item.ids)
+        batches = _slices(sorted(items, key=lambda item: len(item.ids)), self._recipe.group)
+        rng.shuffle(batches)
+        return batches
+
+    def _draw(self, rng: Random, level: Level) -> Item:
+        language = "en" if rng.random() < self._recipe.english else "zh"
+        form = rng.random()
+        if form < self._recipe.copying:
+            return copy_item(self._vocabulary, rng) if rng.random() < 0.4 else lookup_item(self._vocabulary, rng, lines=rng.randint(2, 10))
+        if form < self._recipe.copying + self._recipe.chat:
+            return self.chat_item(draw_chat(rng, self._corpus, language=language))
+        return self.reading_item(draw_reading(rng, level, language=language, said=self._corpus.said(language)))
+
+    def chat_item(self, task: ChatTask) -> Item:
+        """A talk with loss on the last reply and its stop token."""
+        known, reply = self._format.prompt_ids(task.turns), self._format.response_ids(task.reply)
+        return Item(kind="chat", ids=known + reply, weights=[0.0] * len(known) + [1.0] * len(reply))
+
+    def reading_item(self, task: ReadingTask) -> Item:
+        """Questions one after the other in one talk, with loss on every reply and its stop token."""
+        ids: list[int] = []
+        weights: list[float] = []
+        turns = [ChatTurn(role="system", text=task.system)]
+        for question in task.questions:
+            known = self._format.prompt_ids([*turns, ChatTurn(role="user", text=question.text)])
+            ids, weights = known, weights + [0.0] * (len(known) - len(weights))
+            reply = self._format.response_ids(question.reply)
+            weights = weights + self._weights(reply, question.gold)
+            ids = ids + reply
+            turns += [ChatTurn(role="user", text=question.text), ChatTurn(role="assistant", text=question.reply)]
+        return Item(kind="reading" if task.language == "zh" else "reading_en", ids=ids, weights=weights)
+
+    def _weights(self, reply: Sequence[int], gold: str) -> list[float]:
+        """1 a token, more on those of the answer."""
+        weights = [1.0] * len(reply)
+        wanted = plain_ids(self._tokenizer, gold) if gold else []
+        for start in range(len(reply) - len(wanted) + 1):
+            if wanted and list(reply[start : start + len(wanted)]) == wanted:
+                weights[start : start + len(wanted)] = [POINTER] + [COPIED] * (len(wanted) - 1)
+                break
+        return weights
+
+
+def _slices(items: Sequence[Item], count: int) -> list[list[Item]]:
+    """Cut a list into `count` runs of about as many tokens."""
+    total = sum(len(item.ids) for item in items)
+    runs: list[list[Item]] = [[] for _ in range(count)]
+    seen = 0
+    for item in items:
+        runs[min(count - 1, seen * count // total)].append(item)
+        seen += len(item.ids)
+    return [run for run in runs if run] + [list(items[-1:]) for run in runs if not run]

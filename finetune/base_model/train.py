@@ -1,0 +1,119 @@
+"""Train the small GLM: `python -m finetune.base_model.train --corpora DIR --out DIR --stage warmup|main [--resume]`.
+
+`--out` keeps the tokenizer, `checkpoint.pt` and `progress.jsonl`. The main stage starts from the warm-up's checkpoint; a killed stage goes
+on with `--resume`. `--export DIR` writes the weights that ship.
+"""
+
+import argparse
+import copy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+import torch
+from transformers import AutoTokenizer, GlmForCausalLM, PreTrainedTokenizerFast
+
+from finetune.base_model.architecture import SHAPES, build_model
+from finetune.base_model.copying import Vocabulary, copy_item, lookup_item
+from finetune.base_model.corpora import read_dialogues
+from finetune.base_model.evaluate import draw_probes, measure_reading
+from finetune.base_model.items import Item
+from finetune.base_model.loop import LoopConfig, Optimizers, Progress, load_checkpoint, train_stage
+from finetune.base_model.mixture import Mixture, Recipe
+from finetune.base_model.small_talk import gather
+from finetune.base_model.tokenizer import build_tokenizer
+
+
+def warmup_batches(tokenizer: PreTrainedTokenizerFast, *, items: int = 32, seed: int = 0) -> Callable[[Progress], Sequence[Item]]:
+    """Batches of the warm-up: copying; once that works, one half keyed lines, more of them as the accuracy rises."""
+    vocabulary = Vocabulary(tokenizer)
+
+    def batch(progress: Progress) -> Sequence[Item]:
+        vocabulary.size = progress.vocabulary or vocabulary.size
+        vocabulary.grow(progress.accuracy)
+        progress.vocabulary = vocabulary.size
+        rng = Random(f"{seed} warmup {progress.step}")
+        if progress.vocabulary > 1_000 and progress.step % 2:
+            lines = rng.randint(2, 4 if progress.vocabulary < 4_000 else 8)
+            return [lookup_item(vocabulary, rng, lines=lines) for _ in range(items * 2 // 3)]
+        return [copy_item(vocabulary, rng) for _ in range(items)]
+
+    return batch
+
+
+def load_tokenizer(corpora: Path, out: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer in `out`, made from the corpora at the first call."""
+    folder = out / "tokenizer"
+    if not (folder / "tokenizer.json").is_file():
+        build_tokenizer(text for dialogue in read_dialogues(corpora) for text in dialogue.turns).save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert isinstance(tokenizer, PreTrainedTokenizerFast)
+    return tokenizer
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one stage from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpora", type=Path, required=True, help="folder with the training text")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the tokenizer, the checkpoint and the log")
+    parser.add_argument("--stage", choices=("warmup", "main"), required=True)
+    parser.add_argument("--shape", choices=tuple(SHAPES), default="small")
+    parser.add_argument("--tokens", type=int, help="length of the stage (default: 4 M for the warm-up, 35 M for the main stage)")
+    parser.add_argument("--batch-tokens", type=int, default=Recipe().batch_tokens)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--resume", action="store_true", help="go on with a stage that was stopped")
+    parser.add_argument("--export", type=Path, help="at the end, write config, weights and tokenizer there")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    tokenizer = load_tokenizer(options.corpora, options.out)
+    model = build_model(SHAPES[options.shape], tokenizer).to("cuda" if torch.cuda.is_available() else "cpu")
+    optimizers = Optimizers(model)
+    progress = Progress(stage=options.stage)
+    if options.resume or options.stage == "main":
+        found = load_checkpoint(options.out, model, optimizers)
+        progress = found if found.stage == options.stage else progress
+    if options.stage == "warmup":
+        config = LoopConfig(tokens=options.tokens or 4_000_000, decay_share=0.0)
+        train_stage(model, optimizers, progress, config=config, batch=warmup_batches(tokenizer), out=options.out)
+    else:
+        run_main(model, tokenizer, optimizers, progress, options.out, options.corpora, options.tokens or 35_000_000, options.batch_tokens)
+    if options.export:
+        export(model, tokenizer, options.export)
+
+
+def run_main(
+    model: GlmForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    optimizers: Optimizers,
+    progress: Progress,
+    out: Path,
+    corpora: Path,
+    tokens: int,
+    batch_tokens: int,
+) -> None:
+    """The main stage: reading, chat and some copying, with held-out questions asked every so often."""
+    corpus = gather(read_dialogues(corpora))
+    probes = draw_probes(corpus, size=200)
+    mixture = Mixture(tokenizer, corpus, Recipe(batch_tokens=batch_tokens))
+    train_stage(
+        model,
+        optimizers,
+        progress,
+        config=LoopConfig(tokens=tokens),
+        batch=mixture.batch,
+        out=out,
+        evaluate=lambda trained, _: measure_reading(trained, tokenizer, probes),
+    )
+
+
+def export(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write what `from_pretrained` needs, the weights in half precision."""
+    half = copy.deepcopy(model).to("cpu", torch.float16)
+    half.generation_config.pad_token_id = tokenizer.pad_token_id
+    half.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    main()
