@@ -103,7 +103,7 @@ def build_examples(
 def _masker(counts: Counter[str]) -> Callable[[str], str]:
     def mask(text: str) -> str:
         scrubbed = scrub(text)
-        counts.update(f"masked {kind}" for kind in scrubbed.found)
+        counts.update({f"masked {kind}": number for kind, number in scrubbed.found.items()})
         return scrubbed.text
 
     return mask

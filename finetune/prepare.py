@@ -4,8 +4,10 @@ import logging
 import math
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from finetune.rehearsal import rehearsal_examples
 from finetune.tune_config import TuneConfig, TunePlan
 
 SHIPPED_REHEARSAL = 0.2  # share of general talk in the training of the model that ships, which forgets quickly
+_DRAWS = 20  # general examples drawn for one wanted, at most
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +60,11 @@ def prepare(config: TuneConfig, dataset_dir: Path) -> Prepared:
     adapter = attach(loaded.model, config.method, config.settings)
     if config.gradient_checkpointing:
         loaded.model.activation_checkpointing_enable()
-    rehearsed = _rehearsal(config, loaded, train)
-    own, left_out = _encode_all(train, loaded, config)
-    general, _ = _encode_all(rehearsed, loaded, config)
-    held_out, _ = _encode_all(_spread(evaluation, config.eval_examples), loaded, config)
-    if left_out:
-        log.warning("%d examples are left out, because their answers do not fit", left_out)
+    general = _rehearsal(config, loaded, train)
+    own = list(_fitting(train, loaded, config))
+    held_out = list(_fitting(_spread(evaluation, config.eval_examples), loaded, config))
+    if len(own) < len(train):
+        log.warning("%d examples are left out, because their answers do not fit", len(train) - len(own))
     if not own:
         raise DatasetError("No example fits into the maximum length.", remedy="Raise the maximum length, or import more chats.")
     examples = [*own, *general]
@@ -75,7 +77,7 @@ def prepare(config: TuneConfig, dataset_dir: Path) -> Prepared:
         examples=len(examples),
         rehearsal=len(general),
         evaluation=len(held_out),
-        too_long=left_out,
+        too_long=len(train) - len(own),
         tokens=sum(len(example.input_ids) for example in examples),
         parameters=parameters,
         trained=adapter.size(),
@@ -100,16 +102,18 @@ def plan_run(config: TuneConfig, dataset_dir: Path) -> TunePlan:
     return prepare(config, dataset_dir).plan
 
 
-def _rehearsal(config: TuneConfig, loaded: LoadedModel, own: Sequence[Example]) -> list[Example]:
-    """As many general examples as the share asks for, the same at every call with the same seed."""
+def _rehearsal(config: TuneConfig, loaded: LoadedModel, own: Sequence[Example]) -> list[Encoded]:
+    """As many general examples as the share asks for, the same at every call with the same seed; those too long are passed over."""
     share = config.rehearsal if config.rehearsal is not None else SHIPPED_REHEARSAL if loaded.name == SHIPPED_NAME else 0.0
     wanted = round(len(own) * share / (1 - share))
     if not wanted:
         return []
     if config.rehearsal_file is None:
-        return list(rehearsal_examples(wanted, language=_language(own), seed=config.seed))
-    known = list(read_examples(config.rehearsal_file))
-    return random.Random(config.seed).sample(known, min(wanted, len(known)))
+        drawn: Iterable[Example] = islice(rehearsal_examples(language=_language(own), seed=config.seed), _DRAWS * wanted)
+    else:
+        known = list(read_examples(config.rehearsal_file))
+        drawn = random.Random(config.seed).sample(known, len(known))
+    return list(islice(_fitting(drawn, loaded, config), wanted))
 
 
 def _language(examples: Sequence[Example]) -> str:
@@ -117,15 +121,11 @@ def _language(examples: Sequence[Example]) -> str:
     return "zh" if any("\u4e00" <= character <= "\u9fff" for character in examples[0].system) else "en"
 
 
-def _encode_all(examples: Iterable[Example], loaded: LoadedModel, config: TuneConfig) -> tuple[list[Encoded], int]:
-    """Encode examples; those whose answer alone is too long are counted and left out."""
-    encoded, left_out = [], 0
+def _fitting(examples: Iterable[Example], loaded: LoadedModel, config: TuneConfig) -> Iterator[Encoded]:
+    """The examples whose answers fit, encoded."""
     for example in examples:
-        try:
-            encoded.append(encode(example, loaded.format, max_length=min(config.max_length, loaded.max_tokens)))
-        except DatasetError:
-            left_out += 1
-    return encoded, left_out
+        with suppress(DatasetError):
+            yield encode(example, loaded.format, max_length=min(config.max_length, loaded.max_tokens))
 
 
 def _spread(examples: Sequence[Example], count: int) -> list[Example]:

@@ -4,38 +4,31 @@ The examples are drawn from the generators that the model was trained with; none
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
+from itertools import count
 from random import Random
 
 from clone_agent.records import ChatTurn
 from finetune.base_model.reading import Level, draw_reading
-from finetune.base_model.small_talk import Corpus, draw_chat
+from finetune.base_model.small_talk import Corpus, draw_chat, gather
 from finetune.examples import Example
 
 READING = 0.7  # share of tasks with a memory block to answer from; the others are small talk
 _NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # these examples were never sent
 
 
-def rehearsal_examples(count: int, *, language: str, seed: int) -> Iterator[Example]:
-    """Draw `count` examples in a language (`zh`, `en`); the same seed gives the same ones."""
-    random = Random(f"{seed} rehearsal {language}")
-    made = 0
-    while made < count:
-        talks = _reading(random, language) if random.random() < READING else _chat(random, language)
-        for system, context, response in talks:
-            if made < count:
-                yield Example(
-                    id=f"rehearsal/{made}",
-                    conversation="rehearsal",
-                    session=f"rehearsal/{made}",
-                    sent_at=_NEVER,
-                    system=system,
-                    context=context,
-                    response=response,
-                )
-                made += 1
+def rehearsal_examples(*, language: str, seed: int) -> Iterator[Example]:
+    """Draw examples in a language (`zh`, `en`) without end; the same seed gives the same ones."""
+    random, number = Random(f"{seed} rehearsal {language}"), count()
+    while True:
+        for system, context, response in _reading(random, language) if random.random() < READING else _chat(random, language):
+            name = f"rehearsal/{next(number)}"
+            yield Example(
+                id=name, conversation="rehearsal", session=name, sent_at=_NEVER, system=system, context=context, response=response
+            )
 
 
 _Talk = tuple[str, tuple[ChatTurn, ...], str]  # system message, turns with the prompt last, reply
@@ -43,7 +36,7 @@ _Talk = tuple[str, tuple[ChatTurn, ...], str]  # system message, turns with the 
 
 def _reading(random: Random, language: str) -> Iterator[_Talk]:
     """The questions of one memory block, each after the ones before it."""
-    task = draw_reading(random, Level(), language=language, sentences=_sentences(language))
+    task = draw_reading(random, Level(), language=language, said=_corpus().said(language))
     turns: tuple[ChatTurn, ...] = ()
     for question in task.questions:
         turns = (*turns, ChatTurn(role="user", text=question.text))
@@ -52,12 +45,16 @@ def _reading(random: Random, language: str) -> Iterator[_Talk]:
 
 
 def _chat(random: Random, language: str) -> Iterator[_Talk]:
-    corpus = Corpus(exchanges={}, sentences={language: _sentences(language)}, held_out_exchanges=[], held_out_sentences={})
-    task = draw_chat(random, corpus, language=language)
+    task = draw_chat(random, _corpus(), language=language)
     yield task.turns[0].text, task.turns[1:], task.reply
 
 
 @cache
+def _corpus() -> Corpus:
+    """A corpus of the small talk that ships and nothing else."""
+    return replace(gather([]), sentences={language: _sentences(language) for language in ("zh", "en")})
+
+
 def _sentences(language: str) -> list[str]:
     """Everything said in the small talk that ships, to stand between the facts of a memory block."""
     lines = files("finetune.base_model").joinpath(f"small_talk_{language}.txt").read_text("utf-8").splitlines()

@@ -1,0 +1,63 @@
+from datetime import UTC, datetime
+
+import pytest
+import tiny_glm
+
+from clone_agent.errors import DatasetError
+from clone_agent.records import ChatTurn
+from finetune.chat_format import chat_format
+from finetune.encode import NO_LOSS, encode, fit_prompt
+from finetune.examples import Example
+
+CONTEXT = (
+    ChatTurn(role="user", text="周末爬山吗"),
+    ChatTurn(role="assistant", text="不去 腿还疼"),
+    ChatTurn(role="user", text="那吃火锅"),
+)
+
+
+def example(response: str = "走\n几点", context: tuple[ChatTurn, ...] = CONTEXT) -> Example:
+    at = datetime(2024, 5, 15, 20, 10, tzinfo=UTC)
+    return Example(id="qq:1/9", conversation="qq:1", session="qq:1/1", sent_at=at, system="你是林晚。", context=context, response=response)
+
+
+def decoded(ids: list[int]) -> str:
+    return str(tiny_glm.tokenizer().decode(ids))
+
+
+def test_loss_is_on_the_reply_and_the_stop_token_alone() -> None:
+    encoded = encode(example(), chat_format(tiny_glm.tokenizer()), max_length=100)
+    supervised = [label for label in encoded.labels if label != NO_LOSS]
+    assert decoded(supervised) == "走\n几点<|user|>"
+    assert encoded.input_ids[-len(supervised) :] == supervised
+    assert len(encoded.labels) == len(encoded.input_ids)
+    assert encoded.targets == len(supervised)
+
+
+def test_too_long_a_context_loses_its_oldest_turns_first() -> None:
+    form = chat_format(tiny_glm.tokenizer())
+    whole = encode(example(), form, max_length=100)
+    shorter = encode(example(), form, max_length=len(whole.input_ids) - 1)
+    assert (
+        decoded(shorter.input_ids)
+        == "[gMASK]<sop><|system|>\n你是林晚。<|assistant|>\n不去 腿还疼<|user|>\n那吃火锅<|assistant|>\n走\n几点<|user|>"
+    )
+
+
+def test_then_the_prompt_loses_its_beginning_and_the_system_message_nothing() -> None:
+    form = chat_format(tiny_glm.tokenizer())
+    one = encode(example(context=CONTEXT[2:]), form, max_length=100)
+    shorter = encode(example(), form, max_length=len(one.input_ids) - 2)
+    assert decoded(shorter.input_ids) == "[gMASK]<sop><|system|>\n你是林晚。<|user|>\n火锅<|assistant|>\n走\n几点<|user|>"
+
+
+@pytest.mark.parametrize("room", range(1, 60))
+def test_what_fits_is_never_longer_than_asked_for(room: int) -> None:
+    ids = fit_prompt(example().turns(), chat_format(tiny_glm.tokenizer()), max_tokens=room)
+    assert ids is None or len(ids) <= room
+
+
+def test_an_answer_that_cannot_fit_is_refused_without_its_words() -> None:
+    with pytest.raises(DatasetError, match="do not fit into 20") as error:
+        encode(example(response="秘密" * 20), chat_format(tiny_glm.tokenizer()), max_length=20)
+    assert "秘密" not in str(error.value)
