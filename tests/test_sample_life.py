@@ -12,7 +12,7 @@ import pytest
 
 from clone_agent.errors import DatasetError, ExportError
 from clone_agent.sample_life.build import EXPORTS, KEYS, build, read_chats, render
-from clone_agent.sample_life.questions import gold_ids, is_right, load_keys, load_questions
+from clone_agent.sample_life.questions import gold_ids, gold_sets, is_right, load_keys, load_questions
 
 TALK = """@ 2022-05-14 09:03
 晚|我水壶呢 {t-bottle}
@@ -91,7 +91,7 @@ def test_every_question_has_gold_that_was_said_before_it_was_asked():
     keys = load_keys()
     for question in load_questions():
         assert (question.gold == ()) is question.never_happened, question.id
-        for key in question.gold:
+        for key in (*question.gold, *(key for others in question.also for key in others)):
             assert key in keys, f"{question.id}: {key}"
             assert keys[key].sent_at < question.asked_at, f"{question.id}: {key}"
 
@@ -128,6 +128,7 @@ def test_questions_are_many_and_halved():
 def test_a_gold_message_that_was_not_imported_is_an_error():
     question = next(question for question in load_questions() if question.gold)
     assert gold_ids(question, dict.fromkeys(question.gold, "m1")) == ("m1",) * len(question.gold)
+    assert gold_sets(question, dict.fromkeys(question.gold, "m1")) == (("m1",) * len(question.gold),)
     with pytest.raises(DatasetError, match="gold messages are not in the archive"):
         gold_ids(question, {})
 

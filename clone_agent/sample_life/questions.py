@@ -31,6 +31,7 @@ class LifeQuestion:
     asked_by: str
     asked_at: datetime
     gold: tuple[str, ...]  # keys of the lines that together hold the answer; () when it never happened
+    also: tuple[tuple[str, ...], ...]  # other lines that hold it as well, said in another chat
     answer: str
     accept: tuple[tuple[str, ...], ...]  # a right reply holds one alternative of every group
     reject: tuple[str, ...]  # a right reply holds none of these: values that were corrected later
@@ -117,6 +118,16 @@ def gold_ids(question: LifeQuestion, ids: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(ids[key] for key in question.gold)
 
 
+def gold_sets(question: LifeQuestion, ids: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
+    """Every set of messages that answers a question by itself: the gold first, then where else it was said. A recall that has one is right.
+
+    Raises:
+        DatasetError: a message of the gold is not in the archive.
+    """
+    elsewhere = (tuple(ids[key] for key in keys) for keys in question.also if all(key in ids for key in keys))
+    return (gold_ids(question, ids), *elsewhere)
+
+
 def is_right(question: LifeQuestion, reply: str) -> bool:
     """Whether a reply gives the answer: one alternative of every accepted group and no rejected value, whatever the case of letters.
 
@@ -159,6 +170,7 @@ def _question(fields: dict[str, Any], source: str) -> LifeQuestion:
             asked_by=fields["asked_by"],
             asked_at=datetime.fromisoformat(fields["asked_at"]),
             gold=tuple(fields["gold"]),
+            also=tuple(tuple(keys) for keys in fields.get("also", ())),
             answer=fields["answer"],
             accept=tuple(tuple(group) for group in fields["accept"]),
             reject=tuple(fields.get("reject", ())),
