@@ -20,6 +20,9 @@ from clone_agent.archive import Archive
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Kind, Memory, Message, Persona, Recalled, Scope
 from ui.environment import prepare_browser, silence
 
+# Gradio counts its events with a pandas option that pandas has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:.*no_silent_downcasting")
+
 ZONE = timezone(timedelta(hours=8))
 CHAT = Conversation(id="qq:10086321", platform="qq", name="陈一诺", kind=ChatKind.PRIVATE, owner="20010417")
 ATTACK = '<img src="http://evil.example/x.png" onerror="window.hacked=1"><script>window.hacked=1</script>**粗**'
@@ -144,7 +147,9 @@ def open_stage(home: Path, *, password: str | None = None, pause_s: float = 0.02
             around=lambda message, before, after: archive.around(message, before=before, after=after),
             name_of=lambda message: archive.display_name(message.conversation, message.sender),
         )
-        facts = PageFacts(name="林晚", model="actor", is_tuned=True, has_memory=True, notices=(Notice(text="do_tune", command="clone-agent tune"),))
+        facts = PageFacts(
+            name="林晚", model="actor", is_tuned=True, has_memory=True, notices=(Notice(text="do_tune", command="clone-agent tune"),)
+        )
         served = serve(build_page(Speaker(agent=agent, where=where), facts), home=home, port=None, password=password)
         try:
             yield Stage(url=served.url, archive=archive)
@@ -164,3 +169,162 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser, stage: Stage) -> Iterator[Page]:
+    yield from open_page(browser, stage.url)
+
+
+def open_page(browser: Browser, url: str, *, locale: str = "zh-CN") -> Iterator[Page]:
+    """A page that fails the test when it asks anything of another host."""
+    context = browser.new_context(locale=locale, viewport={"width": 1180, "height": 800})
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if is_foreign(request, url) else None)
+    page.goto(url)
+    yield page
+    context.close()
+    assert asked == []
+
+
+def is_foreign(request: Request, url: str) -> bool:
+    return not request.url.startswith((url, "data:", "blob:"))
+
+
+def ask(page: Page, question: str, *, where: str = "chat") -> None:
+    box = page.locator(f"#{where}-question textarea")
+    box.fill(question)
+    box.press("Enter")
+
+
+def bubbles(page: Page, log: str = "chat-log") -> list[str]:
+    return page.locator(f"#{log} .bot-row .message-content").all_inner_texts()
+
+
+def unfold(page: Page, log: str = "chat-log") -> None:
+    page.locator(f"#{log} .bot-row .thought-group > .title").first.click()
+
+
+@pytest.mark.browser
+def test_a_question_is_answered_in_several_bubbles(page: Page) -> None:
+    ask(page, "去年国庆我们去黄山了吗")
+    expect(page.locator("#chat-log .bot-row")).to_have_count(4)
+    assert bubbles(page)[:3] == ["黄山呀", "住的光明顶山庄", "日出全是雾 笑死"]
+    expect(page.locator("#chat-question textarea")).to_have_value("")
+
+
+@pytest.mark.browser
+def test_sources_unfold_to_date_person_and_the_messages_around(page: Page) -> None:
+    ask(page, "到黄山了吗")
+    expect(page.get_by_text("2 条来源")).to_be_visible()
+    assert page.get_by_text("刚到光明顶山庄").count() == 0, "sources are folded at first"
+    unfold(page)
+    source = page.get_by_text("2022-10-02 · 一诺千斤")
+    expect(source).to_be_visible()
+    source.click()
+    around = page.locator("#chat-log .thought-group .thought-group .message-content")
+    expect(around).to_contain_text("▸ 10-02 21:04 一诺千斤：到黄山了 腿都断了")
+    expect(around).to_contain_text("10-02 20:58 林晚不晚睡：欸 你到哪了")
+    expect(around).to_contain_text("林晚不晚睡：[表情]")
+
+
+@pytest.mark.browser
+def test_without_memory_nothing_is_recalled_and_no_sources_are_shown(page: Page) -> None:
+    expect(page.locator("#chat-memory input")).to_be_checked()
+    page.locator("#chat-memory input").uncheck()
+    ask(page, "去年国庆我们去黄山了吗")
+    expect(page.locator("#chat-log .bot-row")).to_have_count(2)
+    assert bubbles(page) == ["害 好像是去海边了吧", "记不清啦"]
+
+
+@pytest.mark.browser
+def test_what_memory_does_not_hold_is_said_below_the_reply(page: Page) -> None:
+    ask(page, "西安好玩吗")
+    expect(page.get_by_text("没有找到相关的聊天记录")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_html_and_markdown_in_messages_stay_text(page: Page) -> None:
+    ask(page, f"日出 {ATTACK}")
+    expect(page.locator("#chat-log .user-row .message-content")).to_have_text(f"日出 {ATTACK}")
+    expect(page.get_by_text("1 条来源")).to_be_visible()
+    unfold(page)
+    page.get_by_text("2022-10-03 · 一诺千斤").click()
+    expect(page.locator("#chat-log .thought-group .thought-group .message-content")).to_contain_text(ATTACK)
+    assert page.locator("#chat-log img, #chat-log script, #chat-log strong").count() == 0
+    assert page.evaluate("window.hacked") is None
+
+
+@pytest.mark.browser
+def test_html_from_the_model_stays_text(page: Page) -> None:
+    ask(page, "复述一下")
+    expect(page.locator("#chat-log .bot-row .message-content").first).to_contain_text(ATTACK)
+    assert page.locator("#chat-log img, #chat-log script, #chat-log strong").count() == 0
+    assert page.evaluate("window.hacked") is None
+
+
+@pytest.mark.browser
+def test_a_failure_is_shown_kindly_and_the_next_question_works(page: Page) -> None:
+    ask(page, "坏掉")
+    expect(page.get_by_text("这次没能回答")).to_be_visible()
+    assert "秘密的话" not in page.locator("#chat-log").inner_text()
+    ask(page, "去黄山了吗")
+    expect(page.get_by_text("光明顶山庄")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_clearing_empties_the_talk(page: Page) -> None:
+    ask(page, "去黄山了吗")
+    expect(page.get_by_text("光明顶山庄")).to_be_visible()
+    page.locator("#chat-clear").click()
+    expect(page.locator("#chat-log .message-row")).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_compare_answers_both_sides_at_once(browser: Browser, tmp_path: Path) -> None:
+    for stage in open_stage(tmp_path, pause_s=0.25):
+        for page in open_page(browser, stage.url):
+            page.get_by_role("tab", name="对比").click()
+            expect(page.get_by_text("只有微调")).to_be_visible()
+            ask(page, "去年国庆我们去黄山了吗", where="compare")
+            expect(page.locator("#compare-tuned .bot-row .message-content").first).to_contain_text("害")
+            expect(page.locator("#compare-memory .bot-row .message-content").first).to_contain_text("黄山")
+            both_under_way = page.locator("#compare-memory").get_by_text("条来源").count() == 0
+            assert both_under_way, "the right side began before the left one had ended"
+            expect(page.locator("#compare-memory").get_by_text("2 条来源")).to_be_visible()
+            assert bubbles(page, "compare-tuned") == ["害 好像是去海边了吧", "记不清啦"]
+            assert bubbles(page, "compare-memory")[:2] == ["黄山呀", "住的光明顶山庄"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("locale", "send", "label"), [("zh-CN", "发送", "AI 生成，非本人"), ("en-US", "Send", "AI-generated, not the person")])
+def test_labels_follow_the_browser_and_the_ai_is_named(browser: Browser, stage: Stage, locale: str, send: str, label: str) -> None:
+    for page in open_page(browser, stage.url, locale=locale):
+        expect(page.locator("#chat-send")).to_have_text(send)
+        expect(page.get_by_text(label)).to_be_visible()
+        expect(page.locator("#heading")).to_contain_text("林晚")
+        expect(page.locator("#heading code")).to_have_text("clone-agent tune")
+
+
+@pytest.mark.browser
+def test_a_password_stands_before_everything_and_the_login_page_names_nobody(browser: Browser, tmp_path: Path) -> None:
+    for stage in open_stage(tmp_path, password="correct-horse-battery"):
+        for page in open_page(browser, stage.url):
+            expect(page.get_by_text("AI 分身")).to_be_visible()
+            page.wait_for_load_state("networkidle")
+            for hidden in ("林晚", "一诺", "chat-log", "只有微调", "actor"):
+                assert hidden not in page.content()
+            log_in(page, "wrong-password")
+            expect(page.get_by_text("凭据不正确")).to_be_visible()
+            log_in(page, "correct-horse-battery")
+            expect(page.locator("#heading")).to_contain_text("林晚")
+            ask(page, "去黄山了吗")
+            expect(page.get_by_text("光明顶山庄")).to_be_visible()
+
+
+def log_in(page: Page, password: str) -> None:
+    fields = page.locator("form input, input")
+    fields.nth(0).fill("friend")
+    page.locator("input[type=password]").fill(password)
+    page.get_by_role("button", name="登录").or_(page.get_by_role("button", name="Login")).first.click()

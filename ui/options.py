@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +15,6 @@ from ui.show import Screen, show_error, show_unexpected
 
 if TYPE_CHECKING:
     from ui.config import Settings
-
-_P = ParamSpec("_P")
 
 INTERRUPTED = 130
 PARTIAL = 3
@@ -68,7 +66,7 @@ class CloneGroup(click.Group):
         return list(self.commands)
 
 
-def common(function: Callable[Concatenate[Call, _P], None]) -> Callable[..., None]:
+def common(function: Callable[..., None]) -> Callable[..., None]:
     """Add `--home` and `--json`; the command's first argument becomes its `Call`, which another command may hand in ready-made."""
 
     @click.option(

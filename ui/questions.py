@@ -1,8 +1,8 @@
 """Files of questions to compare models with: plain lines, or JSONL that also says what a right answer holds.
 
 A JSONL line has `question`; `asked_at` (ISO 8601) is the day that "yesterday" counts from. An answer is right when it holds at least one
-alternative of every group in `accept` and nothing of `reject`. Where the category is `never`, it never happened, and an answer is right when it
-says that it does not remember.
+alternative of every group in `accept` and nothing of `reject`. Category `never`: it never happened, and an answer is right when it says
+that it does not remember.
 """
 
 import json
@@ -17,7 +17,9 @@ from typing import Any
 from clone_agent.errors import UsageError
 
 NEVER = "never"
-_FORGOT = re.compile(r"不记得|记不得|记不清|记不太清|没印象|想不起|不知道|不清楚|忘了|don'?t (remember|recall|know)|no idea|can'?t recall|forgot|not sure")
+_FORGOT = re.compile(
+    r"不记得|记不得|记不清|记不太清|没印象|想不起|不知道|不清楚|忘了|don'?t (remember|recall|know)|no idea|can'?t recall|forgot|not sure"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What the user sees in the terminal: results on stdout, everything else on stderr.
 
-With `--json` stdout carries one JSON object and nothing else. Progress bars and warnings go to stderr, bars only to a terminal. rich knows how wide
-Chinese characters are, so tables stay straight.
+With `--json` stdout carries one JSON object and nothing else. Progress bars and warnings go to stderr, bars only to a terminal. rich knows
+how wide Chinese characters are, so tables stay straight.
 """
 
 import json
@@ -107,7 +107,14 @@ class Screen:
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(unit),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, TextColumn("{task.fields[note]}"), console=self.err, transient=True) as bar:
             task = bar.add_task(label, total=None, note="")
             yield lambda done, total=None, note="", /: bar.update(task, completed=done, total=total, note=note)

@@ -76,14 +76,18 @@ def ask(call: Call, question: str, use_memory: bool, moment: datetime | None, **
         remind(call.screen, clone)
         began = time.monotonic()
         reply = _speak(call.screen, clone.agent, question, use_memory=use_memory, now=now)
-        call.screen.result({**reply_fields(question, reply), "model": clone.voice.label, "adapter": clone.voice.adapter, "seconds": _since(began)})
+        call.screen.result(
+            {**reply_fields(question, reply), "model": clone.voice.label, "adapter": clone.voice.adapter, "seconds": _since(began)}
+        )
         if not call.screen.as_json:
             show_sources(call.screen, reply)
 
 
 @click.command(epilog="Example: clone-agent compare questions.txt --out answers.jsonl")
 @click.argument("path", metavar="QUESTIONS", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="JSONL file for the answers.  [default: comparisons/ in the data home]")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="JSONL file for the answers.  [default: comparisons/ in the data home]"
+)
 @voice_options
 @common
 def compare(call: Call, path: Path, out: Path | None, **voice: object) -> None:
@@ -268,7 +272,8 @@ def _rows(questions: "Sequence[Question]", answers: Sequence[Sequence[Answer]]) 
             "expected": question.answer or None,
             "category": question.category or None,
             "answers": [
-                {**reply_fields(question.text, one.reply), "kind": one.kind, "is_right": one.is_right, "seconds": one.seconds} for one in row
+                {**reply_fields(question.text, one.reply), "kind": one.kind, "is_right": one.is_right, "seconds": one.seconds}
+                for one in row
             ],
         }
         for question, row in zip(questions, answers, strict=True)

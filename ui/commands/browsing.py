@@ -49,7 +49,9 @@ def chat(call: Call, terminal: bool, port: int | None, ask_password: bool, share
             serve_page(call, clone, settings, port=port or settings.port, password=password, share=share)
 
 
-def serve_page(call: Call, clone: "Clone", settings: "Settings", *, port: int | None, password: str | None = None, share: bool = False) -> None:
+def serve_page(
+    call: Call, clone: "Clone", settings: "Settings", *, port: int | None, password: str | None = None, share: bool = False
+) -> None:
     """Serve the page until Ctrl-C."""
     from ui.environment import prepare_browser
 
@@ -137,7 +139,9 @@ def _agree_to_share(call: Call, password: str | None, *, yes: bool) -> None:
     if password is None:
         raise UsageError("A public link needs a password.", remedy=f"Add --password, or set {PASSWORD_VARIABLE}.")
     if len(password) < SHORTEST_PASSWORD:
-        raise UsageError(f"The password is shorter than {SHORTEST_PASSWORD} characters.", remedy="Take a longer one: it is all that guards the link.")
+        raise UsageError(
+            f"The password is shorter than {SHORTEST_PASSWORD} characters.", remedy="Take a longer one: it is all that guards the link."
+        )
     call.screen.warn(
         "Whoever has the link and the password can talk with the clone and unfold its sources: your messages and other people's, with names\n"
         "and dates. The link runs through a relay of Gradio's, which sees everything in plain text. It lives until you stop this program."

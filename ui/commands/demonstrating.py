@@ -70,7 +70,9 @@ def _demo_home(call: Call) -> Path:
     if home.archive.is_file():
         with Archive.open(home.root) as archive:
             if archive.fact(_MARKER) is None:
-                raise UsageError(f"{home.root} holds chats that are not the demo's.", remedy="Name another folder with --home, or leave it out.")
+                raise UsageError(
+                    f"{home.root} holds chats that are not the demo's.", remedy="Name another folder with --home, or leave it out."
+                )
     else:
         with Archive.open(home.root, create=True) as archive:
             archive.keep_fact(_MARKER, "1")
@@ -120,9 +122,7 @@ def _questions(archive: "Archive") -> "list[Question]":
 
     known = key_ids(archive)
     return [
-        Question(
-            text=one.question, asked_at=one.asked_at, accept=one.accept, reject=one.reject, category=one.category, answer=one.answer
-        )
+        Question(text=one.question, asked_at=one.asked_at, accept=one.accept, reject=one.reject, category=one.category, answer=one.answer)
         for one in load_questions()
         if one.split == "report" and all(key in known for key in one.gold)
     ]

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from clone_agent.archive_writer import ImportReport
 
 _PATH = click.Path(exists=True, path_type=Path)
-_format_option = click.option("--format", "format_name", metavar="NAME", help="Read as this format (see `clone-agent formats`).  [default: by content]")
+_format_option = click.option(
+    "--format", "format_name", metavar="NAME", help="Read as this format (see `clone-agent formats`).  [default: by content]"
+)
 _zone_option = click.option(
     "--timezone", metavar="ZONE", help="Zone of exports that name none, like Asia/Shanghai.  [default: this machine's]"
 )
@@ -37,7 +39,13 @@ class _Brought:
 
 @click.command("import", epilog="Example: clone-agent import ~/exports --me 123456789")
 @click.argument("paths", nargs=-1, required=True, type=_PATH, metavar="PATH...")
-@click.option("--me", "named", multiple=True, metavar="WHO", help="Who you are: number, id or name; once for each account.  [default: asked when unsure]")
+@click.option(
+    "--me",
+    "named",
+    multiple=True,
+    metavar="WHO",
+    help="Who you are: number, id or name; once for each account.  [default: asked when unsure]",
+)
 @_format_option
 @_zone_option
 @common

@@ -26,7 +26,9 @@ def index(call: Call, embedding: str | None) -> None:
             report = memory.index(on_progress=lambda done, total: advance(done, total))
     call.screen.result({"passages": report.passages, "added": report.added, "removed": report.removed, "seconds": round(report.seconds, 2)})
     if not call.screen.as_json:
-        call.screen.say(f"{count(report.passages, 'passage')} in the memory; {report.added:,} new, {report.removed:,} gone, {report.seconds:,.1f} s")
+        call.screen.say(
+            f"{count(report.passages, 'passage')} in the memory; {report.added:,} new, {report.removed:,} gone, {report.seconds:,.1f} s"
+        )
         call.screen.next('clone-agent ask "去年国庆我们去哪了"', "clone-agent chat")
 
 
@@ -62,13 +64,21 @@ def recall(
     if call.screen.as_json:
         return
     rows = [
-        (f"{hit.score:.2f}", f"{hit.memory.started_at:%Y-%m-%d %H:%M}", hit.memory.speaker_name, hit.memory.conversation_name, hit.memory.text)
+        (
+            f"{hit.score:.2f}",
+            f"{hit.memory.started_at:%Y-%m-%d %H:%M}",
+            hit.memory.speaker_name,
+            hit.memory.conversation_name,
+            hit.memory.text,
+        )
         for hit in found.hits
     ]
     if rows:
         call.screen.table(("score", "when", "who", "chat", "said"), rows, numbers=(0,))
     sure = "sure" if found.is_confident else "not sure"
-    call.screen.say(f"{count(len(rows), 'hit')}; {sure} that they are about this ({found.confidence:.2f})" if rows else "Nothing was found.")
+    call.screen.say(
+        f"{count(len(rows), 'hit')}; {sure} that they are about this ({found.confidence:.2f})" if rows else "Nothing was found."
+    )
 
 
 def _local(day: datetime | None) -> datetime | None:

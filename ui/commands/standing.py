@@ -2,12 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from clone_agent.archive import Archive
-from clone_agent.errors import LockedError, StoreError
+from clone_agent.errors import StoreError
 from clone_agent.home import DataHome
 from ui.commands.teaching import DATASET_FACT, archive_revision
 from ui.options import Call, common
@@ -21,8 +21,113 @@ def status(call: Call) -> None:
     home = call.home.require()
     with Archive.open(home.root) as archive:
         fields = {"home": str(home.root), **_archive_fields(archive), "sizes": _sizes(home)}
-        fields |= {"dataset": _dataset(home, archive), "adapters": _adapters(home), "memory": _memory(call, archive)}
+        dataset = _dataset(home, archive)
+        fields |= {"dataset": dataset, "adapters": _adapters(home, dataset), "memory": _memory(call, archive)}
     fields["next"] = _next(fields)
     call.screen.result(fields)
     if not call.screen.as_json:
         _print_status(call, fields)
+
+
+def _archive_fields(archive: Archive) -> dict[str, Any]:
+    infos, people = archive.conversations(), archive.people()
+    return {
+        "chats": len(infos),
+        "messages": sum(info.messages for info in infos),
+        "people": len(people),
+        "owner": [{"id": person.id, "name": person.name, "messages": person.messages} for person in people if person.is_owner],
+        "first": min((info.first for info in infos if info.first), default=None),
+        "last": max((info.last for info in infos if info.last), default=None),
+    }
+
+
+def _sizes(home: DataHome) -> dict[str, int]:
+    sizes = {
+        "archive": sum(path.stat().st_size for path in home.root.glob("archive.sqlite3*")),
+        "vectors": _below(home.vectors),
+        "dataset": _below(home.dataset),
+        "adapters": _below(home.adapters),
+    }
+    return {**sizes, "other": _below(home.root) - sum(sizes.values())}
+
+
+def _below(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _dataset(home: DataHome, archive: Archive) -> dict[str, Any] | None:
+    try:
+        manifest = json.loads((home.dataset / "manifest.json").read_text(encoding="utf-8"))
+        return {
+            "train": manifest["examples"]["train"],
+            "eval": manifest["examples"]["eval"],
+            "created": manifest["created"],
+            "hash": manifest["hash"],
+            "is_stale": archive.fact(DATASET_FACT) != archive_revision(archive),
+        }
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as cause:
+        raise StoreError("The dataset's manifest is damaged.", remedy="Run `clone-agent dataset` again.") from cause
+
+
+def _adapters(home: DataHome, dataset: dict[str, Any] | None) -> list[dict[str, Any]]:
+    from finetune.checkpoint import list_adapters
+
+    return [
+        {
+            "name": info.name,
+            "method": info.method,
+            "base": info.base,
+            "loss_before": info.loss_before,
+            "loss_after": info.loss_after,
+            "bytes": info.bytes,
+            "created": info.created,
+            "is_stale": dataset is None or info.dataset != dataset["hash"],
+        }
+        for info in list_adapters(home.root)
+    ]
+
+
+def _next(fields: dict[str, Any]) -> str:
+    """The command that comes next."""
+    if not fields["owner"]:
+        return "clone-agent import PATH --me WHO"
+    if fields["dataset"] is None or fields["dataset"]["is_stale"]:
+        return "clone-agent dataset"
+    if not fields["adapters"] or all(adapter["is_stale"] for adapter in fields["adapters"]):
+        return "clone-agent tune"
+    return "clone-agent index" if fields["memory"]["pending"] else "clone-agent chat"
+
+
+def _print_status(call: Call, fields: dict[str, Any]) -> None:
+    screen, sizes, dataset, memory = call.screen, fields["sizes"], fields["dataset"], fields["memory"]
+    owner = ", ".join(dict.fromkeys(person["name"] or person["id"] for person in fields["owner"])) or "not known"
+    screen.say(f"{fields['home']}")
+    rows = [
+        (
+            "chats",
+            f"{count(fields['messages'], 'message')} in {count(fields['chats'], 'chat')}, {day(fields['first'])} to {day(fields['last'])}",
+            sizes["archive"],
+        ),
+        ("you", owner, 0),
+        ("dataset", f"{dataset['train']:,} + {dataset['eval']:,} examples{_stale(dataset)}" if dataset else "none", sizes["dataset"]),
+        *(("adapter", f"{one['name']} on {one['base']}{_losses(one)}{_stale(one)}", one["bytes"]) for one in fields["adapters"]),
+        (
+            "memory",
+            f"{count(memory['passages'], 'passage')}" + (f", {count(memory['pending'], 'chat')} to index" if memory["pending"] else ""),
+            sizes["vectors"],
+        ),
+        ("other", "", sizes["other"]),
+    ]
+    screen.table(("", "", "size"), [(name, what, size(number) if number else "") for name, what, number in rows], numbers=(2,))
+    screen.next(fields["next"])
+
+
+def _stale(part: dict[str, Any]) -> str:
+    return ", stale: the chats have changed since" if part["is_stale"] else ""
+
+
+def _losses(adapter: dict[str, Any]) -> str:
+    before, after = adapter["loss_before"], adapter["loss_after"]
+    return "" if before is None or after is None else f", held-out loss {before:.3f} → {after:.3f}"

@@ -23,9 +23,13 @@ _LOSS = "{:.3f}"
 
 
 @click.command(epilog="Example: clone-agent dataset --export pairs.jsonl")
-@click.option("--export", type=click.Path(dir_okay=False, path_type=Path), help='Also write {"prompt", "response", "history"} lines to this file.')
+@click.option(
+    "--export", type=click.Path(dir_okay=False, path_type=Path), help='Also write {"prompt", "response", "history"} lines to this file.'
+)
 @click.option("--history", "max_turns", default=8, type=click.IntRange(1, 64), help="The prompt and the turns before it, at most.")
-@click.option("--eval-share", default=0.1, type=click.FloatRange(0, 0.5), help="Share of the examples, the latest ones, kept for evaluation.")
+@click.option(
+    "--eval-share", default=0.1, type=click.FloatRange(0, 0.5), help="Share of the examples, the latest ones, kept for evaluation."
+)
 @click.option("--mask/--no-mask", default=True, help="Replace phone numbers, addresses and the like by placeholders.")
 @common
 def dataset(call: Call, export: Path | None, max_turns: int, eval_share: float, mask: bool) -> None:
@@ -41,7 +45,9 @@ def dataset(call: Call, export: Path | None, max_turns: int, eval_share: float, 
         counts: Counter[str] = Counter()
         with call.screen.progress("Building examples", unit="chats") as advance:
             sessions = _all_sessions(archive, advance)
-            manifest = write_dataset(build_examples(sessions, archive.persona(), options, counts=counts), call.home.dataset, options=options, counts=counts)
+            manifest = write_dataset(
+                build_examples(sessions, archive.persona(), options, counts=counts), call.home.dataset, options=options, counts=counts
+            )
         archive.keep_fact(DATASET_FACT, archive_revision(archive))
     exported = None
     if export is not None:
@@ -151,9 +157,16 @@ def _setting(pair: str) -> tuple[str, Any]:
 def _print_dataset(call: Call, manifest: dict[str, Any], export: Path | None, exported: int | None) -> None:
     screen, lengths = call.screen, manifest["lengths"]
     numbers = manifest["examples"]
-    screen.say(f"{count(numbers['train'], 'example')} to learn from, {numbers['eval']:,} to evaluate on (the latest), {manifest['first'][:10]} to {manifest['last'][:10]}")
+    screen.say(
+        f"{count(numbers['train'], 'example')} to learn from, {numbers['eval']:,} to evaluate on (the latest), "
+        f"{manifest['first'][:10]} to {manifest['last'][:10]}"
+    )
     names = list(next(iter(lengths.values())))
-    screen.table(("characters a reply", *names), [(what, *(_short(summary[name]) for name in names)) for what, summary in lengths.items()], numbers=range(1, 9))
+    screen.table(
+        ("characters a reply", *names),
+        [(what, *(_short(summary[name]) for name in names)) for what, summary in lengths.items()],
+        numbers=range(1, 9),
+    )
     for reason, number in manifest["skipped"].items():
         screen.say(f"{number:,} turns left out: {reason}")
     if manifest["masked"]:
@@ -174,8 +187,8 @@ def _short(value: object) -> object:
 
 def _print_plan(call: Call, plan: "TunePlan") -> None:
     call.screen.note(
-        f"{plan.method} on {plan.base}: {plan.trained:,} of {plan.parameters:,} numbers, {count(plan.examples, 'example')}, {count(plan.steps, 'step')}, "
-        f"about {max(plan.minutes, 0.1):.1f} min on {plan.device}"
+        f"{plan.method} on {plan.base}: {plan.trained:,} of {plan.parameters:,} numbers, {count(plan.examples, 'example')}, "
+        f"{count(plan.steps, 'step')}, about {max(plan.minutes, 0.1):.1f} min on {plan.device}"
     )
 
 

@@ -59,7 +59,10 @@ def source_bubbles(reply: Reply, where: Surroundings, language: str, *, first_id
     if not reply.sources:
         return [_folded(say(language, "nothing_recalled"), "", identity=first_id)]
     parent = _folded(say(language, "sources", count=len(reply.sources)), "", identity=first_id)
-    return [parent, *(_source(hit, where, language, parent=first_id, identity=first_id + n) for n, hit in enumerate(reply.sources, start=1))]
+    return [
+        parent,
+        *(_source(hit, where, language, parent=first_id, identity=first_id + n) for n, hit in enumerate(reply.sources, start=1)),
+    ]
 
 
 def escape(text: str) -> str:

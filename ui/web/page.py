@@ -23,7 +23,6 @@ class Notice:
 
     text: str
     command: str = ""
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +41,17 @@ def labels_for_browser() -> gr.I18n:
     return gr.I18n(**{"en": labels("en"), "zh": labels("zh"), "zh-CN": labels("zh"), "zh-TW": labels("zh"), "zh-HK": labels("zh")})
 
 
-def build_page(speaker: Speaker | None, facts: PageFacts) -> gr.Blocks:
+def build_page(speaker: Speaker, facts: PageFacts) -> gr.Blocks:
     """Lay the page out and wire it.
 
     Args:
-        speaker: who answers; None: nobody can, and the page says why (`facts.notices`).
+        speaker: who answers.
         facts: what is shown about the clone.
     """
     i18n = labels_for_browser()
     # Titles name nobody: they are part of the page before the login.
-    with gr.Blocks(title="clone-agent", analytics_enabled=False, delete_cache=(3600, 3600), fill_height=True) as page:
+    page = gr.Blocks(title="clone-agent", analytics_enabled=False, delete_cache=(3600, 3600), fill_height=True)
+    with page:
         heading = gr.HTML(elem_id="heading", padding=False)
         with gr.Tabs():
             with gr.Tab(i18n("chat"), elem_id="chat-tab"):
@@ -66,20 +66,18 @@ def build_page(speaker: Speaker | None, facts: PageFacts) -> gr.Blocks:
     return page
 
 
-def _chat_tab(speaker: Speaker | None, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
+def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
     chatbot = _chatbot("chat-log")
     talk = gr.State(Talk(), time_to_live=24 * 3600)
     with gr.Row(elem_classes="ask-row"):
-        question = _question_box(i18n("ask_here"), elem_id="chat-question", interactive=speaker is not None)
-        send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="chat-send", interactive=speaker is not None)
+        question = _question_box(i18n("ask_here"), elem_id="chat-question")
+        send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="chat-send")
         stop = gr.Button(i18n("stop"), scale=0, min_width=88, elem_id="chat-stop", visible=False)
     with gr.Row(elem_classes="below-row"):
         use_memory = gr.Checkbox(
             value=facts.has_memory, interactive=facts.has_memory, label=i18n("use_memory"), container=False, elem_id="chat-memory"
         )
         again = gr.Button(i18n("again"), size="sm", scale=0, min_width=72, elem_id="chat-clear", variant="secondary")
-    if speaker is None:
-        return chatbot
 
     def reply(text: str, so_far: Talk, remember: bool, request: gr.Request) -> Iterator[tuple[Talk, Shown]]:
         for state in speaker.answer(so_far, text, use_memory=remember, language=_language(request)) if text else ():
@@ -100,21 +98,22 @@ def _chat_tab(speaker: Speaker | None, facts: PageFacts, i18n: gr.I18n) -> gr.Ch
     return chatbot
 
 
-def _compare_tab(speaker: Speaker | None, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.Chatbot, gr.Chatbot]:
+def _compare_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.Chatbot, gr.Chatbot]:
     with gr.Row(elem_classes="ask-row"):
-        question = _question_box(i18n("ask_both"), elem_id="compare-question", interactive=speaker is not None)
-        send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="compare-send", interactive=speaker is not None)
+        question = _question_box(i18n("ask_both"), elem_id="compare-question")
+        send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="compare-send")
     with gr.Row(elem_classes="sides", equal_height=True):
         with gr.Column(min_width=280):
             gr.Button(i18n("tuned" if facts.is_tuned else "base"), interactive=False, size="sm", elem_classes="side-title")
             left = _chatbot("compare-tuned")
         with gr.Column(min_width=280):
             gr.Button(
-                i18n("tuned_memory" if facts.is_tuned else "base_memory"), interactive=False, size="sm", elem_classes="side-title with-memory"
+                i18n("tuned_memory" if facts.is_tuned else "base_memory"),
+                interactive=False,
+                size="sm",
+                elem_classes="side-title with-memory",
             )
             right = _chatbot("compare-memory")
-    if speaker is None:
-        return left, right
 
     def answer(use_memory: bool) -> Callable[[str, gr.Request], Iterator[Shown]]:
         def reply(text: str, request: gr.Request) -> Iterator[Shown]:
@@ -146,7 +145,7 @@ def _chatbot(elem_id: str) -> gr.Chatbot:
     )
 
 
-def _question_box(placeholder: Any, *, elem_id: str, interactive: bool) -> gr.Textbox:
+def _question_box(placeholder: Any, *, elem_id: str) -> gr.Textbox:
     return gr.Textbox(
         placeholder=placeholder,
         show_label=False,
@@ -155,7 +154,6 @@ def _question_box(placeholder: Any, *, elem_id: str, interactive: bool) -> gr.Te
         max_length=2_000,
         autofocus=elem_id == "chat-question",
         elem_id=elem_id,
-        interactive=interactive,
     )
 
 
@@ -176,7 +174,6 @@ def _heading(language: str, facts: PageFacts) -> str:
     notices = "".join(
         f'<p class="notice">{escape(say(language, notice.text))}'
         + (f" <code>{escape(notice.command)}</code>" if notice.command else "")
-        + (f"<br>{escape(notice.detail)}" if notice.detail else "")
         + "</p>"
         for notice in facts.notices
     )

@@ -36,17 +36,22 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "empty_question": ("先写点什么吧。", "Write something first."),
     "chat_empty_title": ("跟{name}的分身聊聊", "Talk with {name}’s clone"),
     "chat_empty": (
-        "像平时一样说话，或者问一件过去的事：\n去年国庆我们去哪了？　我们是哪天认识的？\n回答下面可以展开来源：哪一天、谁说的、前后说了什么。",
-        "Talk as usual, or ask about the past:\nWhere did we go last October?　Which day did we meet?\nUnfold the sources below a reply: which day, who said it, what stood around it.",
+        "像平时一样说话，或者问一件过去的事：\n"
+        "去年国庆我们去哪了？　我们是哪天认识的？\n"
+        "回答下面可以展开来源：哪一天、谁说的、前后说了什么。",
+        "Talk as usual, or ask about the past:\n"
+        "Where did we go last October?　Which day did we meet?\n"
+        "Unfold the sources below a reply: which day, who said it, what stood around it.",
     ),
     "compare_empty_tuned": ("学会了说话的样子，什么也没记住。", "Has learned the tone, remembers nothing."),
     "compare_empty_memory": ("说话的样子相同，回答之前先翻一翻聊天记录。", "The same tone, but looks through the chats first."),
-    "do_import": ("还没有聊天记录。先运行：", "No chats yet. First run:"),
     "do_tune": ("还没有微调，现在说话的是基础模型。学会你的口气：", "Nothing is tuned yet; the base model speaks. To teach it your tone:"),
     "do_index": ("记忆还没有建立，问过去的事只会说不记得。建立记忆：", "There is no memory index yet. To build it:"),
     "do_reindex": ("有新的聊天还没进记忆。更新：", "Some chats are not in the memory yet. To renew it:"),
-    "no_model": ("模型没能载入，聊天先停用。", "The model could not be loaded, so the chat is off."),
-    "login": ("这里是一个 AI 分身，回答由 AI 生成，并非本人。名字随便填。", "An AI clone; what it says is generated, not said by the person. Any user name will do."),
+    "login": (
+        "这里是一个 AI 分身，回答由 AI 生成，并非本人。名字随便填。",
+        "An AI clone; what it says is generated, not said by the person. Any user name will do.",
+    ),
 }
 _KINDS: dict[Kind, tuple[str, str]] = {
     Kind.TEXT: ("文字", "text"),
