@@ -15,7 +15,7 @@ from random import Random
 
 import torch
 from torch.nn import functional
-from transformers import AutoTokenizer, GlmForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, GenerationConfig, GlmForCausalLM, PreTrainedTokenizerFast
 
 from clone_agent.records import ChatTurn
 from finetune.base_model.corpora import read_dialogues
@@ -61,21 +61,21 @@ def answer_all(
     for start in range(0, len(order), batch):
         chosen = order[start : start + batch]
         for index, ids in zip(chosen, _generate(model, [prompts[index] for index in chosen], set(form.stop_ids)), strict=True):
-            replies[index] = tokenizer.decode(ids)
+            replies[index] = str(tokenizer.decode(ids))
     return replies
 
 
 @torch.inference_mode()
 def _generate(model: GlmForCausalLM, prompts: Sequence[list[int]], stops: set[int], *, most: int = 40) -> list[list[int]]:
     """Greedy decoding of a batch, padded on the left."""
-    device, pad = next(model.parameters()).device, int(model.config.pad_token_id)
+    device, pad = next(model.parameters()).device, model.config.pad_token_id or 0
     width = max(len(prompt) for prompt in prompts)
     input_ids = torch.tensor([[pad] * (width - len(prompt)) + prompt for prompt in prompts], device=device)
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
-    out = model.generate(
-        input_ids=input_ids, attention_mask=mask, max_new_tokens=most, do_sample=False, eos_token_id=sorted(stops), pad_token_id=pad
-    )
-    rows = [row[width:].tolist() for row in out]
+    settings = GenerationConfig(max_new_tokens=most, do_sample=False, eos_token_id=sorted(stops), pad_token_id=pad)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    # The mixin types its own `self` as a protocol that no model class satisfies.
+    out = model.generate(input_ids, generation_config=settings, attention_mask=mask)  # type: ignore[misc]
+    rows: list[list[int]] = out[:, width:].tolist()
     return [row[: next((place for place, token in enumerate(row) if token in stops), len(row))] for row in rows]
 
 
@@ -113,7 +113,7 @@ def _mean(values: Iterable[bool]) -> float:
 
 def measure_reading(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, probes: Sequence[Probe]) -> dict[str, float]:
     """Ask all probes and score the replies."""
-    model.eval()
+    model.eval()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     talks = [[ChatTurn(role="system", text=probe.system), ChatTurn(role="user", text=probe.question.text)] for probe in probes]
     return score_reading(probes, answer_all(model, tokenizer, talks))
 
@@ -142,7 +142,7 @@ def speed(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, probes: Seq
 
 def measure(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, corpus: Corpus, *, size: int = 300) -> dict[str, dict[str, float]]:
     """Every figure of the model card."""
-    model.eval()
+    model.eval()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     known = draw_probes(corpus, size=size)
     without = [Probe(system=probe.system.split("\n", 1)[0], question=probe.question) for probe in known if probe.question.gold]
     return {
@@ -168,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     model = GlmForCausalLM.from_pretrained(options.model, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(options.model)
+    assert isinstance(tokenizer, PreTrainedTokenizerFast)
     figures = measure(model, tokenizer, gather(read_dialogues(options.corpora)), size=options.size)
     for name, rows in figures.items():
         print(f"{name}: " + ", ".join(f"{row} {value:.3f}" for row, value in rows.items()))

@@ -90,7 +90,7 @@ def train_stage(
     tally: defaultdict[str, list[float]] = defaultdict(list)
     started, seen = time.monotonic(), progress.tokens
     while progress.tokens < config.tokens:
-        data = collate(batch(progress), pad=model.config.pad_token_id)
+        data = collate(batch(progress), pad=model.config.pad_token_id or 0)
         rate = learning_rate(config, progress)
         model.train()
         right = _learn(model, data, tally, device)
@@ -122,7 +122,7 @@ def _learn(model: GlmForCausalLM, data: Batch, tally: dict[str, list[float]], de
         logits = model.lm_head(hidden.flatten(0, 1)[data.positions.to(device)]).float()
     targets, weights = data.targets.to(device), data.weights.to(device)
     losses = functional.cross_entropy(logits, targets, reduction="none")
-    ((losses * weights).sum() / weights.sum()).backward()
+    ((losses * weights).sum() / weights.sum()).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     hits = (logits.argmax(-1) == targets).float().cpu()
     values = losses.detach().cpu()
     for kind in set(data.kinds):

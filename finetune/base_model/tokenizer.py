@@ -17,13 +17,20 @@ from transformers import PreTrainedTokenizerFast
 
 END_OF_TEXT = "<|endoftext|>"
 SPECIALS = (END_OF_TEXT, "[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>")
+STOP = SPECIALS[4]  # GLM has no token of its own for the end of a reply: it is the next turn's mark
 MERGES = 1_000
 RARE = 20  # a character outside the fixed tables needs so many occurrences in the corpora to get a token
 
 _WORD = re.compile(r"[A-Za-z]+")
 _PIECE = r"[A-Za-z]+|[\s\S]"  # every other character, blanks and line breaks too, stands alone
-_PUNCTUATION = "，。！？、；：“”‘’（）《》〈〉【】「」『』〔〕…—～·￥％＋－＝／＠＃＆＊｜＜＞［］｛｝＿＂＇．　°℃×÷√→←↑↓■□●○★☆♪♥❤✨✅❌©®™€£–•\u200d\ufe0f"
-_EMOJI = "👍👎👌✌👏🙏💪🤝👋🤙🎉🎂🎁🎄🎈🔥💯💔💕💖💗💘💓💩👻💀🐶🐱🐭🐰🐻🐼🐷🐸🐔🐟🌸🌹🌙🌞⭐🌟🌈☀☁☔⚡❄🍎🍉🍓🍑🍜🍚🍲🍔🍕🍰🍺🍻☕🍵🥤🧋🚗🚄✈🏠🏃⚽🏀🎮🎵📷📱💻💰🧧😀"
+_PUNCTUATION = (
+    "，。！？、；：“”‘’（）《》〈〉【】「」『』〔〕…—～·￥％＋－＝／＠＃＆＊｜＜＞［］｛｝＿＂＇．"
+    "　°℃×÷√→←↑↓■□●○★☆♪♥❤✨✅❌©®™€£–•\u200d\ufe0f"
+)
+_EMOJI = (
+    "👍👎👌✌👏🙏💪🤝👋🤙🎉🎂🎁🎄🎈🔥💯💔💕💖💗💘💓💩👻💀🐶🐱🐭🐰🐻🐼🐷🐸🐔🐟🌸🌹🌙🌞⭐🌟🌈☀"
+    "☁☔⚡❄🍎🍉🍓🍑🍜🍚🍲🍔🍕🍰🍺🍻☕🍵🥤🧋🚗🚄✈🏠🏃⚽🏀🎮🎵📷📱💻💰🧧😀"
+)
 _EMOJI_RANGES = ((0x1F600, 0x1F64F), (0x1F910, 0x1F92F), (0x1F970, 0x1F976))
 _KANA = ((0x3041, 0x3096), (0x30A1, 0x30FC))
 _CHAT_TEMPLATE = (
@@ -50,10 +57,10 @@ def build_tokenizer(texts: Iterable[str], *, merges: int = MERGES) -> PreTrained
     backend.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECE), "isolated")
     backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIALS])
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers leaves it untyped
         tokenizer_object=backend,
         pad_token=END_OF_TEXT,
-        eos_token="<|user|>",
+        eos_token=STOP,
         additional_special_tokens=list(SPECIALS[1:]),
         clean_up_tokenization_spaces=False,
         padding_side="left",

@@ -67,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
     tokenizer = load_tokenizer(options.corpora, options.out)
-    model = build_model(SHAPES[options.shape], tokenizer).to("cuda" if torch.cuda.is_available() else "cpu")
+    model = build_model(SHAPES[options.shape], tokenizer)
+    model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]  # its wrapper loses the overloads
     optimizers = Optimizers(model)
     progress = Progress(stage=options.stage)
     if options.resume or options.stage == "main":
@@ -109,7 +110,7 @@ def run_main(
 
 def export(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write what `from_pretrained` needs, the weights in half precision."""
-    half = copy.deepcopy(model).to("cpu", torch.float16)
+    half = copy.deepcopy(model).cpu().half()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     half.generation_config.pad_token_id = tokenizer.pad_token_id
     half.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
