@@ -17,6 +17,7 @@ from finetune.generate import Sampling, reply_text
 from finetune.glm import LoadedModel, load_model
 from finetune.loss import autocast_for, mean_loss
 
+SAMPLING = Sampling(seed=0, max_new_tokens=64)
 _STEP_TOKENS = 4096
 
 
@@ -51,7 +52,7 @@ def evaluate(
     dataset_dir: Path,
     *,
     limit: int = 100,
-    sampling: Sampling = Sampling(seed=0, max_new_tokens=64),
+    sampling: Sampling = SAMPLING,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Compare a base model with its tuned self.
