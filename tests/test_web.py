@@ -1,6 +1,7 @@
 """The browser chat, driven in a real headless Chromium against the real hardened app."""
 
 import shutil
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from clone_agent.archive import Archive
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Kind, Memory, Message, Persona, Recalled, Scope
 from ui.environment import prepare_browser, silence
 
-# Gradio counts its events with a pandas option that pandas has deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:.*no_silent_downcasting")
+# Gradio counts its events with calls that pandas has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio")
 
 ZONE = timezone(timedelta(hours=8))
 CHAT = Conversation(id="qq:10086321", platform="qq", name="陈一诺", kind=ChatKind.PRIVATE, owner="20010417")
@@ -133,6 +134,12 @@ class Stage:
     archive: Archive
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def open_stage(home: Path, *, password: str | None = None, pause_s: float = 0.02) -> Iterator[Stage]:
     silence()
     prepare_browser(home / "tmp")
@@ -150,7 +157,7 @@ def open_stage(home: Path, *, password: str | None = None, pause_s: float = 0.02
         facts = PageFacts(
             name="林晚", model="actor", is_tuned=True, has_memory=True, notices=(Notice(text="do_tune", command="clone-agent tune"),)
         )
-        served = serve(build_page(Speaker(agent=agent, where=where), facts), home=home, port=None, password=password)
+        served = serve(build_page(Speaker(agent=agent, where=where), facts), home=home, port=free_port(), password=password)
         try:
             yield Stage(url=served.url, archive=archive)
         finally:

@@ -7,12 +7,12 @@ from ui.commands.browsing import chat
 from ui.commands.demonstrating import demo
 from ui.commands.importing import formats, import_, inspect
 from ui.commands.remembering import index, recall
-from ui.commands.standing import status
+from ui.commands.standing import rebuild, status, verify
 from ui.commands.teaching import dataset, tune
 from ui.environment import silence
 from ui.options import CloneGroup
 
-_COMMANDS = (import_, inspect, formats, dataset, tune, index, recall, ask, compare, chat, status, demo)
+_COMMANDS = (import_, inspect, formats, dataset, tune, index, recall, ask, compare, chat, status, verify, rebuild, demo)
 
 
 @click.group(

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -136,10 +136,17 @@ def open_memory(home: DataHome, archive: Archive, settings: Settings) -> Iterato
     from memory.recall import MemoryIndex
 
     memory = MemoryIndex.open(home.root, archive, embedding=settings.embedding)
-    try:
+    with closing(memory):
         yield memory
-    finally:
-        memory.close()
+
+
+def new_memory(home: DataHome, archive: Archive, settings: Settings) -> "closing[MemoryIndex]":
+    """The memory index without a look at whether its vectors are whole, in order to rebuild them."""
+    stay_offline(settings.embedding)
+    from memory.embed import load_embedder
+    from memory.recall import MemoryIndex
+
+    return closing(MemoryIndex(home.root, archive, load_embedder(settings.embedding)))
 
 
 @contextmanager

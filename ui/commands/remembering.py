@@ -21,9 +21,13 @@ def index(call: Call, embedding: str | None) -> None:
 
     settings = replace(call.settings, embedding=embedding or call.settings.embedding)
     home = call.home.require()
-    with home.lock(), Archive.open(home.root) as archive, open_memory(home, archive, settings) as memory:
-        with call.screen.progress("Indexing", unit="passages") as advance:
-            report = memory.index(on_progress=lambda done, total: advance(done, total))
+    with (
+        home.lock(),
+        Archive.open(home.root) as archive,
+        open_memory(home, archive, settings) as memory,
+        call.screen.progress("Indexing", unit="passages") as advance,
+    ):
+        report = memory.index(on_progress=lambda done, total: advance(done, total))
     call.screen.result({"passages": report.passages, "added": report.added, "removed": report.removed, "seconds": round(report.seconds, 2)})
     if not call.screen.as_json:
         call.screen.say(

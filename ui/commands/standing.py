@@ -1,6 +1,7 @@
 """`status`, `verify` and `rebuild`: what is stored where, whether it agrees, and how to make it agree."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,81 @@ def status(call: Call) -> None:
     with Archive.open(home.root) as archive:
         fields = {"home": str(home.root), **_archive_fields(archive), "sizes": _sizes(home)}
         dataset = _dataset(home, archive)
-        fields |= {"dataset": dataset, "adapters": _adapters(home, dataset), "memory": _memory(call, archive)}
+        fields |= {"dataset": dataset, "adapters": _adapters(home, dataset), "memory": _memory(archive)}
     fields["next"] = _next(fields)
     call.screen.result(fields)
     if not call.screen.as_json:
         _print_status(call, fields)
+
+
+@click.command(epilog="Example: clone-agent verify --fix")
+@click.option("--fix", is_flag=True, help="Rebuild the indexes when they do not agree.")
+@common
+def verify(call: Call, fix: bool) -> None:
+    """Check the archive, and that the indexes agree with it."""
+    from ui.wiring import open_memory
+
+    home = call.home.require()
+    with home.lock(), Archive.open(home.root) as archive:
+        _check_archive(archive)
+        problem = None
+        try:
+            with open_memory(home, archive, call.settings) as memory:
+                pending = memory.pending()
+        except StoreError as error:
+            if not fix:
+                raise
+            problem, pending = error.problem, 0
+            _make_again(call, archive)
+    call.screen.result({"archive": "ok", "vectors": "rebuilt" if problem else "ok", "problem": problem, "pending": pending})
+    if not call.screen.as_json:
+        call.screen.say("The archive is whole; " + ("the indexes were rebuilt." if problem else "the indexes agree with it."))
+        if pending:
+            call.screen.say(f"{count(pending, 'chat')} not in the memory yet.")
+            call.screen.next("clone-agent index")
+
+
+@click.command(epilog="Example: clone-agent rebuild")
+@common
+def rebuild(call: Call) -> None:
+    """Make the vector index again from the archive, in a new directory."""
+    home = call.home.require()
+    with home.lock(), Archive.open(home.root) as archive:
+        passages, seconds = _make_again(call, archive)
+    call.screen.result({"passages": passages, "seconds": seconds})
+    if not call.screen.as_json:
+        call.screen.say(f"{count(passages, 'passage')} in the memory, made again in {seconds:,.1f} s")
+        call.screen.next("clone-agent chat")
+
+
+def _make_again(call: Call, archive: Archive) -> tuple[int, float]:
+    """Drop Chroma's directory, which is derived, and fill a new one; how many passages, and how long it took."""
+    from ui.wiring import new_memory
+
+    shutil.rmtree(call.home.vectors, ignore_errors=True)
+    with new_memory(call.home, archive, call.settings) as memory, call.screen.progress("Rebuilding", unit="passages") as advance:
+        rebuilt = memory.rebuild(on_progress=lambda done, total: advance(done, total))
+        memory.index()
+    return rebuilt.passages, round(rebuilt.seconds, 2)
+
+
+def _check_archive(archive: Archive) -> None:
+    """Let SQLite look over the file.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    if archive.connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise StoreError("The archive is damaged.", remedy="Restore it from a copy, or move it away and import the exports again.")
+
+
+def _memory(archive: Archive) -> dict[str, int]:
+    from memory.table import PassageTable
+
+    table = PassageTable(archive.connection)
+    known = table.revisions()
+    pending = [info for info in archive.conversations() if info.messages and known.get(info.conversation.id) != info.revision]
+    return {"passages": table.count("turn"), "pending": len(pending)}
 
 
 def _archive_fields(archive: Archive) -> dict[str, Any]:

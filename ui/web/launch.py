@@ -89,7 +89,7 @@ def serve(page: gr.Blocks, *, home: Path, port: int | None, password: str | None
     except OSError as cause:
         raise CloneError(f"Port {port or '7860 to 7959'} is taken.", remedy="Name another with --port.") from cause
     share_url = _open_tunnel(page, home / "tmp") if share else None
-    return Served(url=url, share_url=share_url, wait=lambda: _wait(page), close=page.close)
+    return Served(url=url, share_url=share_url, wait=lambda: _wait(page), close=lambda: page.close(verbose=False))
 
 
 def _wait(page: gr.Blocks) -> None:
