@@ -1,0 +1,142 @@
+"""Archive -> index, only what is new: words first, so that search works at once, then vectors.
+
+A conversation is read again when its revision rose; of its sessions only the new and the changed ones are cut, indexed and embedded.
+Every step can be killed and is taken up where it was: sessions are known by a hash of what they say, vectors by a mark that is set once
+Chroma has acknowledged them.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from clone_agent.archive import Archive, ConversationInfo
+from clone_agent.records import Memory, Session
+from memory.embed import Embedder
+from memory.passages import bursts
+from memory.store import BATCH, ExactVectors, MemoryStore
+from memory.table import PassageTable
+
+_RULES = 1  # raised when passages are cut differently, so that every session is cut anew
+_SESSIONS_A_COMMIT = 100
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What an indexing run changed."""
+
+    added: int = 0  # passages
+    removed: int = 0
+
+
+@dataclass(slots=True)
+class Progress:
+    """Tells the caller how far a run is: messages read plus passages embedded, of all of them as far as known."""
+
+    on_progress: OnProgress | None
+    total: int = 0
+    done: int = field(default=0)
+
+    def advance(self, count: int) -> None:
+        """Report `count` more units."""
+        self.done += count
+        if self.on_progress is not None:
+            self.on_progress(min(self.done, self.total), self.total)
+
+
+def stale(archive: Archive, table: PassageTable) -> list[ConversationInfo]:
+    """The conversations whose messages changed since they were indexed."""
+    known = table.revisions()
+    return [info for info in archive.conversations() if info.messages and known.get(info.conversation.id) != info.revision]
+
+
+def update_words(archive: Archive, table: PassageTable, *, progress: Progress) -> Counts:
+    """Bring passages and the lexical index up to date with the archive."""
+    counts = Counts()
+    changed = stale(archive, table)
+    for gone in table.revisions().keys() - {info.conversation.id for info in archive.conversations() if info.messages}:
+        with table.transaction():
+            _drop(table, list(table.sessions(gone).values()), counts)
+            table.set_revision(gone, None)
+    for info in changed:
+        _update_conversation(archive, table, info, counts, progress)
+    if counts.removed:
+        with table.transaction():
+            table.lexical.optimize()
+    return counts
+
+
+def _update_conversation(archive: Archive, table: PassageTable, info: ConversationInfo, counts: Counts, progress: Progress) -> None:
+    conversation = info.conversation.id
+    old = table.sessions(conversation)
+    new: list[tuple[bytes, list[Memory]]] = []
+    for session in archive.sessions(conversation):
+        memories = list(bursts(session))
+        digest = _digest(memories)
+        if old.pop(digest, None) is None and memories:
+            new.append((digest, memories))
+        progress.advance(_length(session))
+        if len(new) >= _SESSIONS_A_COMMIT:
+            _add(table, conversation, new, counts)
+    _add(table, conversation, new, counts)
+    with table.transaction():
+        _drop(table, list(old.values()), counts)
+        table.set_revision(conversation, info.revision)
+
+
+def _add(table: PassageTable, conversation: str, new: list[tuple[bytes, list[Memory]]], counts: Counts) -> None:
+    with table.transaction():
+        for digest, memories in new:
+            table.add_session(conversation, digest, memories)
+            counts.added += len(memories)
+    new.clear()
+
+
+def _drop(table: PassageTable, sessions: Sequence[int], counts: Counts) -> None:
+    for session in sessions:
+        counts.removed += table.remove_session(session)
+
+
+def _length(session: Session) -> int:
+    return sum(len(turn.messages) for turn in session.turns)
+
+
+def _digest(memories: Sequence[Memory]) -> bytes:
+    said = [(memory.message_ids, memory.speaker, memory.text, memory.started_at.isoformat()) for memory in memories]
+    return hashlib.blake2b(json.dumps([_RULES, said]).encode(), digest_size=16).digest()
+
+
+def update_vectors(table: PassageTable, store: MemoryStore, embedder: Embedder, *, progress: Progress) -> None:
+    """Bring the vector store up to date with the passages; vectors that SQLite has are not computed again."""
+    for granularity in ("turn", "segment"):
+        store.delete(granularity, table.removed(granularity))
+        with table.transaction():
+            table.clear_removed(granularity)
+    turns, spans = table.unstored("turn"), table.unstored("segment")
+    progress.total = progress.done + len(turns) + len(spans)
+    for start in range(0, len(turns), BATCH):
+        batch = turns[start : start + BATCH]
+        _embed(table, embedder, batch)
+        _store(table, store, "turn", batch, progress)
+    for start in range(0, len(spans), BATCH):
+        _store(table, store, "segment", spans[start : start + BATCH], progress)
+
+
+def _embed(table: PassageTable, embedder: Embedder, numbers: Sequence[int]) -> None:
+    known = set(table.vectors(numbers)[0])
+    missing = [number for number in numbers if number not in known]
+    vectors = embedder.encode(table.texts(missing))
+    with table.transaction():
+        kept = [row for row in range(len(missing)) if vectors[row].any()]
+        table.set_vectors([missing[row] for row in kept], vectors[kept])
+
+
+def _store(table: PassageTable, store: MemoryStore, granularity: str, numbers: Sequence[int], progress: Progress) -> None:
+    found, vectors = ExactVectors(table).load(granularity, numbers)
+    store.add(granularity, found, vectors)
+    with table.transaction():
+        table.mark_stored(granularity, found)
+        table.mark_stored(granularity, set(numbers) - set(found), empty=True)
+    progress.advance(len(numbers))

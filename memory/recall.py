@@ -1,0 +1,222 @@
+"""Question -> what was said on it: packed, dated, citable passages, or nothing.
+
+A follow-up gets its subject from the talk before it, names and time phrases are understood, four arms are searched and fused
+(`memory.ranking`), the best passages are packed in time order (`memory.packing`), and a confidence says whether they are about the question.
+"""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from clone_agent.archive import Archive, Person
+from clone_agent.home import DataHome
+from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Memory, Recalled, Scope
+from memory.embed import Embedder, load_embedder
+from memory.indexing import OnProgress, Progress, stale, update_vectors, update_words
+from memory.packing import BUDGET, pack
+from memory.question import named_people, resolve
+from memory.ranking import Named, Ranker
+from memory.store import MemoryStore
+from memory.table import PassageTable
+from memory.when import find_span
+
+# Below this the clone says that it does not remember: chosen on the development sets (benchmarks/memory.md).
+CONFIDENT = 0.36
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexReport:
+    """What an indexing run left and did."""
+
+    passages: int  # in the index now
+    added: int
+    removed: int
+    seconds: float
+
+
+class MemoryIndex:
+    """The memory of one data home. Search needs no lock; `index` and `rebuild` need the home's."""
+
+    def __init__(self, home: Path, archive: Archive, embedder: Embedder) -> None:
+        self._archive = archive
+        self._embedder = embedder
+        self._table = PassageTable(archive.connection)
+        self._cache: _Known | None = None
+        self._store = MemoryStore(DataHome(home).vectors, self._table, fingerprint=embedder.fingerprint)
+
+    @classmethod
+    def open(cls, home: Path, archive: Archive, *, embedding: str | None = None) -> "MemoryIndex":
+        """Open the memory of a data home; what is not indexed yet is found by nobody until `index` has run.
+
+        Args:
+            home: the data home.
+            archive: its archive, open.
+            embedding: name or folder of the embedding model; None: the one that ships.
+
+        Raises:
+            ModelError: the embedding model cannot be loaded.
+            StoreError: the vector index is damaged or does not fit the archive; `rebuild` makes it again.
+        """
+        memory = cls(home, archive, load_embedder(embedding))
+        if memory._is_current:
+            memory._store.check()
+        return memory
+
+    @classmethod
+    def open_damaged(cls, home: Path, archive: Archive, *, embedding: str | None = None) -> "MemoryIndex":
+        """Open without looking whether the vector index fits the archive: for `rebuild`.
+
+        Raises:
+            ModelError: the embedding model cannot be loaded.
+        """
+        return cls(home, archive, load_embedder(embedding))
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether the stored vectors are of this embedding model."""
+        return self._table.fact("fingerprint") == self._embedder.fingerprint
+
+    def index(self, *, on_progress: OnProgress | None = None) -> IndexReport:
+        """Index what is new since the last time; safe to interrupt.
+
+        Args:
+            on_progress: called with units done and units in all, as far as known.
+
+        Raises:
+            StoreError: the vector index does not answer.
+        """
+        started = time.monotonic()
+        progress = Progress(on_progress, total=2 * sum(info.messages for info in stale(self._archive, self._table)))
+        counts = update_words(self._archive, self._table, progress=progress)
+        if self._is_current:
+            update_vectors(self._table, self._store, self._embedder, progress=progress)
+        else:
+            self._renew(progress, vectors=True)
+        return IndexReport(
+            passages=self._table.count("turn"), added=counts.added, removed=counts.removed, seconds=round(time.monotonic() - started, 3)
+        )
+
+    def rebuild(self, *, on_progress: OnProgress | None = None) -> IndexReport:
+        """Make the vector index again in a new directory from the copies in SQLite, and remove the old one with all it held."""
+        started = time.monotonic()
+        self._renew(Progress(on_progress), vectors=not self._is_current)
+        return IndexReport(passages=self._table.count("turn"), added=0, removed=0, seconds=round(time.monotonic() - started, 3))
+
+    def _renew(self, progress: Progress, *, vectors: bool) -> None:
+        def fill(store: MemoryStore) -> None:
+            with self._table.transaction():
+                self._table.keep_fact("fingerprint", self._embedder.fingerprint)
+            update_vectors(self._table, store, self._embedder, progress=progress)
+
+        self._store.renew(fill, vectors=vectors)
+
+    def pending(self) -> int:
+        """How many conversations changed since they were indexed."""
+        return len(stale(self._archive, self._table))
+
+    def search(
+        self,
+        question: str,
+        *,
+        history: Sequence[ChatTurn] = (),
+        scope: Scope = Scope(),
+        top_k: int = 12,
+        now: datetime | None = None,
+        budget: int = BUDGET,
+    ) -> Recalled:
+        """Find what was said on a question.
+
+        Args:
+            question: as asked; a follow-up is completed from `history`.
+            history: the talk so far, oldest first.
+            scope: limits on people, conversations and time.
+            top_k: at most so many passages.
+            now: what "yesterday" counts from; default: this moment.
+            budget: characters that the passages may take in the prompt.
+
+        Returns:
+            Passages in time order, each with a score from 0 to 1 and the ids of its messages.
+        """
+        known = self._known()
+        text = resolve(question, history, names=[name for person in known.people for name in person.names if len(name) > 1])
+        mentioned = named_people(text, {person.id: person.names for person in known.people})
+        others = mentioned - {person.id for person in known.people if person.is_owner}
+        named = Named(people=mentioned, chats=known.private_chats(others), span=find_span(text, now=now or datetime.now().astimezone()))
+        ranker = Ranker(self._table, self._store if self._is_current else None, self._embedder)
+        allowed = self._allowed(scope, known)
+        ranking = ranker.rank(text, named=named, allowed=allowed)
+        packed = pack(
+            ranking.numbers,
+            memories=self._memories,
+            neighbours=lambda number: [near for near in self._table.neighbours(number) if allowed is None or near in allowed],
+            top_k=top_k,
+            budget=budget,
+        )
+        scores = dict(zip(ranking.numbers, ranking.scores, strict=True))
+        return Recalled(
+            question=text,
+            hits=tuple(Hit(memory=memory, score=round(scores.get(number, 0.0), 4)) for number, memory in packed),
+            confidence=round(ranking.confidence, 4),
+            is_confident=bool(packed) and ranking.confidence >= CONFIDENT,
+        )
+
+    def close(self) -> None:
+        """Let go of the vector store; the archive stays open."""
+        self._store.close()
+
+    def _memories(self, numbers: Sequence[int]) -> list[Memory]:
+        """Passages with the names that the archive shows for their people."""
+        owner = self._archive.owner_ids()
+        named = []
+        for memory in self._table.memories(numbers):
+            conversation = self._archive.conversation(memory.conversation)
+            shown = self._archive.display_name(conversation.id, _sender(conversation, memory.speaker))
+            named.append(replace(memory, conversation_name=conversation.name, speaker_name=shown, is_owner=memory.speaker in owner))
+        return named
+
+    def _known(self) -> "_Known":
+        """The people and conversations of the archive, read again when the file has changed."""
+        connection = self._archive.connection
+        version = (int(connection.execute("PRAGMA data_version").fetchone()[0]), connection.total_changes)
+        if self._cache is None or self._cache.version != version:
+            conversations = [info.conversation for info in self._archive.conversations()]
+            private = [conversation.id for conversation in conversations if conversation.kind is ChatKind.PRIVATE]
+            speakers = self._table.speakers(private)
+            self._cache = _Known(version, tuple(self._archive.people()), tuple(conversations), speakers)
+        return self._cache
+
+    def _allowed(self, scope: Scope, known: "_Known") -> list[int] | None:
+        """The passages that a scope lets through; None: all."""
+        if scope == Scope():
+            return None
+        wanted = {person.id for person in known.people for name in scope.people if name == person.id or name in person.names}
+        if scope.people and not wanted:
+            return []
+        chats = None
+        if scope.conversations:
+            chats = [chat.id for chat in known.conversations if chat.id in scope.conversations or chat.name in scope.conversations]
+        return self._table.select(
+            people=wanted, chats=known.private_chats(wanted), conversations=chats, after=scope.after, before=scope.before
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Who and where, as of one state of the archive."""
+
+    version: tuple[int, int]
+    people: tuple[Person, ...]
+    conversations: tuple[Conversation, ...]
+    private_speakers: dict[str, set[str]]  # by private conversation
+
+    def private_chats(self, people: Collection[str]) -> frozenset[str]:
+        """The private conversations with any of these people."""
+        wanted = set(people)
+        return frozenset(chat for chat, speakers in self.private_speakers.items() if speakers & wanted)
+
+
+def _sender(conversation: Conversation, person: str) -> str:
+    """The platform's sender id within a person's id (`clone_agent.sessions.person_id`)."""
+    return person.removeprefix(f"{conversation.platform}:").removeprefix(f"{conversation.id}:")

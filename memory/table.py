@@ -1,0 +1,317 @@
+"""The passages in SQLite: bursts with their text, people, times and float16 vectors, and the segments that group them.
+
+A session's bursts have consecutive numbers, so a segment is a first and a last number. Numbers are never used twice, which keeps a late
+deletion in the vector store from hitting a new passage. Conversations and people are kept by their archive ids through `memory_keys`.
+Times are milliseconds since 1970 in UTC.
+"""
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clone_agent.migrations import migrate
+from clone_agent.records import Memory
+from memory.lexical import SCHEMA as LEXICAL_SCHEMA
+from memory.lexical import LexicalIndex
+from memory.passages import segments
+
+_STEPS = (
+    """
+    CREATE TABLE memory_keys(n INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
+    CREATE TABLE memory_state(conversation INTEGER PRIMARY KEY, revision INTEGER NOT NULL);
+    CREATE TABLE memory_facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE memory_sessions(n INTEGER PRIMARY KEY AUTOINCREMENT, conversation INTEGER NOT NULL, hash BLOB NOT NULL);
+    CREATE INDEX memory_sessions_of ON memory_sessions(conversation);
+    CREATE TABLE memory_passages(
+        n INTEGER PRIMARY KEY AUTOINCREMENT, session INTEGER NOT NULL, conversation INTEGER NOT NULL, person INTEGER NOT NULL,
+        started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL, utc_offset INTEGER NOT NULL, text TEXT NOT NULL, messages TEXT NOT NULL,
+        vector BLOB, stored INTEGER NOT NULL DEFAULT 0);
+    CREATE INDEX memory_passages_of ON memory_passages(session);
+    CREATE INDEX memory_passages_when ON memory_passages(started_at);
+    CREATE INDEX memory_passages_who ON memory_passages(person);
+    CREATE INDEX memory_passages_where ON memory_passages(conversation);
+    CREATE INDEX memory_passages_left ON memory_passages(n) WHERE stored = 0;
+    CREATE TABLE memory_segments(
+        n INTEGER PRIMARY KEY AUTOINCREMENT, session INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+        stored INTEGER NOT NULL DEFAULT 0);
+    CREATE INDEX memory_segments_of ON memory_segments(session);
+    CREATE INDEX memory_segments_left ON memory_segments(n) WHERE stored = 0;
+    CREATE TABLE memory_removed(granularity TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(granularity, n)) WITHOUT ROWID
+    """,
+    LEXICAL_SCHEMA,
+)
+_TABLES = {"turn": "memory_passages", "segment": "memory_segments"}
+
+Half = NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What ranking needs to know of a passage besides its scores."""
+
+    person: str
+    conversation: str
+    started_at: datetime
+    ended_at: datetime
+
+
+class PassageTable:
+    """The passages of one SQLite file. The caller holds the transactions."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        migrate(connection, "memory", _STEPS)
+        self.connection = connection
+        self.lexical = LexicalIndex(connection)
+        self._keys: dict[str, int] = {}
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside is kept together or not at all."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            self._keys.clear()
+            raise
+        self.connection.execute("COMMIT")
+
+    def add_session(self, conversation: str, digest: bytes, memories: Sequence[Memory]) -> None:
+        """Store a session's bursts and segments and index their words."""
+        where = self._key(conversation)
+        session = self.connection.execute("INSERT INTO memory_sessions(conversation, hash) VALUES (?, ?)", (where, digest)).lastrowid
+        numbers = [self._insert(session or 0, where, memory) for memory in memories]
+        self.lexical.add("turn", ((number, memory.text) for number, memory in zip(numbers, memories, strict=True)))
+        for span in segments([memory.text for memory in memories]):
+            row = (session, numbers[span.start], numbers[span.stop - 1])
+            number = self.connection.execute("INSERT INTO memory_segments(session, first, last) VALUES (?, ?, ?)", row).lastrowid
+            self.lexical.add("segment", [(number or 0, _joined(memory.text for memory in memories[span.start : span.stop]))])
+
+    def _insert(self, session: int, conversation: int, memory: Memory) -> int:
+        offset = memory.started_at.utcoffset() or timedelta()
+        row = (session, conversation, self._key(memory.speaker), _milliseconds(memory.started_at), _milliseconds(memory.ended_at))
+        number = self.connection.execute(
+            "INSERT INTO memory_passages(session, conversation, person, started_at, ended_at, utc_offset, text, messages)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, int(offset.total_seconds() // 60), memory.text, json.dumps(memory.message_ids)),
+        ).lastrowid
+        return number or 0
+
+    def remove_session(self, session: int) -> int:
+        """Take a session out, words and vectors included; the vector store learns of it through `removed`. Returns its passages."""
+        passages = self.connection.execute("SELECT n, text FROM memory_passages WHERE session = ? ORDER BY n", (session,)).fetchall()
+        texts: dict[int, str] = dict(passages)
+        spans = self.connection.execute("SELECT n, first, last FROM memory_segments WHERE session = ?", (session,)).fetchall()
+        self.lexical.delete("turn", passages)
+        self.lexical.delete("segment", ((n, _joined(texts[i] for i in range(first, last + 1))) for n, first, last in spans))
+        for granularity, numbers in (("turn", list(texts)), ("segment", [span[0] for span in spans])):
+            self.connection.executemany("INSERT INTO memory_removed VALUES (?, ?)", [(granularity, number) for number in numbers])
+            self.connection.execute(f"DELETE FROM {_TABLES[granularity]} WHERE session = ?", (session,))  # noqa: S608
+        self.connection.execute("DELETE FROM memory_sessions WHERE n = ?", (session,))
+        return len(texts)
+
+    def sessions(self, conversation: str) -> dict[bytes, int]:
+        """The sessions of a conversation that are indexed: digest to number."""
+        rows = self.connection.execute("SELECT hash, n FROM memory_sessions WHERE conversation = ?", (self._key(conversation),))
+        return {bytes(digest): number for digest, number in rows}
+
+    def revisions(self) -> dict[str, int]:
+        """The revision at which each conversation was indexed."""
+        return dict(self.connection.execute("SELECT key, revision FROM memory_state JOIN memory_keys ON memory_keys.n = conversation"))
+
+    def set_revision(self, conversation: str, revision: int | None) -> None:
+        """Note that a conversation is indexed up to a revision, or no more at all."""
+        key = self._key(conversation)
+        if revision is None:
+            self.connection.execute("DELETE FROM memory_state WHERE conversation = ?", (key,))
+        else:
+            self.connection.execute("INSERT OR REPLACE INTO memory_state VALUES (?, ?)", (key, revision))
+
+    def fact(self, name: str) -> str | None:
+        """A single value kept with the passages, such as the fingerprint of the embedding model."""
+        row = self.connection.execute("SELECT value FROM memory_facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def keep_fact(self, name: str, value: str) -> None:
+        """Keep a single value."""
+        self.connection.execute("INSERT OR REPLACE INTO memory_facts VALUES (?, ?)", (name, value))
+
+    def count(self, granularity: str, *, stored_only: bool = False) -> int:
+        """How many turns or segments there are, or how many of them the vector store has acknowledged."""
+        limit = " WHERE stored = 1" if stored_only else ""
+        return int(self.connection.execute(f"SELECT count(*) FROM {_TABLES[granularity]}{limit}").fetchone()[0])  # noqa: S608
+
+    def numbers(self, granularity: str) -> list[int]:
+        """All turns or segments, in order."""
+        return [row[0] for row in self.connection.execute(f"SELECT n FROM {_TABLES[granularity]} ORDER BY n")]  # noqa: S608
+
+    def unstored(self, granularity: str) -> list[int]:
+        """Numbers that the vector store has not acknowledged, in order."""
+        return [row[0] for row in self.connection.execute(f"SELECT n FROM {_TABLES[granularity]} WHERE stored = 0 ORDER BY n")]  # noqa: S608
+
+    def mark_stored(self, granularity: str, numbers: Collection[int], *, empty: bool = False) -> None:
+        """Note that the vector store has acknowledged these, or that they have no vector (`empty`: an emoji, a name in no vocabulary)."""
+        self.connection.execute(
+            f"UPDATE {_TABLES[granularity]} SET stored = {2 if empty else 1} WHERE n IN (SELECT value FROM json_each(?))",  # noqa: S608
+            (json.dumps(list(numbers)),),
+        )
+
+    def forget_stored(self, *, vectors: bool) -> None:
+        """Note that the vector store holds nothing any more; with `vectors`, that our own copies are of another model, too."""
+        self.connection.execute(f"UPDATE memory_passages SET stored = 0{', vector = NULL' if vectors else ''}")  # noqa: S608
+        self.connection.execute("UPDATE memory_segments SET stored = 0")
+        self.connection.execute("DELETE FROM memory_removed")
+
+    def removed(self, granularity: str) -> list[int]:
+        """Numbers that are gone but perhaps still in the vector store."""
+        return [row[0] for row in self.connection.execute("SELECT n FROM memory_removed WHERE granularity = ?", (granularity,))]
+
+    def clear_removed(self, granularity: str) -> None:
+        """Note that the vector store has dropped them."""
+        self.connection.execute("DELETE FROM memory_removed WHERE granularity = ?", (granularity,))
+
+    def texts(self, numbers: Sequence[int]) -> list[str]:
+        """The texts of passages, in the order asked for."""
+        return [row[1] for row in self._rows("text", numbers)]
+
+    def vectors(self, numbers: Sequence[int]) -> tuple[list[int], Half]:
+        """The passages among `numbers` that have a vector, and the vectors, float16 of shape (found, dimension)."""
+        rows = [row for row in self._rows("vector", numbers) if row[1] is not None]
+        return [row[0] for row in rows], np.array([np.frombuffer(row[1], dtype=np.float16) for row in rows], dtype=np.float16)
+
+    def set_vectors(self, numbers: Sequence[int], vectors: NDArray[np.float32]) -> None:
+        """Keep float16 copies of vectors."""
+        rows = ((vector.tobytes(), number) for number, vector in zip(numbers, vectors.astype(np.float16), strict=True))
+        self.connection.executemany("UPDATE memory_passages SET vector = ? WHERE n = ?", rows)
+
+    def members(self, numbers: Iterable[int]) -> dict[int, range]:
+        """The passages of segments."""
+        rows = self.connection.execute(
+            "SELECT n, first, last FROM json_each(?) JOIN memory_segments ON n = value", (json.dumps(list(numbers)),)
+        )
+        return {number: range(first, last + 1) for number, first, last in rows}
+
+    def segments_of(self, numbers: Collection[int]) -> list[int]:
+        """The segments that hold any of these passages."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT s.n FROM json_each(?) JOIN memory_passages p ON p.n = value"
+            " JOIN memory_segments s ON s.session = p.session AND p.n BETWEEN s.first AND s.last",
+            (json.dumps(list(numbers)),),
+        )
+        return [row[0] for row in rows]
+
+    def facts(self, numbers: Collection[int]) -> dict[int, Fact]:
+        """Who, where and when of passages."""
+        rows = self.connection.execute(
+            "SELECT p.n, who.key, place.key, started_at, ended_at, utc_offset FROM json_each(?) JOIN memory_passages p ON p.n = value"
+            " JOIN memory_keys who ON who.n = person JOIN memory_keys place ON place.n = conversation",
+            (json.dumps(list(numbers)),),
+        )
+        return {n: Fact(who, place, _moment(start, offset), _moment(end, offset)) for n, who, place, start, end, offset in rows}
+
+    def select(
+        self,
+        *,
+        people: Collection[str] = (),
+        chats: Collection[str] = (),
+        conversations: Collection[str] | None = None,
+        after: datetime | None = None,
+        before: datetime | None = None,
+    ) -> list[int]:
+        """The passages that one of `people` speaks or that stand in one of `chats`, in `conversations` and in the time given.
+
+        `people` and `chats` both empty, or `conversations` None, mean no limit of that kind.
+        """
+        clauses, parameters = ["1"], list[object]()
+        if people or chats:
+            clauses.append(f"(person IN {_KEYS} OR conversation IN {_KEYS})")
+            parameters += [json.dumps(list(people)), json.dumps(list(chats))]
+        if conversations is not None:
+            clauses.append(f"conversation IN {_KEYS}")
+            parameters.append(json.dumps(list(conversations)))
+        if after is not None:
+            clauses.append("ended_at >= ?")
+            parameters.append(_milliseconds(after))
+        if before is not None:
+            clauses.append("started_at < ?")
+            parameters.append(_milliseconds(before))
+        rows = self.connection.execute(f"SELECT n FROM memory_passages WHERE {' AND '.join(clauses)}", parameters)  # noqa: S608
+        return [row[0] for row in rows]
+
+    def speakers(self, conversations: Collection[str]) -> dict[str, set[str]]:
+        """Who speaks in each of these conversations."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT place.key, who.key FROM memory_passages JOIN memory_keys place ON place.n = conversation"
+            f" JOIN memory_keys who ON who.n = person WHERE conversation IN {_KEYS}",  # noqa: S608
+            (json.dumps(list(conversations)),),
+        )
+        found: dict[str, set[str]] = {}
+        for conversation, person in rows:
+            found.setdefault(conversation, set()).add(person)
+        return found
+
+    def memories(self, numbers: Sequence[int]) -> list[Memory]:
+        """The passages as records, in the order asked for. Names and owner are left to whoever knows the archive."""
+        columns = "started_at, utc_offset, ended_at, who.key, place.key, text, messages"
+        return [_memory(row[1:]) for row in self._rows(columns, numbers)]
+
+    def neighbours(self, number: int) -> list[int]:
+        """The passages right before and after in the same session."""
+        rows = self.connection.execute(
+            "SELECT near.n FROM memory_passages here JOIN memory_passages near ON near.session = here.session"
+            " AND near.n IN (here.n - 1, here.n + 1) WHERE here.n = ?",
+            (number,),
+        )
+        return [row[0] for row in rows]
+
+    def _rows(self, columns: str, numbers: Sequence[int]) -> Iterator[tuple]:  # type: ignore[type-arg]  # columns vary
+        yield from self.connection.execute(
+            f"SELECT p.n, {columns} FROM json_each(?) wanted JOIN memory_passages p ON p.n = wanted.value"  # noqa: S608
+            " JOIN memory_keys who ON who.n = person JOIN memory_keys place ON place.n = conversation ORDER BY wanted.key",
+            (json.dumps(list(numbers)),),
+        )
+
+    def _key(self, key: str) -> int:
+        if key not in self._keys:
+            self.connection.execute("INSERT OR IGNORE INTO memory_keys(key) VALUES (?)", (key,))
+            self._keys[key] = int(self.connection.execute("SELECT n FROM memory_keys WHERE key = ?", (key,)).fetchone()[0])
+        return self._keys[key]
+
+
+_KEYS = "(SELECT k.n FROM memory_keys k JOIN json_each(?) ON k.key = value)"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "\n".join(texts)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round((moment - _EPOCH) / timedelta(milliseconds=1))
+
+
+def _moment(milliseconds: int, offset: int) -> datetime:
+    return (_EPOCH + timedelta(milliseconds=milliseconds)).astimezone(timezone(timedelta(minutes=offset)))
+
+
+def _memory(row: tuple[int, int, int, str, str, str, str]) -> Memory:
+    started, offset, ended, person, conversation, text, messages = row
+    ids = tuple(json.loads(messages))
+    return Memory(
+        id=ids[0],
+        conversation=conversation,
+        conversation_name="",
+        speaker=person,
+        speaker_name="",
+        is_owner=False,
+        started_at=_moment(started, offset),
+        ended_at=_moment(ended, offset),
+        text=text,
+        message_ids=ids,
+    )

@@ -1,0 +1,232 @@
+"""Questions find what was said, with who, when and which messages; the index keeps up with the archive and survives a kill."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from clone_agent.archive import Archive
+from clone_agent.errors import ModelError, StoreError
+from clone_agent.records import ChatKind, ChatTurn, Conversation, Kind, Message, Recalled, Scope
+from memory.recall import MemoryIndex
+
+ZONE = ZoneInfo("Asia/Shanghai")
+OWNER, YU, NING = "10001", "10002", "10003"
+NAMES = {OWNER: "林晚", YU: "周屿", NING: "陈一宁"}
+WITH_YU = Conversation(id="qq:yu", platform="qq", name="周屿", kind=ChatKind.PRIVATE, owner=OWNER)
+HIKERS = Conversation(id="qq:hikers", platform="qq", name="周末爬山", kind=ChatKind.GROUP, owner=OWNER)
+NOW = datetime(2024, 5, 15, 20, 0, tzinfo=ZONE)
+
+# conversation, sender, date and time, bubbles
+LIFE = (
+    (WITH_YU, YU, "2023-05-02 20:10", "五一你们人呢", "西湖全是人"),
+    (WITH_YU, OWNER, "2023-05-02 20:12", "断桥根本走不动", "再也不五一来了"),
+    (WITH_YU, OWNER, "2023-10-01 21:04", "到黄山了", "腿都断了"),
+    (WITH_YU, YU, "2023-10-01 21:06", "住山顶还是山下"),
+    (WITH_YU, OWNER, "2023-10-01 21:07", "白云宾馆 一晚一千二"),
+    (WITH_YU, YU, "2024-01-09 12:30", "我妈做手术 明天请假"),
+    (WITH_YU, OWNER, "2024-01-09 12:31", "严重吗 要不要我过去"),
+    (WITH_YU, YU, "2024-01-09 12:40", "胆囊结石 小手术"),
+    (WITH_YU, YU, "2024-05-14 19:00", "你生日想要什么"),
+    (WITH_YU, OWNER, "2024-05-14 19:01", "机械键盘 青轴的"),
+    (HIKERS, NING, "2024-03-03 09:00", "周日九溪 八点半碰头", "带伞 可能下雨"),
+    (HIKERS, YU, "2024-03-03 09:05", "我带咖啡"),
+    (HIKERS, NING, "2024-03-05 22:00", "我找到新工作了 在字节做测试"),
+    (HIKERS, OWNER, "2024-03-05 22:03", "恭喜恭喜 请客"),
+    (HIKERS, NING, "2024-04-20 18:00", "改到九点吧 八点半起不来"),
+    (HIKERS, OWNER, "2024-04-21 19:00", "https://example.invalid 😂😂"),
+)  # fmt: skip
+
+
+def messages(life: tuple[tuple[object, ...], ...] = LIFE) -> list[Conversation | Message]:
+    records: list[Conversation | Message] = [WITH_YU, HIKERS]
+    for chat, sender, stamp, *bubbles in life:
+        assert isinstance(chat, Conversation)
+        start = datetime.fromisoformat(str(stamp)).replace(tzinfo=ZONE)
+        for number, text in enumerate(bubbles):
+            records.append(
+                Message(
+                    id=f"{chat.id}/{stamp}/{number}",
+                    conversation=chat.id,
+                    sender=str(sender),
+                    sender_name=NAMES[str(sender)],
+                    sent_at=start + timedelta(seconds=20 * number),
+                    kind=Kind.TEXT,
+                    text=str(text),
+                )
+            )
+    return records
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    with Archive.open(tmp_path, create=True) as opened:
+        opened.add(messages())
+        yield opened
+
+
+@pytest.fixture
+def memory(tmp_path: Path, archive: Archive) -> Iterator[MemoryIndex]:
+    opened = MemoryIndex.open(tmp_path, archive)
+    opened.index()
+    yield opened
+    opened.close()
+
+
+def best(recalled: Recalled) -> str:
+    return max(recalled.hits, key=lambda hit: hit.score).memory.text
+
+
+def said(recalled: Recalled) -> str:
+    return "\n".join(hit.memory.text for hit in recalled.hits)
+
+
+def test_a_question_about_a_holiday_finds_what_was_said_on_it(memory: MemoryIndex) -> None:
+    recalled = memory.search("去年国庆我们去哪了", now=NOW, top_k=4)
+    assert "到黄山了" in said(recalled)
+    assert recalled.is_confident
+
+
+def test_a_hit_names_speaker_chat_date_and_messages(memory: MemoryIndex) -> None:
+    hit = next(hit for hit in memory.search("黄山", now=NOW).hits if "黄山" in hit.memory.text)
+    assert (hit.memory.speaker_name, hit.memory.is_owner, hit.memory.conversation_name) == ("林晚", True, "周屿")
+    assert hit.memory.started_at == datetime(2023, 10, 1, 21, 4, tzinfo=ZONE)
+    assert hit.memory.message_ids == ("qq:yu/2023-10-01 21:04/0", "qq:yu/2023-10-01 21:04/1")
+    assert 0 < hit.score <= 1
+
+
+def test_hits_stand_in_time_order_and_within_their_number_and_budget(memory: MemoryIndex) -> None:
+    hits = memory.search("八点半 九溪 碰头 改到几点", now=NOW, top_k=3).hits
+    assert len(hits) == 3
+    assert [hit.memory.started_at for hit in hits] == sorted(hit.memory.started_at for hit in hits)
+    assert len(memory.search("九溪", now=NOW, budget=80).hits) <= 2
+
+
+def test_a_name_in_the_question_prefers_what_that_person_said(memory: MemoryIndex) -> None:
+    assert "字节" in best(memory.search("陈一宁的工作怎么样了", now=NOW))
+
+
+def test_a_scope_limits_people_chats_and_time(memory: MemoryIndex) -> None:
+    only_hikers = memory.search("碰头", scope=Scope(conversations=("周末爬山",)), now=NOW)
+    assert {hit.memory.conversation for hit in only_hikers.hits} == {HIKERS.id}
+    only_ning = memory.search("几点", scope=Scope(people=("陈一宁",)), now=NOW)
+    assert {hit.memory.speaker_name for hit in only_ning.hits} == {"陈一宁"}
+    with_yu = memory.search("手术", scope=Scope(people=("周屿",)), now=NOW)
+    assert {hit.memory.speaker_name for hit in with_yu.hits} == {"周屿", "林晚"}  # what is said in the chat with 周屿 counts
+    early = memory.search("去哪", scope=Scope(before=datetime(2023, 6, 1, tzinfo=ZONE)), now=NOW)
+    assert early.hits
+    assert all(hit.memory.started_at.year == 2023 and hit.memory.started_at.month == 5 for hit in early.hits)
+    assert memory.search("去哪", scope=Scope(people=("没有这个人",)), now=NOW).hits == ()
+
+
+def test_a_follow_up_takes_its_subject_from_the_talk(memory: MemoryIndex) -> None:
+    history = [ChatTurn(role="user", text="周屿的妈妈做手术那次"), ChatTurn(role="assistant", text="嗯 记得")]
+    recalled = memory.search("后来是什么病", history=history, now=NOW, top_k=4)
+    assert recalled.question == "周屿的妈妈做手术那次 后来是什么病"
+    assert "胆囊结石" in said(recalled)
+
+
+def test_what_nobody_ever_talked_about_has_less_confidence(memory: MemoryIndex) -> None:
+    never = memory.search("量子纠缠的博士论文答辩结果出来没有", now=NOW)
+    assert not never.is_confident
+    assert never.confidence < memory.search("机械键盘要什么轴", now=NOW).confidence
+
+
+def test_an_empty_archive_recalls_nothing(tmp_path: Path) -> None:
+    with Archive.open(tmp_path / "other", create=True) as archive:
+        memory = MemoryIndex.open(tmp_path / "other", archive)
+        assert memory.index().passages == 0
+        assert memory.search("国庆去哪了", now=NOW) == Recalled(question="国庆去哪了")
+        memory.close()
+
+
+def test_only_what_is_new_is_indexed(tmp_path: Path, archive: Archive, memory: MemoryIndex) -> None:
+    assert memory.pending() == 0
+    assert memory.index().added == 0
+    new = replace(messages()[2], id="new", sent_at=NOW, text="今天去看了牙医 智齿要拔")  # type: ignore[type-var]  # the third is a message
+    archive.add([WITH_YU, new])
+    assert memory.pending() == 1
+    report = memory.index()
+    assert (report.added, report.removed, memory.pending()) == (1, 0, 0)
+    assert "智齿" in best(memory.search("牙医怎么说", now=NOW))
+
+
+def test_a_session_that_goes_on_is_indexed_again_as_a_whole(archive: Archive, memory: MemoryIndex) -> None:
+    later = replace(messages()[-1], id="later", sent_at=datetime(2024, 4, 21, 19, 5, tzinfo=ZONE), text="那家面馆太好吃了")  # type: ignore[type-var]  # a message
+    archive.add([HIKERS, later])
+    report = memory.index()
+    assert (report.added, report.removed) == (2, 1)
+    assert "面馆" in best(memory.search("哪家面馆好吃", now=NOW))
+
+
+def test_progress_ends_at_the_total(tmp_path: Path, archive: Archive) -> None:
+    seen: list[tuple[int, int]] = []
+    memory = MemoryIndex.open(tmp_path, archive)
+    memory.index(on_progress=lambda done, total: seen.append((done, total)))
+    memory.close()
+    assert seen[-1][0] == seen[-1][1] > 0
+    assert all(done <= total for done, total in seen)
+
+
+def test_vectors_lost_from_the_disk_come_back_with_a_rebuild(tmp_path: Path, archive: Archive, memory: MemoryIndex) -> None:
+    memory.close()
+    shutil.rmtree(tmp_path / "vectors")
+    with pytest.raises(StoreError, match="clone-agent rebuild") as caught:
+        MemoryIndex.open(tmp_path, archive)
+    assert caught.value.exit_code == 5
+    repaired = MemoryIndex.open_damaged(tmp_path, archive)
+    repaired.rebuild()
+    repaired.close()
+    again = MemoryIndex.open(tmp_path, archive)
+    assert "青轴" in said(again.search("生日礼物要什么键盘", now=NOW, top_k=2))
+    again.close()
+
+
+def test_another_embedding_model_is_embedded_anew_and_words_work_meanwhile(tmp_path: Path, archive: Archive, memory: MemoryIndex) -> None:
+    before = memory.search("黄山住宿", now=NOW)
+    memory.close()
+    archive.connection.execute("UPDATE memory_facts SET value = 'another' WHERE name = 'fingerprint'")
+    opened = MemoryIndex.open(tmp_path, archive)
+    assert "黄山" in said(opened.search("黄山", now=NOW))
+    opened.index()
+    assert opened.search("黄山住宿", now=NOW) == before
+    opened.close()
+
+
+def test_a_model_that_is_not_there_is_an_error_with_a_remedy(tmp_path: Path, archive: Archive) -> None:
+    with pytest.raises(ModelError, match="--embedding"):
+        MemoryIndex.open(tmp_path, archive, embedding=str(tmp_path / "no-such-model"))
+
+
+def test_a_killed_run_is_taken_up_and_nothing_is_lost(tmp_path: Path, archive: Archive) -> None:
+    life = tuple((chat, sender, f"20{year}-{stamp[5:]}", *bubbles) for year in range(10, 23) for chat, sender, stamp, *bubbles in LIFE)
+    archive.add(messages(life))
+    script = (
+        "import sys; from pathlib import Path; from clone_agent.archive import Archive; from memory.recall import MemoryIndex\n"
+        "home = Path(sys.argv[1]); archive = Archive.open(home); memory = MemoryIndex.open(home, archive)\n"
+        "print('ready', flush=True); memory.index(); print('done', flush=True)"
+    )
+    for delay in (0.0, 0.05, 0.15):
+        process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(delay)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    memory = MemoryIndex.open(tmp_path, archive)
+    memory.index()
+    memory.close()
+    again = MemoryIndex.open(tmp_path, archive)  # checks the counts
+    assert again.index().added == 0
+    assert "黄山" in said(again.search("2015年国庆去了哪里", now=NOW, top_k=4))
+    again.close()
