@@ -1,167 +1,15 @@
 """The browser chat, driven in a real headless Chromium against the real hardened app."""
 
 import shutil
-import socket
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from web_stage import ATTACK, GRADIO_WARNINGS, Stage, open_stage
 
-from clone_agent.agent import CloneAgent
-from clone_agent.archive import Archive
-from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Kind, Memory, Message, Persona, Recalled, Scope
-from ui.environment import prepare_browser, silence
-
-# Gradio counts its events with calls that pandas has deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio")
-
-ZONE = timezone(timedelta(hours=8))
-CHAT = Conversation(id="qq:10086321", platform="qq", name="陈一诺", kind=ChatKind.PRIVATE, owner="20010417")
-ATTACK = '<img src="http://evil.example/x.png" onerror="window.hacked=1"><script>window.hacked=1</script>**粗**'
-TALK = (
-    ("20010417", "林晚不晚睡", 2, 20, 58, "欸 你到哪了"),
-    ("10086321", "一诺千斤", 2, 21, 3, "刚到光明顶山庄"),
-    ("10086321", "一诺千斤", 2, 21, 4, "到黄山了 腿都断了"),
-    ("20010417", "林晚不晚睡", 2, 21, 5, "笑死"),
-    ("20010417", "林晚不晚睡", 2, 21, 5, ""),
-    ("10086321", "一诺千斤", 3, 5, 40, f"日出全是雾 {ATTACK}"),
-    ("20010417", "林晚不晚睡", 3, 5, 41, "绝了 黄山白来了"),
-    ("10086321", "一诺千斤", 3, 9, 12, "下次再也不爬山"),
-)
-REMEMBERED = ("黄山呀", "\n", "住的", "光明顶", "山庄", "\n", "日出", "全是雾 ", "笑死")
-GUESSED = ("害 ", "好像是", "去海边了吧", "\n", "记不清", "啦")
-
-
-class Actor(BaseChatModel):
-    """Plays one script when the prompt holds memories, another when it does not."""
-
-    pause_s: float = 0.02
-
-    @property
-    def _llm_type(self) -> str:
-        return "actor"
-
-    def _script(self, messages: Sequence[BaseMessage]) -> tuple[str, ...]:
-        question = str(messages[-1].content)
-        if question.startswith("复述"):
-            return (question, ATTACK)
-        if question == "坏掉":
-            raise RuntimeError("秘密的话")
-        return REMEMBERED if "[1]" in str(messages[0].content) else GUESSED
-
-    def _generate(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
-    ) -> ChatResult:
-        return ChatResult(generations=[ChatGeneration(message=AIMessage("".join(self._script(messages))))])
-
-    def _stream(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
-    ) -> Iterator[ChatGenerationChunk]:
-        for piece in self._script(messages):
-            time.sleep(self.pause_s)
-            chunk = ChatGenerationChunk(message=AIMessageChunk(content=piece))
-            if run_manager:
-                run_manager.on_llm_new_token(piece, chunk=chunk)
-            yield chunk
-
-
-@dataclass(frozen=True)
-class WordMemory:
-    """Finds the turns that share two characters with the question."""
-
-    archive: Archive
-
-    def search(
-        self, question: str, *, history: Sequence[ChatTurn] = (), scope: Scope = Scope(), top_k: int = 12, now: datetime | None = None
-    ) -> Recalled:
-        pairs = {question[n : n + 2] for n in range(len(question) - 1)}
-        hits = [
-            Hit(
-                memory=Memory(
-                    id=turn.messages[0].id,
-                    conversation=CHAT.id,
-                    conversation_name=CHAT.name,
-                    speaker=turn.speaker,
-                    speaker_name=turn.speaker_name,
-                    is_owner=turn.is_owner,
-                    started_at=turn.started_at,
-                    ended_at=turn.ended_at,
-                    text=turn.text,
-                    message_ids=tuple(message.id for message in turn.messages),
-                ),
-                score=0.9,
-            )
-            for session in self.archive.sessions(CHAT.id)
-            for turn in session.turns
-            if any(pair in turn.text for pair in pairs)
-        ]
-        return Recalled(question=question, hits=tuple(hits[:top_k]), confidence=0.9, is_confident=True)
-
-
-def fill(home: Path) -> Archive:
-    archive = Archive.open(home, create=True)
-    messages = [
-        Message(
-            id=f"m{number}",
-            conversation=CHAT.id,
-            sender=sender,
-            sender_name=name,
-            sent_at=datetime(2022, 10, day, hour, minute, tzinfo=ZONE),
-            kind=Kind.TEXT if text else Kind.STICKER,
-            text=text,
-        )
-        for number, (sender, name, day, hour, minute, text) in enumerate(TALK)
-    ]
-    archive.add([CHAT, *messages])
-    archive.set_owner(["qq:20010417"])
-    return archive
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A served page with a real archive behind it."""
-
-    url: str
-    archive: Archive
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def open_stage(home: Path, *, password: str | None = None, pause_s: float = 0.02) -> Iterator[Stage]:
-    silence()
-    prepare_browser(home / "tmp")
-    from ui.web.bubbles import Surroundings
-    from ui.web.launch import serve
-    from ui.web.page import Notice, PageFacts, build_page
-    from ui.web.talk import Speaker
-
-    with fill(home) as archive:
-        agent = CloneAgent(Actor(pause_s=pause_s), persona=Persona(name="林晚"), memory=WordMemory(archive))
-        where = Surroundings(
-            around=lambda message, before, after: archive.around(message, before=before, after=after),
-            name_of=lambda message: archive.display_name(message.conversation, message.sender),
-        )
-        facts = PageFacts(
-            name="林晚", model="actor", is_tuned=True, has_memory=True, notices=(Notice(text="do_tune", command="clone-agent tune"),)
-        )
-        served = serve(build_page(Speaker(agent=agent, where=where), facts), home=home, port=free_port(), password=password)
-        try:
-            yield Stage(url=served.url, archive=archive)
-        finally:
-            served.close()
+pytestmark = [pytest.mark.browser, *map(pytest.mark.filterwarnings, GRADIO_WARNINGS)]
+expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +61,6 @@ def unfold(page: Page, log: str = "chat-log") -> None:
     page.locator(f"#{log} .bot-row .thought-group > .title").first.click()
 
 
-@pytest.mark.browser
 def test_a_question_is_answered_in_several_bubbles(page: Page) -> None:
     ask(page, "去年国庆我们去黄山了吗")
     expect(page.locator("#chat-log .bot-row")).to_have_count(4)
@@ -221,7 +68,6 @@ def test_a_question_is_answered_in_several_bubbles(page: Page) -> None:
     expect(page.locator("#chat-question textarea")).to_have_value("")
 
 
-@pytest.mark.browser
 def test_sources_unfold_to_date_person_and_the_messages_around(page: Page) -> None:
     ask(page, "到黄山了吗")
     expect(page.get_by_text("2 条来源")).to_be_visible()
@@ -236,7 +82,6 @@ def test_sources_unfold_to_date_person_and_the_messages_around(page: Page) -> No
     expect(around).to_contain_text("林晚不晚睡：[表情]")
 
 
-@pytest.mark.browser
 def test_without_memory_nothing_is_recalled_and_no_sources_are_shown(page: Page) -> None:
     expect(page.locator("#chat-memory input")).to_be_checked()
     page.locator("#chat-memory input").uncheck()
@@ -245,13 +90,11 @@ def test_without_memory_nothing_is_recalled_and_no_sources_are_shown(page: Page)
     assert bubbles(page) == ["害 好像是去海边了吧", "记不清啦"]
 
 
-@pytest.mark.browser
 def test_what_memory_does_not_hold_is_said_below_the_reply(page: Page) -> None:
     ask(page, "西安好玩吗")
     expect(page.get_by_text("没有找到相关的聊天记录")).to_be_visible()
 
 
-@pytest.mark.browser
 def test_html_and_markdown_in_messages_stay_text(page: Page) -> None:
     ask(page, f"日出 {ATTACK}")
     expect(page.locator("#chat-log .user-row .message-content")).to_have_text(f"日出 {ATTACK}")
@@ -263,7 +106,6 @@ def test_html_and_markdown_in_messages_stay_text(page: Page) -> None:
     assert page.evaluate("window.hacked") is None
 
 
-@pytest.mark.browser
 def test_html_from_the_model_stays_text(page: Page) -> None:
     ask(page, "复述一下")
     expect(page.locator("#chat-log .bot-row .message-content").first).to_contain_text(ATTACK)
@@ -271,7 +113,6 @@ def test_html_from_the_model_stays_text(page: Page) -> None:
     assert page.evaluate("window.hacked") is None
 
 
-@pytest.mark.browser
 def test_a_failure_is_shown_kindly_and_the_next_question_works(page: Page) -> None:
     ask(page, "坏掉")
     expect(page.get_by_text("这次没能回答")).to_be_visible()
@@ -280,7 +121,6 @@ def test_a_failure_is_shown_kindly_and_the_next_question_works(page: Page) -> No
     expect(page.get_by_text("光明顶山庄")).to_be_visible()
 
 
-@pytest.mark.browser
 def test_clearing_empties_the_talk(page: Page) -> None:
     ask(page, "去黄山了吗")
     expect(page.get_by_text("光明顶山庄")).to_be_visible()
@@ -288,9 +128,8 @@ def test_clearing_empties_the_talk(page: Page) -> None:
     expect(page.locator("#chat-log .message-row")).to_have_count(0)
 
 
-@pytest.mark.browser
 def test_compare_answers_both_sides_at_once(browser: Browser, tmp_path: Path) -> None:
-    for stage in open_stage(tmp_path, pause_s=0.25):
+    for stage in open_stage(tmp_path, pause_s=0.5):
         for page in open_page(browser, stage.url):
             page.get_by_role("tab", name="对比").click()
             expect(page.get_by_text("只有微调")).to_be_visible()
@@ -304,8 +143,9 @@ def test_compare_answers_both_sides_at_once(browser: Browser, tmp_path: Path) ->
             assert bubbles(page, "compare-memory")[:2] == ["黄山呀", "住的光明顶山庄"]
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize(("locale", "send", "label"), [("zh-CN", "发送", "AI 生成，非本人"), ("en-US", "Send", "AI-generated, not the person")])
+@pytest.mark.parametrize(
+    ("locale", "send", "label"), [("zh-CN", "发送", "AI 生成，非本人"), ("en-US", "Send", "AI-generated, not the person")]
+)
 def test_labels_follow_the_browser_and_the_ai_is_named(browser: Browser, stage: Stage, locale: str, send: str, label: str) -> None:
     for page in open_page(browser, stage.url, locale=locale):
         expect(page.locator("#chat-send")).to_have_text(send)
@@ -314,7 +154,6 @@ def test_labels_follow_the_browser_and_the_ai_is_named(browser: Browser, stage: 
         expect(page.locator("#heading code")).to_have_text("clone-agent tune")
 
 
-@pytest.mark.browser
 def test_a_password_stands_before_everything_and_the_login_page_names_nobody(browser: Browser, tmp_path: Path) -> None:
     for stage in open_stage(tmp_path, password="correct-horse-battery"):
         for page in open_page(browser, stage.url):

@@ -1,0 +1,166 @@
+"""A stage for tests of the browser chat: the real hardened app, a real archive, and an actor in the model's place."""
+
+import gc
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from clone_agent.agent import CloneAgent
+from clone_agent.archive import Archive
+from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Kind, Memory, Message, Persona, Recalled, Scope
+from ui.environment import prepare_browser, silence
+
+# Gradio counts its events with calls that pandas has deprecated, and leaves sockets and event loops to the collector.
+GRADIO_WARNINGS = (
+    "ignore::DeprecationWarning:gradio",
+    "ignore::ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+ZONE = timezone(timedelta(hours=8))
+CHAT = Conversation(id="qq:10086321", platform="qq", name="陈一诺", kind=ChatKind.PRIVATE, owner="20010417")
+ATTACK = '<img src="http://evil.example/x.png" onerror="window.hacked=1"><script>window.hacked=1</script>**粗**'
+TALK = (
+    ("20010417", "林晚不晚睡", 2, 20, 58, "欸 你到哪了"),
+    ("10086321", "一诺千斤", 2, 21, 3, "刚到光明顶山庄"),
+    ("10086321", "一诺千斤", 2, 21, 4, "到黄山了 腿都断了"),
+    ("20010417", "林晚不晚睡", 2, 21, 5, "笑死"),
+    ("20010417", "林晚不晚睡", 2, 21, 5, ""),
+    ("10086321", "一诺千斤", 3, 5, 40, f"日出全是雾 {ATTACK}"),
+    ("20010417", "林晚不晚睡", 3, 5, 41, "绝了 黄山白来了"),
+    ("10086321", "一诺千斤", 3, 9, 12, "下次再也不爬山"),
+)
+REMEMBERED = ("黄山呀", "\n", "住的", "光明顶", "山庄", "\n", "日出", "全是雾 ", "笑死")
+GUESSED = ("害 ", "好像是", "去海边了吧", "\n", "记不清", "啦")
+
+
+class Actor(BaseChatModel):
+    """Plays one script when the prompt holds memories, another when it does not."""
+
+    pause_s: float = 0.02
+
+    @property
+    def _llm_type(self) -> str:
+        return "actor"
+
+    def _script(self, messages: Sequence[BaseMessage]) -> tuple[str, ...]:
+        question = str(messages[-1].content)
+        if question.startswith("复述"):
+            return (question, ATTACK)
+        if question == "坏掉":
+            raise RuntimeError("秘密的话")
+        return REMEMBERED if "[1]" in str(messages[0].content) else GUESSED
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
+    ) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=AIMessage("".join(self._script(messages))))])
+
+    def _stream(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
+    ) -> Iterator[ChatGenerationChunk]:
+        for piece in self._script(messages):
+            time.sleep(self.pause_s)
+            chunk = ChatGenerationChunk(message=AIMessageChunk(content=piece))
+            if run_manager:
+                run_manager.on_llm_new_token(piece, chunk=chunk)
+            yield chunk
+
+
+@dataclass(frozen=True)
+class WordMemory:
+    """Finds the turns that share two characters with the question."""
+
+    archive: Archive
+
+    def search(
+        self, question: str, *, history: Sequence[ChatTurn] = (), scope: Scope = Scope(), top_k: int = 12, now: datetime | None = None
+    ) -> Recalled:
+        pairs = {question[n : n + 2] for n in range(len(question) - 1)}
+        hits = [
+            Hit(
+                memory=Memory(
+                    id=turn.messages[0].id,
+                    conversation=CHAT.id,
+                    conversation_name=CHAT.name,
+                    speaker=turn.speaker,
+                    speaker_name=turn.speaker_name,
+                    is_owner=turn.is_owner,
+                    started_at=turn.started_at,
+                    ended_at=turn.ended_at,
+                    text=turn.text,
+                    message_ids=tuple(message.id for message in turn.messages),
+                ),
+                score=0.9,
+            )
+            for session in self.archive.sessions(CHAT.id)
+            for turn in session.turns
+            if any(pair in turn.text for pair in pairs)
+        ]
+        return Recalled(question=question, hits=tuple(hits[:top_k]), confidence=0.9, is_confident=True)
+
+
+def fill(home: Path) -> Archive:
+    archive = Archive.open(home, create=True)
+    messages = [
+        Message(
+            id=f"m{number}",
+            conversation=CHAT.id,
+            sender=sender,
+            sender_name=name,
+            sent_at=datetime(2022, 10, day, hour, minute, tzinfo=ZONE),
+            kind=Kind.TEXT if text else Kind.STICKER,
+            text=text,
+        )
+        for number, (sender, name, day, hour, minute, text) in enumerate(TALK)
+    ]
+    archive.add([CHAT, *messages])
+    archive.set_owner(["qq:20010417"])
+    return archive
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A served page with a real archive behind it."""
+
+    url: str
+    archive: Archive
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def open_stage(home: Path, *, password: str | None = None, pause_s: float = 0.02) -> Iterator[Stage]:
+    silence()
+    prepare_browser(home / "tmp")
+    from ui.web.bubbles import Surroundings
+    from ui.web.launch import serve
+    from ui.web.page import Notice, PageFacts, build_page
+    from ui.web.talk import Speaker
+
+    with fill(home) as archive:
+        agent = CloneAgent(Actor(pause_s=pause_s), persona=Persona(name="林晚"), memory=WordMemory(archive))
+        where = Surroundings(
+            around=lambda message, before, after: archive.around(message, before=before, after=after),
+            name_of=lambda message: archive.display_name(message.conversation, message.sender),
+        )
+        facts = PageFacts(
+            name="林晚", model="actor", is_tuned=True, has_memory=True, notices=(Notice(text="do_tune", command="clone-agent tune"),)
+        )
+        served = serve(build_page(Speaker(agent=agent, where=where), facts), home=home, port=free_port(), password=password)
+        try:
+            yield Stage(url=served.url, archive=archive)
+        finally:
+            served.close()
+            gc.collect()  # Gradio leaves event loops to the collector; let them go here, where their warnings are expected
