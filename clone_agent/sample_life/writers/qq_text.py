@@ -53,7 +53,8 @@ def _file_notice(chat: Chat, bubble: Bubble) -> tuple[str, str]:
     if chat.file.kind == "group":
         clock = f"{bubble.sent_at.hour}:{bubble.sent_at:%M:%S}"
         return "系统消息(10000)", f'[图片] {bubble.name} 分享文件 {clock}\r"{name}" 下载'
-    return _sender(chat, bubble), f"[图片]对方已成功接收了你发送的离线文件“{name}”。"
+    notice = "对方已成功接收了你发送的离线文件" if bubble.person is chat.file.owner else "你已下载文件"
+    return _sender(chat, bubble), f"[图片]{notice}“{name}”。"
 
 
 def _body(chat: Chat, bubble: Bubble) -> str:
