@@ -1,1 +1,124 @@
-"""The chat exports that can be read, one file a format."""
+"""The chat exports that can be read, one file a format, and the table of them."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from clone_agent.errors import ExportError, UsageError
+from clone_agent.importers import qce_chunked, qce_json, qq_pc_txt
+from clone_agent.importers.finding import candidates, exports_in
+from clone_agent.importers.format import Format, ReadOptions, Record, system_zone
+from clone_agent.importers.source import FolderTree, Source
+from clone_agent.importers.zips import ZipTree, is_zip
+from clone_agent.records import Message, Skipped
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        name="qq_pc_txt",
+        title="QQ for Windows, TIM: text",
+        how_to_export="消息管理器 → right click a contact → 导出消息记录 → 文本文件 (*.txt); or 导出全部消息记录",
+        matches=qq_pc_txt.matches,
+        read=qq_pc_txt.read,
+    ),
+    Format(
+        name="qce_json",
+        title="QQ Chat Exporter: JSON",
+        how_to_export="QQ Chat Exporter (QQNT) → export → JSON",
+        matches=qce_json.matches,
+        read=qce_json.read,
+    ),
+    Format(
+        name="qce_chunked",
+        title="QQ Chat Exporter: chunked JSONL",
+        how_to_export="QQ Chat Exporter (QQNT) → export → chunked JSONL; name the folder that holds manifest.json",
+        matches=qce_chunked.matches,
+        read=qce_chunked.read,
+    ),
+)
+
+
+def detect(path: Path, *, format_name: str | None = None) -> Format:
+    """The format of an export: the one that recognises it.
+
+    Args:
+        path: a file, a folder-shaped export, or a zip with exports of one format.
+        format_name: take this format without a test.
+
+    Raises:
+        ExportError: none recognises it, or more than one.
+    """
+    found = formats_of(path, format_name=format_name)
+    if len(found) != 1:
+        raise ExportError(f"{path.name} holds {_names(found, ' and ') or 'no chat export'}.", remedy="Name one of the exports in it.")
+    return found[0]
+
+
+def formats_of(path: Path, *, format_name: str | None = None) -> tuple[Format, ...]:
+    """The formats of everything in an export: one, or more where it is a zip. Errors as those of `detect`."""
+    sources = (source for source in _sources(path, format_name) if isinstance(source, Source))
+    return tuple({one.name: one for one in (_format_of(source, format_name) for source in sources)}.values())
+
+
+def read_export(path: Path, *, timezone: ZoneInfo | None = None, format_name: str | None = None) -> Iterator[Record]:
+    """Read one export: a file, a folder-shaped export, or a zip with any number of exports.
+
+    Args:
+        path: where it lies.
+        timezone: of times that name none; the system's by default.
+        format_name: take this format without a test.
+
+    Raises:
+        ExportError: not recognised, unreadable, or without a single message.
+    """
+    options = ReadOptions(timezone=timezone or system_zone())
+    has_messages = False
+    for source in _sources(path, format_name):
+        if isinstance(source, Skipped):
+            yield source
+            continue
+        for record in _format_of(source, format_name).read(source, options):
+            has_messages = has_messages or isinstance(record, Message)
+            yield record
+    if not has_messages:
+        raise ExportError(
+            f"{path.name} holds no message that can be read.", remedy="Export the chat again, or name its format with --format."
+        )
+
+
+def find_exports(path: Path) -> Iterator[Path | Skipped]:
+    """Every export below a folder, and a `Skipped` for every file that is none. Links are not followed."""
+    if not path.is_dir():
+        yield path
+        return
+    for source in exports_in(FolderTree(path), formats=FORMATS, are_zips_opened=True):
+        yield source if isinstance(source, Skipped) else path / source.path
+
+
+def _sources(path: Path, format_name: str | None) -> Iterator[Source | Skipped]:
+    if is_zip(path):
+        return exports_in(ZipTree(path), formats=FORMATS, are_zips_opened=False)
+    if not path.exists():
+        raise ExportError(f"{path} does not exist.", remedy="Check the path.")
+    return iter((Source(tree=FolderTree(path), path="") if path.is_dir() else Source.of_file(path),))
+
+
+def _format_of(source: Source, format_name: str | None) -> Format:
+    if format_name is not None:
+        named = next((one for one in FORMATS if one.name == format_name), None)
+        if named is None:
+            raise UsageError(f"There is no format {format_name}.", remedy=f"Formats are: {_names(FORMATS)}.")
+        return named
+    found = candidates(source, FORMATS)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ExportError(f"{source.name} may be {_names(found, ' or ')}.", remedy="Say which with --format.")
+    if source.is_folder:
+        raise ExportError(f"{source.name} is a folder, and no export as a whole.", remedy="Name an export in it, or import the folder.")
+    raise ExportError(
+        f"{source.name} is not recognised.", remedy=f"What is read: {_names(FORMATS)}. Name one with --format if you are sure."
+    )
+
+
+def _names(formats: Iterable[Format], between: str = ", ") -> str:
+    return between.join(one.name for one in formats)

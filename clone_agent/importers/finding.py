@@ -1,0 +1,59 @@
+"""Which files and folders of a tree are exports."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from clone_agent.importers.format import Format, head_of
+from clone_agent.importers.source import Source, Tree
+from clone_agent.records import Skipped
+
+NO_EXPORT = "no chat export"
+NESTED = "a zip inside a zip: unpack it first"
+_MEDIA = re.compile(
+    r"\.(jpe?g|png|gif|webp|bmp|heic|ico|svg|mp4|mov|avi|mkv|3gp|webm|mp3|m4a|aac|amr|silk|slk|ogg|opus|wav|flac|dat"
+    r"|pdf|docx?|xlsx?|pptx?|exe|apk|7z|rar|gz|css|js)",
+)
+
+
+def exports_in(tree: Tree, *, formats: Sequence[Format], are_zips_opened: bool) -> Iterator[Source | Skipped]:
+    """Every export in the tree, folders before files, and a `Skipped` for every file that is none.
+
+    A file that more than one format recognises is yielded too: reading it asks which one is meant.
+    """
+    taken: list[str] = []
+    for folder in _folders(tree):
+        if not any(folder.path.startswith(other) for other in taken) and candidates(folder, formats):
+            taken.append(folder.path)
+            yield folder
+    for name in tree.names:
+        if any(name.startswith(folder) for folder in taken):
+            continue
+        source = Source(tree=tree, path=name)
+        suffix = PurePosixPath(name).suffix.lower()
+        if suffix == ".zip":
+            yield source if are_zips_opened else Skipped(source=source.name, reason=NESTED)
+        elif not _MEDIA.fullmatch(suffix) and candidates(source, formats):
+            yield source
+        else:
+            yield Skipped(source=source.name, reason=NO_EXPORT)
+
+
+def candidates(source: Source, formats: Sequence[Format]) -> list[Format]:
+    """The formats that recognise an export."""
+    head = head_of(source)
+    return [one for one in formats if one.matches(head)]
+
+
+def _folders(tree: Tree) -> Iterator[Source]:
+    """The folders of the tree that hold folders, outer ones first."""
+    listings: dict[str, set[str]] = defaultdict(set)
+    for name in tree.names:
+        parents = [*PurePosixPath(name).parents][:2]
+        for parent in parents:
+            path = "" if parent == PurePosixPath(".") else f"{parent}/"
+            listings[path].add(name.removeprefix(path))
+    for path in sorted(listings):
+        if any("/" in name for name in listings[path]):
+            yield Source(tree=tree, path=path)

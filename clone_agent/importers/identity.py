@@ -1,0 +1,53 @@
+"""Ids that are the same at every import: of conversations that carry none, and of messages.
+
+A message's id is made of what everybody who exports it sees: platform, conversation, sender, second, kind, own words, and the running
+number of that same tuple in the file, because people do send the same thing twice in a second. The id begins with the second, so that a
+table of millions grows at its end.
+"""
+
+from hashlib import blake2b
+from itertools import islice
+
+from clone_agent.records import Kind
+
+_WINDOW = 20_000  # tuples remembered; equal ones stand close together, since exports are written in time order
+_SECONDS = 1 << 40
+
+
+def chat_id(platform: str, *parts: str) -> str:
+    """The id of a conversation that the export names but does not number: `qq:9f86d081884c7d65`."""
+    return f"{platform}:{blake2b(chr(31).join(parts).encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
+
+
+class MessageIds:
+    """Gives out message ids for one conversation of one file, or one block of it."""
+
+    def __init__(self, platform: str, conversation: str) -> None:
+        self._prefix = f"{platform}\x1f{conversation}\x1f"
+        self._seen: dict[str, list[str | None]] = {}
+
+    def next(self, *, sender: str, second: int, kind: Kind, text: str, source_id: str | None = None) -> str:
+        """The id of the message that comes next in the file.
+
+        Args:
+            sender: `Message.sender`.
+            second: seconds since 1970 in UTC, rounded down.
+            kind: counts only where there are no own words; a reply in one export is plain text in another.
+            text: own words, cleaned.
+            source_id: the exporter's id. A row that comes twice with the same one is one message.
+        """
+        key = f"{self._prefix}{sender}\x1f{second}\x1f{'words' if text else kind.value}\x1f{text}"
+        stem = f"{second % _SECONDS:010x}{blake2b(key.encode('utf-8', 'replace'), digest_size=11).hexdigest()}"
+        earlier = self._seen.get(stem)
+        if earlier is None:
+            if len(self._seen) >= 2 * _WINDOW:
+                for old in list(islice(self._seen, _WINDOW)):
+                    del self._seen[old]
+            self._seen[stem] = [source_id]
+            return stem
+        if source_id is not None and source_id in earlier:
+            number = earlier.index(source_id)
+        else:
+            number = len(earlier)
+            earlier.append(source_id)
+        return stem if number == 0 else f"{stem}-{number}"

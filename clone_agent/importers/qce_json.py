@@ -1,0 +1,77 @@
+"""QQ Chat Exporter (QQNT), one JSON file.
+
+    {"metadata":{"name":"QQChatExporter V5 / https://github.com/shuakami/qq-chat-exporter","version":"5.5.77"},
+     "chatInfo":{"name":"测试群","type":"group","selfUid":"u_me","selfUin":"10000","peerUid":"600100"},
+     "statistics":{…},
+     "messages":[{…},                     one message a line in V5 and V6, spread over lines in V4
+                 {…}],
+     "avatars":{…}}                       may be larger than everything else
+
+UTF-8. `qce_rows` tells what a message looks like. V6 calls itself `QQChatExporter` version 0.1.0 and puts the group's number into
+`chatInfo.peerUid`. The oldest versions (V2, V3) write a bare array of `{"id","time","sender","content"}`, read here too.
+"""
+
+import re
+from collections.abc import Iterator
+
+from clone_agent.importers.encoding import find_encoding, text_pieces
+from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.json_stream import Damaged, JsonStream
+from clone_agent.importers.qce_chat import QceChat, Survey
+from clone_agent.importers.qce_rows import read_row
+from clone_agent.importers.source import Source
+from clone_agent.records import Skipped
+
+DAMAGED = "damaged, cannot be decoded"
+CUT = "cut off in the middle"
+_KEYS = ("metadata", "chatInfo", "messages")
+_NAME = re.compile(r'"name"\s*:\s*"QQChatExporter')
+_OLD_ROW = re.compile(r'\[\s*\{\s*"id"\s*:\s*"?\d+"?\s*,\s*"time"\s*:\s*"[^"]{8,30}"\s*,\s*"sender"\s*:\s*"[^"]*"\s*,\s*"content"\s*:')
+
+
+def matches(head: Head) -> bool:
+    """An object that names the exporter or holds `chatInfo` with `messages`, and is not the manifest of a chunked export."""
+    text = head.text.lstrip()
+    if text.startswith("["):
+        return _OLD_ROW.match(text) is not None
+    if not text.startswith("{") or '"_type"' in text[:200]:
+        return False
+    is_manifest = '"messages"' not in text and ('"chunked"' in text or head.name == "manifest.json")
+    is_named = _NAME.search(text[:4000]) is not None and text.find("\n{") < 0
+    return (is_named or ('"chatInfo"' in text and '"messages"' in text)) and not is_manifest
+
+
+def read(source: Source, options: ReadOptions) -> Iterator[Record]:
+    """Every message of the array `messages`, or of the bare array."""
+    with source.open() as stream:
+        encoding = find_encoding(stream.read(HEAD_SIZE))
+    with source.open() as stream:
+        survey = Survey().add(stream)
+    chat = QceChat(survey, options=options, file=source.name, stem=source.stem)
+    with source.open() as stream:
+        parts = JsonStream(text_pieces(stream, encoding), name=source.name)
+        if parts.peek() == "[":
+            yield from _rows(parts, chat)
+            return
+        for key in parts.members(anchors=_KEYS):
+            match key:
+                case "metadata":
+                    yield from chat.take_metadata(parts.value_or_none())
+                case "chatInfo":
+                    chat.take_info(parts.value_or_none())
+                case "messages" if parts.peek() == "[":
+                    yield from _rows(parts, chat)
+                case _:
+                    parts.skip()
+        if parts.is_damaged:
+            yield Skipped(source=source.name, reason=DAMAGED)
+
+
+def _rows(parts: JsonStream, chat: QceChat) -> Iterator[Record]:
+    yield chat.conversation
+    for row in parts.elements():
+        chat.row += 1
+        if isinstance(row, Damaged):
+            yield Skipped(source=f"{chat.file}#{chat.row}", reason=CUT if row.is_end else DAMAGED)
+        else:
+            yield from read_row(row, chat)

@@ -1,0 +1,267 @@
+"""One message of QQ Chat Exporter, in every shape that it was written in.
+
+    {"id":"7400","seq":"1006","timestamp":1704067440000,"time":"2024-01-01 08:04:00",
+     "sender":{"uid":"u_alice","uin":"11111","name":"群名片","nickname":"Alice","groupCard":"群名片","title":"龙王"},
+     "type":"type_3","content":{"text":"[回复 Alice: 原话] 收到","elements":[…],"resources":[],"mentions":[]},
+     "recalled":false,"system":false}
+
+Two dialects of `elements`. With `type_N` the first element repeats the whole `content.text`, placeholders and all; with word types
+(`text`, `reply`, `image` …) the text elements are pure. Early V4 writes `messageId`, an ISO `timestamp`, `isSystemMessage`, `isRecalled`
+and `rawMessage`; V2 and V3 only `id`, `time`, `sender` and `content` as strings.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from clone_agent.importers.cleaning import clean, clean_name
+from clone_agent.importers.qce_chat import NOBODY, QceChat
+from clone_agent.records import Conversation, Kind, Message, Skipped
+
+Row = dict[str, Any]  # somebody's JSON; every field is checked where it is used
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SYSTEM = "name:系统消息"
+_TYPES = {
+    "type_6": Kind.VOICE,
+    "type_7": Kind.VIDEO,
+    "type_8": Kind.FILE,
+    "type_11": Kind.FORWARD,
+    "type_17": Kind.STICKER,
+    "image": Kind.IMAGE,
+    "audio": Kind.VOICE,
+    "voice": Kind.VOICE,
+    "video": Kind.VIDEO,
+    "file": Kind.FILE,
+    "forward": Kind.FORWARD,
+    "json": Kind.CARD,
+    "location": Kind.LOCATION,
+    "system": Kind.SYSTEM,
+    "face": Kind.STICKER,
+    "market_face": Kind.STICKER,
+}
+_ELEMENTS = {
+    "image": Kind.IMAGE,
+    "face": Kind.STICKER,
+    "market_face": Kind.STICKER,
+    "audio": Kind.VOICE,
+    "voice": Kind.VOICE,
+    "video": Kind.VIDEO,
+    "file": Kind.FILE,
+    "forward": Kind.FORWARD,
+    "json": Kind.CARD,
+    "markdown": Kind.CARD,
+    "location": Kind.LOCATION,
+}
+_WORDLESS = frozenset({Kind.FORWARD, Kind.CARD, Kind.LOCATION})  # what stands in their text is a placeholder or somebody else's
+_REPLY_TYPES = frozenset({"type_3", "reply"})
+_PLACEHOLDERS = {
+    Kind.IMAGE: r"\[(?:图片|动画表情)(?:[:：][^\]\n]*)?\]",
+    Kind.VOICE: r"\[语音(?:[:： ][^\]\n]*)?\]",
+    Kind.VIDEO: r"\[视频(?:[:：][^\]\n]*)?\]",
+    Kind.FILE: r"\[文件(?:[:：][^\]\n]*)?\]",
+    Kind.STICKER: r"\[\[[^\[\]\n]{1,16}\]\]|\[(?:表情|商城表情)[^\[\]\n]{0,20}\]",
+    Kind.FORWARD: r"\[合并转发[:：][^\]]*\](?:\"?/?></msg>\])?",
+    Kind.CARD: r"\[(?:卡片消息|JSON消息|Markdown消息)(?:[:：][^\]\n]*)?\]",
+    Kind.LOCATION: r"\[位置(?:消息)?(?:[:：][^\]\n]*)?\]",
+}
+_ANY_PLACEHOLDER = {kind: re.compile(pattern, re.S) for kind, pattern in _PLACEHOLDERS.items()}
+_EMPTY = re.compile(r"\[(?:无文本内容|系统消息|表情消息|\w+消息)\]")
+_REPLY_HEAD = re.compile(r"\[回复(?:消息|\s[^:：\n]{0,60}[:：]\s?(?P<quoted>.*?))\]\s?\n?", re.S)
+
+
+def read_row(row: object, chat: QceChat) -> Iterator[Conversation | Message | Skipped]:
+    """The message of a row; before it the conversation where a new sender changes what is known of it."""
+    source = f"{chat.file}#{chat.row}"
+    if not isinstance(row, dict):
+        yield Skipped(source=source, reason="no message")
+        return
+    sent_at = _time(row, chat)
+    if sent_at is None:
+        yield Skipped(source=source, reason="no time stamp")
+        return
+    is_system = _is_system(row)
+    sender, sender_name = _sender(row, chat, is_system=is_system)
+    if not is_system and (better := chat.meet(sender)) is not None:
+        yield better
+    yield _message(row, chat, sent_at=sent_at, sender=sender, sender_name=sender_name, is_system=is_system, source=source)
+
+
+def _message(row: Row, chat: QceChat, *, sent_at: datetime, sender: str, sender_name: str, is_system: bool, source: str) -> Message:
+    raw = row.get("content")
+    content: Row = raw if isinstance(raw, dict) else {"text": raw if isinstance(raw, str) else ""}
+    elements = [(str(one.get("type")), _dict(one.get("data"))) for one in _list(content.get("elements")) if isinstance(one, dict)]
+    if is_system:
+        kind, words, quoted, reply_to = Kind.SYSTEM, clean(_text(content.get("text"))).strip(), "", None
+    else:
+        kind, words = _kind_and_words(row, content, elements)
+        reply_to, quoted = _quote(content, elements)
+        if kind is Kind.REPLY and not words:
+            kind = Kind.UNKNOWN
+        if _flag(row.get("recalled", row.get("isRecalled"))) and not chat.are_flags_broken:
+            kind = Kind.RECALL
+    source_id = _text(row.get("id") or row.get("messageId")) or None
+    return Message(
+        id=chat.ids.next(sender=sender, second=int(sent_at.timestamp() // 1), kind=kind, text=words, source_id=source_id),
+        conversation=chat.conversation.id,
+        sender=sender,
+        sender_name=sender_name,
+        sent_at=sent_at,
+        kind=kind,
+        text=words,
+        quoted=quoted,
+        reply_to=reply_to,
+        source_id=source_id,
+        mentions=_mentions(content, elements, chat),
+        attachments=_attachments(content, elements),
+        source=source,
+    )
+
+
+def _time(row: Row, chat: QceChat) -> datetime | None:
+    """Milliseconds since 1970 before anything else; the local `time` only where there is nothing better."""
+    stamp = row.get("timestamp")
+    if isinstance(stamp, str) and re.fullmatch(r"-?\d{9,14}", stamp):
+        stamp = int(stamp)
+    try:
+        if isinstance(stamp, int | float) and not isinstance(stamp, bool) and stamp:
+            milliseconds = stamp if abs(stamp) >= 10**11 else stamp * 1000
+            return (_EPOCH + timedelta(milliseconds=milliseconds)).astimezone(chat.timezone)
+        written = stamp if isinstance(stamp, str) and stamp else row.get("time")
+        if isinstance(written, str) and written:
+            moment = datetime.fromisoformat(written.strip().replace("/", "-"))
+            return moment.replace(tzinfo=chat.timezone) if moment.tzinfo is None else moment.astimezone(chat.timezone)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def _is_system(row: Row) -> bool:
+    sender = row.get("sender")
+    is_nobody = isinstance(sender, dict) and _text(sender.get("uid")) == "未知" and _text(sender.get("uin")) in NOBODY
+    return _flag(row.get("system", row.get("isSystemMessage"))) or row.get("type") == "system" or is_nobody
+
+
+def _sender(row: Row, chat: QceChat, *, is_system: bool) -> tuple[str, str]:
+    """Id and shown name. A person's number is known from other rows where this one lacks it."""
+    sender = row.get("sender")
+    if isinstance(sender, str):
+        name = clean_name(sender)
+        return f"name:{name}", name
+    fields, raw = _dict(sender), _dict(row.get("rawMessage"))
+    uid, number = _known(fields.get("uid"), raw.get("senderUid")), _known(fields.get("uin"), raw.get("senderUin"))
+    names = (fields.get("groupCard"), fields.get("remark"), fields.get("nickname"), raw.get("sendMemberName"), raw.get("sendNickName"))
+    name = clean_name(_known(*names, fields.get("name")))
+    number = chat.numbers.get(uid, number)
+    if is_system and not number:
+        return _SYSTEM, "系统消息"
+    if number or uid:
+        return number or uid, name
+    return f"name:{name}", name
+
+
+def _kind_and_words(row: Row, content: Row, elements: list[tuple[str, Row]]) -> tuple[Kind, str]:
+    written = _text(content.get("text"))
+    told = str(row.get("type", ""))
+    kinds = [_ELEMENTS[name] for name, _ in elements if name in _ELEMENTS]
+    kinds += [_ELEMENTS[name] for one in _list(content.get("resources")) if (name := str(_dict(one).get("type"))) in _ELEMENTS]
+    if any(kind in _WORDLESS for kind in kinds) or _TYPES.get(told) in _WORDLESS:
+        return next((kind for kind in kinds if kind in _WORDLESS), _TYPES.get(told, Kind.UNKNOWN)), ""
+    first = next((_text(data.get("text")) for name, data in elements if name == "text"), None)
+    is_reply = told in _REPLY_TYPES or any(name == "reply" for name, _ in elements) or bool(_dict(content.get("reply")))
+    repeats = first == written and (len(elements) > 1 or told.startswith("type_"))
+    if elements and not repeats:
+        words = "".join(_element_words(name, data) for name, data in elements)
+    elif elements and len(elements) == 1 and not is_reply and not kinds:
+        words = written
+    else:
+        words = _without_placeholders(written, elements, kinds, is_reply=is_reply)
+    words = clean(words).strip()
+    if _EMPTY.fullmatch(words):
+        words = ""
+    if words:
+        return (Kind.REPLY if is_reply else Kind.TEXT), words
+    if not kinds:
+        kinds = [kind for kind, placeholder in _ANY_PLACEHOLDER.items() if placeholder.search(written)]
+    default = _TYPES.get(told, Kind.REPLY if is_reply else Kind.UNKNOWN)
+    return next((kind for kind in kinds if kind is not Kind.STICKER), kinds[0] if kinds else default), ""
+
+
+def _element_words(name: str, data: Row) -> str:
+    if name == "text":
+        return _text(data.get("text"))
+    if name == "at":
+        return "@" + _text(data.get("name")).removeprefix("@")
+    return ""
+
+
+def _without_placeholders(written: str, elements: list[tuple[str, Row]], kinds: list[Kind], *, is_reply: bool) -> str:
+    """The words of a text that holds a placeholder for each element; all kinds of placeholders when nobody says which."""
+    if is_reply:
+        written = _without_quote(written, elements)
+    for name, data in elements:
+        if name in {"face", "market_face"} and (face := _text(data.get("name"))):
+            marked = f"[{face}]"
+            written = written.replace(marked if marked in written else face, "", 1)
+    for kind in dict.fromkeys(kinds or (() if elements else _ANY_PLACEHOLDER)):
+        written = _ANY_PLACEHOLDER[kind].sub("", written)
+    return written
+
+
+def _without_quote(written: str, elements: list[tuple[str, Row]]) -> str:
+    for name, data in elements:
+        head = f"[回复 {_text(data.get('senderName'))}: {_text(data.get('content'))}]"
+        if name == "reply" and written.startswith(head):
+            return written[len(head) :]
+    # The quote may itself hold brackets; the exporter ends it with a line end.
+    if written.startswith("[回复") and (end := written.find("]\n")) >= 0:
+        return written[end + 2 :]
+    return _REPLY_HEAD.sub("", written, count=1)
+
+
+def _quote(content: Row, elements: list[tuple[str, Row]]) -> tuple[str | None, str]:
+    """The message replied to, and other people's words that came along."""
+    reply = next((data for name, data in elements if name == "reply"), None) or _dict(content.get("reply"))
+    if reply:
+        target = _text(reply.get("referencedMessageId") or reply.get("messageId"))
+        return target or None, clean(_text(reply.get("content"))).strip()
+    for name, data in elements:
+        if name == "forward":
+            preview = [clean(one) for one in _list(data.get("preview")) if isinstance(one, str)]
+            return None, "\n".join(preview) or clean(_text(data.get("title")))
+        if name == "json":
+            return None, clean(_text(data.get("title")))
+    return None, ""
+
+
+def _mentions(content: Row, elements: list[tuple[str, Row]], chat: QceChat) -> tuple[str, ...]:
+    found = [data for name, data in elements if name == "at"] or [_dict(one) for one in _list(content.get("mentions"))]
+    uids = [(_known(one.get("uid")), clean_name(_text(one.get("name")))) for one in found]
+    return tuple(dict.fromkeys(chat.numbers.get(uid, uid) or name for uid, name in uids if uid or name)) if uids else ()
+
+
+def _attachments(content: Row, elements: list[tuple[str, Row]]) -> tuple[str, ...]:
+    named = [data for name, data in elements if name in {"image", "video", "audio", "file"}]
+    named = named or [_dict(one) for one in _list(content.get("resources"))]
+    return tuple(clean_name(name) for one in named if (name := _text(one.get("filename") or one.get("localPath")))) if named else ()
+
+
+def _flag(value: object) -> bool:
+    return value.strip().lower() not in {"", "0", "false"} if isinstance(value, str) else bool(value)
+
+
+def _known(*values: object) -> str:
+    return next((text for value in values if (text := _text(value).strip()) not in NOBODY), "")
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def _dict(value: object) -> Row:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

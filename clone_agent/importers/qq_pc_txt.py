@@ -1,0 +1,267 @@
+"""QQ for Windows (up to 9.7) and TIM: the message manager's text export.
+
+    消息记录（此消息记录为文本格式，不支持重新导入）
+                                                      (blank)
+    ================================================================
+    消息分组:我的QQ群
+    ================================================================
+    消息对象:周末爬山
+    ================================================================
+                                                      (blank)
+    2016-07-19 15:27:15 【群主】小明(10001)            date, hour without a leading zero, 12-hour clocks with AM or 上午; sender
+    第一行                                             body, may hold blank lines; ends with a blank line
+    第二行
+
+UTF-8 with a byte order mark and CRLF; re-saved files are GBK or UTF-16 and may have LF. A sender is `nick` in private chats, `nick(number)`
+or `nick<mail>` in groups: the last bracket is the identity, the nick may hold anything. An export of all contacts is many blocks;
+最近联系人 repeats contacts that stand elsewhere. In a real export all 3089 headers follow a blank line and none goes back in time.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import chain, islice
+from zoneinfo import ZoneInfo
+
+from clone_agent.importers.cleaning import clean, clean_name
+from clone_agent.importers.encoding import find_encoding, find_record_end, text_records
+from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.identity import MessageIds, chat_id
+from clone_agent.importers.qq_pc_bodies import read_body
+from clone_agent.importers.qq_pc_lines import SENDER_ID, TITLE, Block, Entry, count_headers, is_edited, read_pieces
+from clone_agent.importers.source import Source
+from clone_agent.records import ChatKind, Conversation, Kind, Message, Skipped
+
+PLATFORM = "qq"
+SYSTEM_NUMBERS = frozenset({"10000", "1000000"})
+RECENT = "最近联系人"
+GROUP_LISTS = frozenset(
+    {"我的QQ群", "我的群聊", "我加入的群聊", "我创建的群聊", "我管理的群聊", "已退出的多人聊天", "我的多人聊天", "我的讨论组", "QQ群"}
+)
+_LOOK_AHEAD = 2000  # entries of a block that decide whether its senders carry ids
+_SAMPLE = 1 << 22  # bytes that decide how the file is laid out
+_TITLE = re.compile(r"\s*【[^【】]{1,20}】")
+_MENTION = re.compile(r"(?:^|(?<=[^A-Za-z0-9._+-]))@([^\s@,，。:：]{1,30})")
+
+
+def matches(head: Head) -> bool:
+    """The title, the head of a block, or at least one header that carries a QQ number or a mail address."""
+    text = head.text
+    if TITLE in text[:200] or re.search(r"^消息分组[:：]|^=+\r?\n消息对象[:：]", text, re.M):
+        return not head.data.startswith(b"From: <Save by Tencent MsgMgr>") and "<html" not in text[:2000]
+    if not re.search(r"^\d{4}[-/]\d{1,2}[-/]\d{1,2} ", text, re.M):
+        return False
+    every, _, numbered = count_headers(text, find_record_end(text))
+    return numbered > 0 and numbered * 2 >= every
+
+
+def read(source: Source, options: ReadOptions) -> Iterator[Record]:
+    """Every message of every block. A block's conversation comes again at its end when its owner is known only then."""
+    with source.open() as stream:
+        sample = stream.read(_SAMPLE)
+    encoding = find_encoding(sample[:HEAD_SIZE])
+    text = sample.decode(encoding, "replace").removeprefix("\ufeff")
+    end = find_record_end(text[:HEAD_SIZE])
+    chats = _Chats(_blocks(source, encoding, end), unnamed=source.stem)
+    with source.open() as stream:
+        pieces = read_pieces(text_records(stream, encoding, end), name=source.name, is_loose=is_edited(text, end))
+        for block, entries in _by_block(pieces):
+            yield from _read_block(block, entries, chats=chats, name=source.name, zone=options.timezone)
+
+
+def _by_block(pieces: Iterator[Block | Entry | Skipped]) -> Iterator[tuple[Block, Iterator[Entry | Skipped]]]:
+    """The blocks, each with its entries. Use up the entries before asking for the next block."""
+    waiting: list[Block] = [Block(0, "", "")]
+
+    def entries() -> Iterator[Entry | Skipped]:
+        for piece in pieces:
+            if isinstance(piece, Block):
+                waiting.append(piece)
+                return
+            yield piece
+
+    while waiting:
+        yield waiting.pop(), entries()
+
+
+def _blocks(source: Source, encoding: str, end: str) -> list[tuple[Block, str]]:
+    """Every block of the file with its first message as it stands there. A quick pass; entries are not looked at."""
+    found: list[tuple[Block, str]] = []
+    with source.open() as stream:
+        lines = text_records(stream, encoding, end)
+        pieces = read_pieces(_block_lines(lines), name="", is_loose=False)
+        for piece in pieces:
+            if isinstance(piece, Block):
+                found.append((piece, ""))
+            elif isinstance(piece, Entry) and found and not found[-1][1]:
+                found[-1] = (found[-1][0], f"{piece.header}\n{piece.body}")
+    return found
+
+
+def _block_lines(lines: Iterable[str]) -> Iterator[str]:
+    """The lines of a block's head and of its first message, and no others."""
+    left = 0
+    for line in lines:
+        if line[:1] in {"=", "消"} and (line.startswith(("消息分组", "消息对象")) or (len(line) >= 40 and line.strip("=\r \t") == "")):
+            left = 8
+        if left > 0:
+            left -= 1
+            yield line
+
+
+class _Chats:
+    """Which conversation a block belongs to.
+
+    A group's id is made of its name alone, since its list is named differently by different versions; a contact's of list and name. Two
+    lists with the same name in them are two conversations, unless they begin with the same message; 最近联系人 only repeats.
+    """
+
+    def __init__(self, blocks: list[tuple[Block, str]], *, unnamed: str) -> None:
+        self._blocks = blocks
+        self._unnamed = unnamed
+        self._taken: dict[str, tuple[str, str]] = {}  # id -> list, first message
+
+    def id_of(self, block: Block, *, is_group: bool) -> str:
+        """The id of the conversation of `block`."""
+        list_name, first = self._home(block)
+        if not block.peer and not list_name:
+            return chat_id(PLATFORM, "unnamed", self._unnamed)
+        plain = group_chat_id(block.peer) if is_group else chat_id(PLATFORM, list_name, block.peer)
+        owner = self._taken.setdefault(plain, (list_name, first))
+        if owner[0] == list_name or (first and owner[1] == first):
+            return plain
+        return chat_id(PLATFORM, "group" if is_group else "", list_name, block.peer)
+
+    def _home(self, block: Block) -> tuple[str, str]:
+        """The list that a block really belongs to, and its first message."""
+        namesakes = [(other, begin) for other, begin in self._blocks if other.peer == block.peer]
+        first = next((begin for other, begin in namesakes if other.list_name == block.list_name), "")
+        others = [(other, begin) for other, begin in namesakes if other.list_name != RECENT]
+        alike = [other for other, begin in others if first and begin == first]
+        lists = list(dict.fromkeys(other.list_name for other, _ in others))
+        if alike:
+            return alike[0].list_name, first
+        if block.list_name == RECENT and len(lists) == 1:
+            return lists[0], first
+        return block.list_name, first
+
+
+def group_chat_id(name: str) -> str:
+    """The id of a QQ group of which only the name is known."""
+    return chat_id(PLATFORM, "group", clean_name(name))
+
+
+@dataclass(slots=True)
+class _Chat:
+    """A block that is being read."""
+
+    conversation: Conversation
+    has_ids: bool
+    zone: ZoneInfo
+    file: str
+    ids: MessageIds
+    names: dict[str, str] = field(default_factory=dict)  # id -> last nick
+    speakers: dict[str, None] = field(default_factory=dict)  # the first few, system senders left out
+
+
+def _read_block(block: Block, entries: Iterator[Entry | Skipped], *, chats: _Chats, name: str, zone: ZoneInfo) -> Iterator[Record]:
+    ahead = list(islice(entries, _LOOK_AHEAD))
+    if not ahead and not block.line:
+        return
+    senders = [entry.sender for entry in ahead if isinstance(entry, Entry)]
+    has_ids = _carry_ids(senders)
+    kind = _chat_kind(block, senders, has_ids=has_ids)
+    conversation = Conversation(
+        id=chats.id_of(block, is_group=kind is ChatKind.GROUP), platform=PLATFORM, name=clean_name(block.peer), kind=kind
+    )
+    chat = _Chat(conversation, has_ids, zone, name, MessageIds(PLATFORM, conversation.id))
+    if not senders:
+        yield from (piece for piece in ahead if isinstance(piece, Skipped))
+        return
+    yield conversation
+    for entry in chain(ahead, entries):
+        yield entry if isinstance(entry, Skipped) else _message(entry, chat)
+    owner = _owner(chat)
+    if owner is not None:
+        yield replace(conversation, owner=owner)
+
+
+def _carry_ids(senders: Iterable[str]) -> bool:
+    """Whether the brackets behind nicks are ids: in a private chat one of two people may be called `小明(20080808)`."""
+    ids: set[str] = set()
+    without = 0
+    for sender in senders:
+        found = SENDER_ID.fullmatch(sender)
+        if found is None:
+            without += 1
+        elif (number := found["number"] or found["mail"]) not in SYSTEM_NUMBERS:
+            ids.add(number)
+    return len(ids) > 1 or (len(ids) == 1 and without == 0)
+
+
+def _chat_kind(block: Block, senders: Iterable[str], *, has_ids: bool) -> ChatKind:
+    if has_ids or block.list_name.strip() in GROUP_LISTS:
+        return ChatKind.GROUP
+    if block.list_name.strip() not in {"", RECENT}:
+        return ChatKind.PRIVATE
+    people = {sender.strip() for sender in senders if not _is_system(sender)}
+    return ChatKind.GROUP if len(people) > 2 else ChatKind.PRIVATE
+
+
+def _is_system(sender: str) -> bool:
+    found = SENDER_ID.fullmatch(sender)
+    return found is not None and found["number"] in SYSTEM_NUMBERS and found["nick"].strip() == "系统消息"
+
+
+def _owner(chat: _Chat) -> str | None:
+    """In a private chat, the one sender who is not the contact."""
+    if chat.conversation.kind is not ChatKind.PRIVATE or chat.has_ids or not chat.conversation.name:
+        return None
+    others = [sender for sender in chat.speakers if sender != f"name:{chat.conversation.name}"]
+    return others[0] if len(others) == 1 else None
+
+
+def _message(entry: Entry, chat: _Chat) -> Message:
+    sender, sender_name, is_system = _sender(entry.sender, chat)
+    body = clean(entry.body)
+    kind, text = (Kind.SYSTEM, body.strip()) if is_system else read_body(body)
+    if not is_system and len(chat.speakers) < 4:
+        chat.speakers[sender] = None
+    sent_at = entry.moment.replace(tzinfo=chat.zone)
+    return Message(
+        id=chat.ids.next(sender=sender, second=_second(sent_at), kind=kind, text=text),
+        conversation=chat.conversation.id,
+        sender=sender,
+        sender_name=sender_name,
+        sent_at=sent_at,
+        kind=kind,
+        text=text,
+        quoted=body if kind is Kind.SYSTEM and not is_system else "",
+        mentions=tuple(_MENTION.findall(text)) if "@" in text else (),
+        source=f"{chat.file}:{entry.line}",
+    )
+
+
+def _second(sent_at: datetime) -> int:
+    return int(sent_at.timestamp() // 1)
+
+
+def _sender(written: str, chat: _Chat) -> tuple[str, str, bool]:
+    """Id, name without rank, and whether it is the program that speaks."""
+    found = SENDER_ID.fullmatch(written)
+    if found is not None and found["number"] in SYSTEM_NUMBERS and found["nick"].strip() == "系统消息":
+        return found["number"], "系统消息", True
+    if found is None or not chat.has_ids:
+        name = clean_name(written)
+        return f"name:{name}", name, False
+    sender = found["number"] or found["mail"].strip()
+    nick = found["nick"]
+    rank = _TITLE.match(nick)
+    if rank is not None and nick[rank.end() :].strip():
+        nick = nick[rank.end() :]
+    name = clean_name(nick)
+    if name == sender:
+        return sender, chat.names.get(sender, name), False
+    chat.names[sender] = name
+    return sender, name, False

@@ -1,0 +1,131 @@
+"""Where an export lies: a file or a folder, on the disk or inside a zip. Nothing is unpacked to the disk."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol
+
+from clone_agent.errors import ExportError
+
+_DEPTH = 2  # levels of a folder's listing
+
+
+class Tree(Protocol):
+    """A folder or a zip: names of files, each with its bytes."""
+
+    label: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files, as paths with `/`, sorted."""
+        ...
+
+    def open(self, name: str) -> BinaryIO:
+        """Open one file; raises KeyError if it is not in `names`."""
+        ...
+
+    def size(self, name: str) -> int:
+        """The bytes of one file."""
+        ...
+
+
+class FolderTree:
+    """The files below a folder. Links are not followed."""
+
+    def __init__(self, root: Path, *, only: str | None = None) -> None:
+        self.root = root
+        self.label = root.name
+        self._only = only
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The files below the folder, sorted; just the one when made for one file."""
+        return (self._only,) if self._only is not None else tuple(sorted(self._walk(self.root)))
+
+    def _walk(self, folder: Path) -> Iterator[str]:
+        try:
+            entries = list(folder.iterdir())
+        except OSError as cause:
+            raise ExportError(f"{folder} cannot be listed.", remedy="Check that you may read it.") from cause
+        for entry in entries:
+            if entry.is_symlink():
+                continue
+            if entry.is_dir():
+                yield from self._walk(entry)
+            elif entry.is_file():
+                yield entry.relative_to(self.root).as_posix()
+
+    def open(self, name: str) -> BinaryIO:
+        """Open one file inside the folder."""
+        path = self.root / name
+        is_inside = path.resolve().is_relative_to(self.root.resolve()) or name == self._only
+        if not is_inside or not path.is_file():
+            raise KeyError(name)
+        try:
+            return path.open("rb")
+        except OSError as cause:
+            raise ExportError(f"{path} cannot be read.", remedy="Check that you may read it.") from cause
+
+    def size(self, name: str) -> int:
+        """The bytes of one file."""
+        return (self.root / name).stat().st_size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One export: a file of a tree, or a folder of it."""
+
+    tree: Tree
+    path: str  # inside the tree; ends with "/" for a folder, "" for the whole tree
+
+    @classmethod
+    def of_file(cls, path: Path) -> "Source":
+        """A file on the disk."""
+        return cls(tree=FolderTree(path.parent, only=path.name), path=path.name)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the export is a folder of files."""
+        return self.path == "" or self.path.endswith("/")
+
+    @property
+    def name(self) -> str:
+        """The name of the file or folder, to show and to say where a message stands."""
+        return PurePosixPath(self.path).name or self.tree.label
+
+    @property
+    def stem(self) -> str:
+        """The name without its ending."""
+        return PurePosixPath(self.name).stem
+
+    def open(self) -> BinaryIO:
+        """Open the file that the export is."""
+        return self.tree.open(self.path)
+
+    def size(self) -> int:
+        """The bytes of the file that the export is."""
+        return self.tree.size(self.path)
+
+    def listing(self) -> frozenset[str]:
+        """What lies in the folder and one level below."""
+        inside = (name.removeprefix(self.path) for name in self.tree.names if name.startswith(self.path))
+        return frozenset(name for name in inside if name.count("/") < _DEPTH)
+
+    def inside(self, name: str) -> "Source":
+        """A file inside the folder that the export is."""
+        return Source(tree=self.tree, path=self.path + name)
+
+    def parent(self) -> "Source":
+        """The folder that the file lies in."""
+        folder = self.path.rpartition("/")[0]
+        tree = FolderTree(self.tree.root) if isinstance(self.tree, FolderTree) else self.tree
+        return Source(tree=tree, path=f"{folder}/" if folder else "")
+
+    def beside(self, name: str) -> bytes | None:
+        """The bytes of a small file in the same folder, or None if there is none."""
+        try:
+            with self.parent().inside(name).open() as stream:
+                return stream.read(1 << 24)
+        except KeyError:
+            return None

@@ -1,0 +1,121 @@
+"""Zips are read where they are, and a zip that is made to hurt is refused.
+
+Limits: names that stay inside, no links, no locked members, at most 20,000 files, and no file that swells more than 200 times once it is
+past 16 MB. A zip inside a zip is not opened. (0.5 MB expands to 500 MB without protest in the standard library.)
+"""
+
+import io
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO
+
+from clone_agent.errors import ExportError
+
+MOST_FILES = 20_000
+MOST_BYTES = 1 << 36  # 64 GB over all files
+MOST_SWELLING = 200
+FREE_BYTES = 1 << 24  # below this a file may swell as it likes
+_TAIL = 1 << 16
+_UNPACK = "Unpack it yourself and name the folder, if you trust it."
+
+
+class ZipTree:
+    """The files of a zip."""
+
+    def __init__(self, path: Path) -> None:
+        self.label = path.name
+        self._path = path
+        _refuse_crowds(path)
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as cause:
+            raise ExportError(f"{path.name} is not a whole zip.", remedy="Download or make it again.") from cause
+        self._members = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
+        _check(path, self._members.values())
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The files in the zip, sorted; not the rubbish that macOS adds."""
+        return tuple(sorted(name for name in self._members if not name.startswith("__MACOSX/")))
+
+    def open(self, name: str) -> BinaryIO:
+        """Open one file; it is unpacked as it is read, and counted."""
+        info = self._members[name]
+        try:
+            return io.BufferedReader(_Counted(self._zip.open(info), info, self.label), 1 << 18)
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as cause:
+            raise ExportError(f"{self.label} holds a file that cannot be unpacked.", remedy="Make the zip again.") from cause
+
+    def size(self, name: str) -> int:
+        """The bytes of one file, unpacked, as the zip says."""
+        return self._members[name].file_size
+
+
+class _Counted(io.RawIOBase):
+    """A member's bytes, refused once there are far more of them than the zip can honestly hold."""
+
+    def __init__(self, stream: IO[bytes], info: zipfile.ZipInfo, label: str) -> None:
+        self._stream = stream
+        self._most = max(FREE_BYTES, info.compress_size * MOST_SWELLING)
+        self._label = label
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]  # typeshed has no buffer type before Python 3.12
+        try:
+            data = self._stream.read(len(view))
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as cause:
+            raise ExportError(f"{self._label} is damaged inside.", remedy="Download or make it again.") from cause
+        self._read += len(data)
+        if self._read > self._most:
+            raise ExportError(f"{self._label} unpacks to more than {MOST_SWELLING} times its size.", remedy=_UNPACK)
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def is_zip(path: Path) -> bool:
+    """Whether the file begins or ends like a zip."""
+    return path.is_file() and zipfile.is_zipfile(path)
+
+
+def _refuse_crowds(path: Path) -> None:
+    """Count the files by the zip's last record, before the list of all of them is built."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _TAIL))
+        tail = stream.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at >= 0 and len(tail) >= at + 12 and int.from_bytes(tail[at + 10 : at + 12], "little") > MOST_FILES:
+        raise ExportError(f"{path.name} holds more than {MOST_FILES:,} files.", remedy=_UNPACK)
+
+
+def _check(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
+    files = list(members)
+    if len(files) > MOST_FILES:
+        raise ExportError(f"{path.name} holds more than {MOST_FILES:,} files.", remedy=_UNPACK)
+    if any(_leads_outside(info.filename) for info in files):
+        raise ExportError(f"{path.name} holds names that lead outside of it.", remedy="Do not trust it; make the export again.")
+    if any(stat.S_ISLNK(info.external_attr >> 16) for info in files):
+        raise ExportError(f"{path.name} holds links.", remedy=_UNPACK)
+    if any(info.flag_bits & 1 for info in files):
+        raise ExportError(f"{path.name} is locked with a password.", remedy="Unpack it yourself and name the folder.")
+    if sum(info.compress_size for info in files) > path.stat().st_size:
+        raise ExportError(f"{path.name} holds files that lie over each other.", remedy="Do not trust it; make the export again.")
+    swollen = any(info.file_size > max(FREE_BYTES, info.compress_size * MOST_SWELLING) for info in files)
+    if swollen or sum(info.file_size for info in files) > MOST_BYTES:
+        raise ExportError(f"{path.name} unpacks to more than {MOST_SWELLING} times its size.", remedy=_UNPACK)
+
+
+def _leads_outside(name: str) -> bool:
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or name[1:2] == ":" or "\x00" in name
