@@ -11,8 +11,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from clone_agent.errors import DatasetError, ExportError
+from clone_agent.importers import find_exports, read_export
+from clone_agent.records import Conversation, Kind, Message, Skipped
 from clone_agent.sample_life.build import EXPORTS, KEYS, build, read_chats, render
-from clone_agent.sample_life.questions import gold_ids, gold_sets, is_right, load_keys, load_questions
+from clone_agent.sample_life.grammar import ZONE
+from clone_agent.sample_life.questions import gold_ids, gold_sets, is_right, load_keys, load_questions, resolve
 
 TALK = """@ 2022-05-14 09:03
 晚|我水壶呢 {t-bottle}
@@ -226,6 +229,23 @@ def test_a_key_of_another_chat_is_refused(tmp_path):
     (tmp_path / "scenes" / "u.txt").write_text((tmp_path / "scenes" / "t.txt").read_text(encoding="utf-8"), encoding="utf-8")
     with pytest.raises(ExportError, match=r"the key t-bottle is taken by t\.txt"):
         read_chats(tmp_path / "scenes")
+
+
+def test_the_importers_read_every_export_whole_and_find_every_keyed_message(chats):
+    said: dict[str, list[Message]] = {}
+    names: dict[str, str] = {}
+    for export in find_exports(EXPORTS):
+        for record in read_export(export, timezone=ZONE) if isinstance(export, Path) else ():
+            assert not isinstance(record, Skipped), record
+            if isinstance(record, Conversation):
+                names[record.id] = record.name
+            elif record.kind not in (Kind.SYSTEM, Kind.RECALL, Kind.FILE):
+                said.setdefault(record.conversation, []).append(record)
+    for chat in chats:
+        kept = [bubble for bubble in chat.bubbles if bubble.recalled_at is None and bubble.parts[0].kind != "file"]
+        assert len(kept) in {len(messages) for messages in said.values()}, chat.file.path.name
+    keys = load_keys()
+    assert resolve(((names[id], messages) for id, messages in said.items()), keys=keys).keys() == keys.keys()
 
 
 def test_the_keys_file_names_messages_by_chat_time_and_words(tmp_path):
