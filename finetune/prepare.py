@@ -15,7 +15,7 @@ import torch
 
 from clone_agent.errors import DatasetError
 from finetune.batches import collate, epoch_batches, pieces
-from finetune.encode import Encoded, encode
+from finetune.encode import Encoded, encode, encode_runs
 from finetune.examples import Example, read_dataset, read_examples
 from finetune.glm import LoadedModel, load_model
 from finetune.loss import autocast_for, summed_loss
@@ -37,7 +37,8 @@ class Prepared:
 
     loaded: LoadedModel
     adapter: Adapter
-    train: list[Encoded]
+    train: list[Encoded]  # texts of one or more answers
+    rows: int  # texts a step
     evaluation: list[Encoded]
     shown: list[Example]  # whose replies are written before and after
     dataset: dict[str, Any]  # its manifest
@@ -60,25 +61,29 @@ def prepare(config: TuneConfig, dataset_dir: Path) -> Prepared:
     adapter = attach(loaded.model, config.method, config.settings)
     if config.gradient_checkpointing:
         loaded.model.activation_checkpointing_enable()
-    general = _rehearsal(config, loaded, train)
-    own = list(_fitting(train, loaded, config))
-    held_out = list(_fitting(_spread(evaluation, config.eval_examples), loaded, config))
-    if len(own) < len(train):
-        log.warning("%d examples are left out, because their answers do not fit", len(train) - len(own))
+    length = min(config.max_length, loaded.max_tokens)
+    general = _rehearsal(config, loaded, train, length)
+    own = list(encode_runs(train, loaded.format, max_length=length))
+    held_out = list(_fitting(_spread(evaluation, config.eval_examples), loaded, length))
+    left_out = len(train) - _answers(own)
+    if left_out:
+        log.warning("%d examples are left out, because their answers do not fit", left_out)
     if not own:
         raise DatasetError("No example fits into the maximum length.", remedy="Raise the maximum length, or import more chats.")
-    examples = [*own, *general]
-    seconds = _seconds_per_step(config, loaded, adapter, examples)
-    per_epoch = math.ceil(len(examples) / config.batch_size)
+    texts = [*own, *general]
+    rows = max(1, round(config.batch_size * len(texts) / _answers(texts)))
+    seconds = _seconds_per_step(config, loaded, adapter, texts, rows)
+    per_epoch = math.ceil(len(texts) / rows)
     steps = max(1, math.ceil((config.epochs or config.defaults().epochs) * per_epoch))
     plan = TunePlan(
         base=loaded.name,
         method=config.method,
-        examples=len(examples),
-        rehearsal=len(general),
+        examples=_answers(texts),
+        rehearsal=_answers(general),
+        texts=len(texts),
         evaluation=len(held_out),
-        too_long=len(train) - len(own),
-        tokens=sum(len(example.input_ids) for example in examples),
+        too_long=left_out,
+        tokens=sum(len(example.input_ids) for example in texts),
         parameters=parameters,
         trained=adapter.size(),
         steps=min(steps, config.max_steps or steps),
@@ -89,7 +94,8 @@ def prepare(config: TuneConfig, dataset_dir: Path) -> Prepared:
     return Prepared(
         loaded=loaded,
         adapter=adapter,
-        train=examples,
+        train=texts,
+        rows=rows,
         evaluation=held_out,
         shown=_spread(evaluation or train, config.samples),
         dataset=manifest,
@@ -102,7 +108,7 @@ def plan_run(config: TuneConfig, dataset_dir: Path) -> TunePlan:
     return prepare(config, dataset_dir).plan
 
 
-def _rehearsal(config: TuneConfig, loaded: LoadedModel, own: Sequence[Example]) -> list[Encoded]:
+def _rehearsal(config: TuneConfig, loaded: LoadedModel, own: Sequence[Example], length: int) -> list[Encoded]:
     """As many general examples as the share asks for, the same at every call with the same seed; those too long are passed over."""
     share = config.rehearsal if config.rehearsal is not None else SHIPPED_REHEARSAL if loaded.name == SHIPPED_NAME else 0.0
     wanted = round(len(own) * share / (1 - share))
@@ -113,7 +119,18 @@ def _rehearsal(config: TuneConfig, loaded: LoadedModel, own: Sequence[Example]) 
     else:
         known = list(read_examples(config.rehearsal_file))
         drawn = random.Random(config.seed).sample(known, len(known))
-    return list(islice(_fitting(drawn, loaded, config), wanted))
+    texts: list[Encoded] = []
+    missing = wanted
+    for text in encode_runs(drawn, loaded.format, max_length=length):
+        texts.append(text)
+        missing -= text.answers
+        if missing <= 0:
+            break
+    return texts
+
+
+def _answers(texts: Iterable[Encoded]) -> int:
+    return sum(text.answers for text in texts)
 
 
 def _language(examples: Sequence[Example]) -> str:
@@ -121,11 +138,11 @@ def _language(examples: Sequence[Example]) -> str:
     return "zh" if any("\u4e00" <= character <= "\u9fff" for character in examples[0].system) else "en"
 
 
-def _fitting(examples: Iterable[Example], loaded: LoadedModel, config: TuneConfig) -> Iterator[Encoded]:
+def _fitting(examples: Iterable[Example], loaded: LoadedModel, length: int) -> Iterator[Encoded]:
     """The examples whose answers fit, encoded."""
     for example in examples:
         with suppress(DatasetError):
-            yield encode(example, loaded.format, max_length=min(config.max_length, loaded.max_tokens))
+            yield encode(example, loaded.format, max_length=length)
 
 
 def _spread(examples: Sequence[Example], count: int) -> list[Example]:
@@ -135,10 +152,10 @@ def _spread(examples: Sequence[Example], count: int) -> list[Example]:
     return [examples[(2 * number + 1) * len(examples) // (2 * count)] for number in range(count)]
 
 
-def _seconds_per_step(config: TuneConfig, loaded: LoadedModel, adapter: Adapter, examples: Sequence[Encoded]) -> float:
+def _seconds_per_step(config: TuneConfig, loaded: LoadedModel, adapter: Adapter, examples: Sequence[Encoded], rows: int) -> float:
     """Time of a step, from two that leave no trace; the first one warms up."""
     lengths = [len(example.input_ids) for example in examples]
-    batches = epoch_batches(lengths, batch_size=config.batch_size, seed=config.seed, epoch=0)
+    batches = epoch_batches(lengths, batch_size=rows, seed=config.seed, epoch=0)
     typical = sorted(batches, key=lambda batch: sum(lengths[index] for index in batch))[len(batches) // 2]
     autocast, seconds = autocast_for(loaded.device), 0.0
     with torch.random.fork_rng():

@@ -24,10 +24,16 @@ def rehearsal_examples(*, language: str, seed: int) -> Iterator[Example]:
     """Draw examples in a language (`zh`, `en`) without end; the same seed gives the same ones."""
     random, number = Random(f"{seed} rehearsal {language}"), count()
     while True:
+        session = f"rehearsal/{next(number)}"
         for system, context, response in _reading(random, language) if random.random() < READING else _chat(random, language):
-            name = f"rehearsal/{next(number)}"
             yield Example(
-                id=name, conversation="rehearsal", session=name, sent_at=_NEVER, system=system, context=context, response=response
+                id=f"{session}/{len(context)}",
+                conversation="rehearsal",
+                session=session,
+                sent_at=_NEVER,
+                system=system,
+                context=context,
+                response=response,
             )
 
 

@@ -232,10 +232,10 @@ class _Run:
         return total, sum(self.lengths[index] for index in batch)
 
     def _batch(self) -> list[int]:
-        per_epoch = math.ceil(len(self.lengths) / self.config.batch_size)
+        per_epoch = math.ceil(len(self.lengths) / self.prepared.rows)
         epoch, number = divmod(self.step, per_epoch)
         if self._epoch[0] != epoch:
-            self._epoch = (epoch, epoch_batches(self.lengths, batch_size=self.config.batch_size, seed=self.config.seed, epoch=epoch))
+            self._epoch = (epoch, epoch_batches(self.lengths, batch_size=self.prepared.rows, seed=self.config.seed, epoch=epoch))
         return self._epoch[1][number]
 
     # --- looking ---

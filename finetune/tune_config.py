@@ -21,8 +21,8 @@ class TuneConfig:
     max_steps: int | None = None  # ends the run earlier than `epochs` would
     learning_rate: float | None = None
     weight_decay: float | None = None
-    batch_size: int = 16  # examples a step
-    max_length: int = 512  # tokens an example
+    batch_size: int = 16  # examples a step, about: whole texts are taken
+    max_length: int = 512  # tokens of a text, which holds as many answers of a session as fit
     step_tokens: int = 4096  # tokens of one forward pass; smaller saves memory and changes nothing else
     schedule: str = "cosine"  # or "linear", "constant"
     warmup_share: float = 0.05  # of the steps
@@ -83,7 +83,8 @@ class TunePlan:
     base: str
     method: str
     examples: int  # trained on, rehearsal included
-    rehearsal: int
+    rehearsal: int  # of them general talk
+    texts: int  # the same examples; those that follow each other in a session are one text
     evaluation: int  # held-out examples
     too_long: int  # examples left out because the answer does not fit
     tokens: int  # of all training examples
