@@ -8,6 +8,7 @@ that can call tools may search again, at most `MAX_SEARCHES` times. Recalled lin
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NotRequired, cast
 
@@ -67,7 +68,7 @@ class CloneAgent:
             history: the talk so far in time order; the question is understood with it.
             use_memory: False answers from the tuning alone.
             scope: limits on what is recalled.
-            now: the date that "yesterday" counts from; default: now, here.
+            now: the date that "yesterday" counts from; default: now, here. A date of one's own also hides what was said after it.
 
         Raises:
             UsageError: the question is blank.
@@ -76,6 +77,8 @@ class CloneAgent:
         if not question.strip():
             raise UsageError("The question is empty.", remedy="Ask something.")
         moment = now or datetime.now().astimezone()
+        if now is not None and scope.before is None:
+            scope = replace(scope, before=now)
         memory = self._memory if use_memory else None
         middleware = _RecallMiddleware(
             self._persona,

@@ -135,10 +135,18 @@ def test_an_empty_memory_is_said_to_be_empty() -> None:
 def test_history_goes_to_the_search_and_to_the_model_in_time_order() -> None:
     shelf, model = Shelf(hit(4)), reader()
     talk = (ChatTurn(role="user", text="去年国庆去哪了"), ChatTurn(role="assistant", text="黄山呀"))
-    scope = Scope(people=("一诺",))
+    scope = Scope(people=("一诺",), before=NOW)
     list(CloneAgent(model, persona=LIN_WAN, memory=shelf).answer("那她呢", history=talk, scope=scope, now=NOW))
     assert shelf.asked == [("那她呢", talk, scope)]
     assert [message.type for message in model.prompts[-1]] == ["system", "human", "ai", "human"]
+
+
+def test_a_question_of_a_past_day_does_not_know_what_was_said_later() -> None:
+    shelf = Shelf(hit(4))
+    agent = CloneAgent(reader(), persona=LIN_WAN, memory=shelf)
+    list(agent.answer("去年国庆去哪了", now=NOW))
+    list(agent.answer("去年国庆去哪了"))
+    assert [scope.before for _, _, scope in shelf.asked] == [NOW, None]
 
 
 def test_a_model_that_can_call_tools_searches_again_and_its_finds_are_sources() -> None:
