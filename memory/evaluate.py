@@ -62,7 +62,7 @@ class MemoryReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _History:
+class History:
     """One history's memory, with what a question needs besides it."""
 
     table: PassageTable
@@ -89,7 +89,7 @@ def evaluate_memory(
         UsageError: the folder does not hold the two files.
         ModelError: the embedding model cannot be loaded.
     """
-    turns, questions = _read(folder, "turns"), _read(folder, "questions")
+    turns, questions = read_lines(folder, "turns"), read_lines(folder, "questions")
     embedder = load_embedder(embedding)
     asked = [question for question in questions if question.get("gold")]
     by_history: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -101,7 +101,7 @@ def evaluate_memory(
     index_s, foreign = 0.0, [(question, "") for question in asked[:0]]
     for history, lines in groupby(sorted(turns, key=lambda turn: str(turn["history"])), key=lambda turn: str(turn["history"])):
         started = time.perf_counter()
-        memory = _build(list(lines), embedder)
+        memory = build_history(list(lines), embedder)
         index_s += time.perf_counter() - started
         for name, weights in methods.items():
             ranker = Ranker(memory.table, memory.vectors, embedder, weights)
@@ -131,14 +131,20 @@ def evaluate_memory(
     )
 
 
-def _read(folder: Path, name: str) -> list[dict[str, Any]]:
+def read_lines(folder: Path, name: str) -> list[dict[str, Any]]:
+    """The records of `turns.jsonl` or `questions.jsonl`.
+
+    Raises:
+        UsageError: the file is missing.
+    """
     path = folder / f"{name}.jsonl"
     if not path.is_file():
         raise UsageError(f"{path} is missing.", remedy="Name a folder with turns.jsonl and questions.jsonl (see benchmarks/memory.md).")
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def _build(turns: Sequence[dict[str, Any]], embedder: Embedder) -> _History:
+def build_history(turns: Sequence[dict[str, Any]], embedder: Embedder) -> History:
+    """Index the turns of one history in RAM; each turn is a passage."""
     table = PassageTable(sqlite3.connect(":memory:", isolation_level=None))
     memories = list(_memories(turns))
     with table.transaction():
@@ -147,7 +153,7 @@ def _build(turns: Sequence[dict[str, Any]], embedder: Embedder) -> _History:
         numbers = table.numbers("turn")
         table.set_vectors(numbers, embedder.encode(table.texts(numbers)))
     names = {speaker: [speaker] for speaker in {memory.speaker for memory in memories} if speaker not in ("我", "user", "assistant")}
-    return _History(
+    return History(
         table=table,
         vectors=ExactVectors(table),
         ids=[memory.id for memory in memories],
@@ -182,14 +188,20 @@ def _moment(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _rank(ranker: Ranker, memory: _History, question: dict[str, Any]) -> Ranking:
+def understand(memory: History, question: Mapping[str, Any]) -> tuple[str, Named]:
+    """The question with its subject filled in, and what it names."""
     history = [ChatTurn(role="user", text=turn if isinstance(turn, str) else str(turn["text"])) for turn in question.get("context") or ()]
     text = resolve(str(question["question"]), history, names=memory.names)
     now = _moment(question.get("asked_at")) or memory.last
-    return ranker.rank(text, named=Named(people=named_people(text, memory.names), span=find_span(text, now=now)))
+    return text, Named(people=named_people(text, memory.names), span=find_span(text, now=now))
 
 
-def _row(memory: _History, question: dict[str, Any], ranking: Ranking, unit: str, budget: int) -> dict[str, Any]:
+def _rank(ranker: Ranker, memory: History, question: dict[str, Any]) -> Ranking:
+    text, named = understand(memory, question)
+    return ranker.rank(text, named=named)
+
+
+def _row(memory: History, question: dict[str, Any], ranking: Ranking, unit: str, budget: int) -> dict[str, Any]:
     ranked = [memory.ids[number - 1] for number in ranking.numbers]
     gold = {str(turn) for turn in question["gold"]}
     packed = pack(ranking.numbers, memories=memory.table.memories, neighbours=memory.table.neighbours, top_k=len(memory.ids), budget=budget)

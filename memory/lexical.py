@@ -87,12 +87,12 @@ class LexicalIndex:
 
     def query(self, question: str) -> Query:
         """Choose the terms of a question that are worth looking up."""
-        wanted = list(dict.fromkeys(terms(question, keep_stop_words=False))) or list(dict.fromkeys(terms(question)))
+        subject = list(dict.fromkeys(terms(_ASKING.sub(" ", question), keep_stop_words=False)))
+        wanted = subject or list(dict.fromkeys(terms(question)))
         total = self.count()
         frequency = {term: self._frequency(term) for term in wanted}
         limit = total if total <= _FEW else max(_FEW // 10, int(_COMMON * total))
         chosen = [term for term in wanted if len(term) > 1 or not _CJK.match(term) or frequency[term] <= limit] or wanted
-        subject = dict.fromkeys(terms(_ASKING.sub(" ", question), keep_stop_words=False))
         known = sorted((term for term in chosen if frequency[term]), key=lambda term: frequency[term])[:MAX_TERMS]
         return Query(terms=tuple(known), idf={term: _idf(self._frequency(term), total) for term in subject}, rarest=_idf(0, total))
 

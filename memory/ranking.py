@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from memory.embed import Embedder
 from memory.lexical import Query, coverage
 from memory.store import VectorSearch
-from memory.table import PassageTable
-from memory.when import Span, overlap, without_time
+from memory.table import Fact, PassageTable
+from memory.when import Span, without_time
 
 ARM_DEPTH = 200
 _FEWEST_IN_SPAN = 3  # fewer passages in the named time: it was probably not meant, or nothing was said then
@@ -33,7 +33,7 @@ class Weights:
     dense_turn: float = 0.3
     dense_segment: float = 0.1
     person: float = 0.25
-    time: float = 0.25
+    time: float = 0.4
 
     @property
     def is_lexical(self) -> bool:
@@ -72,6 +72,17 @@ class Ranking:
         return max(0.0, min(1.0, (self.cosine + self.coverage) / 2))
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the arms found for one question, before the weights."""
+
+    question: str
+    named: Named
+    arms: tuple[dict[int, float], dict[int, float], dict[int, float], dict[int, float]]  # raw scores of turns, in the order of `Weights`
+    facts: dict[int, Fact]  # of every turn found
+    span: tuple[int, int] | None  # the named time in milliseconds, if enough was said in it
+
+
 class Ranker:
     """Ranks the passages of one table for questions."""
 
@@ -88,33 +99,40 @@ class Ranker:
         if allowed is not None and not allowed:
             return Ranking(numbers=(), scores=(), cosine=0.0, coverage=0.0)
         weights = self._weights or self._weights_for(question)
-        query = self._table.lexical.query(question)
-        vector = self._vector(question)
-        arms = self._arms(query, vector, allowed, ARM_DEPTH, weights)
-        span = named.span if weights.time else None
-        if span is not None:
-            within = self._within(span, allowed)
-            span = span if len(within) >= _FEWEST_IN_SPAN else None
-            if span is not None and len(within) <= _MOST_IN_SPAN:
-                for arm, more in zip(arms, self._arms(query, vector, within, ARM_DEPTH // 4, weights), strict=True):
-                    arm.update({number: max(score, arm.get(number, score)) for number, score in more.items()})
-        scores = _fuse(arms, (weights.lexical_turn, weights.lexical_segment, weights.dense_turn, weights.dense_segment))
-        self._prefer(scores, named, span, weights)
+        evidence = self.collect(question, named=named, allowed=allowed, weights=weights)
+        scores = fuse(evidence, weights)
         order = sorted(scores, key=lambda number: (-scores[number], -number))
         whole = weights.person + weights.time + 1.0
         return Ranking(
             numbers=tuple(order),
             scores=tuple(min(1.0, scores[number] / whole) for number in order),
-            cosine=max(arms[2].values(), default=0.0),
-            coverage=self._coverage(question, order[:_JUDGED], span, named.span is not None),
+            cosine=max(evidence.arms[2].values(), default=0.0),
+            coverage=self._coverage(evidence, order[:_JUDGED]),
         )
 
-    def _coverage(self, question: str, best: list[int], span: Span | None, is_time_named: bool) -> float:
-        if not is_time_named:
-            return coverage(self._table.lexical.query(question), self._table.texts(best))
-        facts = self._table.facts(best).values()
-        in_time = span is not None and any(overlap(span, fact.started_at, fact.ended_at) for fact in facts)
-        return coverage(self._table.lexical.query(without_time(question)), self._table.texts(best), is_in_time=in_time)
+    def collect(
+        self, question: str, *, named: Named = Named(), allowed: Collection[int] | None = None, weights: Weights = FUSED
+    ) -> Evidence:
+        """Search the arms that have a weight, each to its depth."""
+        query = self._table.lexical.query(question)
+        vector = self._vector(question)
+        arms = self._arms(query, vector, allowed, ARM_DEPTH, weights)
+        span = _milliseconds(named.span) if named.span is not None and weights.time else None
+        if span is not None and named.span is not None:
+            within = self._within(named.span, allowed)
+            span = span if len(within) >= _FEWEST_IN_SPAN else None
+            if span is not None and len(within) <= _MOST_IN_SPAN:
+                for arm, more in zip(arms, self._arms(query, vector, within, ARM_DEPTH // 4, weights), strict=True):
+                    arm.update({number: max(score, arm.get(number, score)) for number, score in more.items()})
+        facts = self._table.facts({number for arm in arms for number in arm})
+        return Evidence(question, named, (arms[0], arms[1], arms[2], arms[3]), facts, span)
+
+    def _coverage(self, evidence: Evidence, best: list[int]) -> float:
+        texts = self._table.texts(best)
+        if evidence.named.span is None:
+            return coverage(self._table.lexical.query(evidence.question), texts)
+        in_time = evidence.span is not None and any(_is_within(evidence.facts[number], evidence.span) for number in best)
+        return coverage(self._table.lexical.query(without_time(evidence.question)), texts, is_in_time=in_time)
 
     def _weights_for(self, question: str) -> Weights:
         foreign = self._embedder is not None and not self._embedder.is_multilingual
@@ -136,7 +154,6 @@ class Ranker:
     def _arms(
         self, query: Query, vector: NDArray[np.float32] | None, allowed: Collection[int] | None, depth: int, weights: Weights
     ) -> list[dict[int, float]]:
-        """Raw scores of turns by arm, in the order of the weights."""
         limits = {"turn": allowed, "segment": None if allowed is None else self._table.segments_of(allowed)}
         arms: list[dict[int, float]] = []
         for weight, granularity in ((weights.lexical_turn, "turn"), (weights.lexical_segment, "segment")):
@@ -160,25 +177,32 @@ class Ranker:
                     spread[turn] = max(scores[number], spread.get(turn, scores[number]))
         return spread
 
-    def _prefer(self, scores: dict[int, float], named: Named, span: Span | None, weights: Weights) -> None:
-        facts = self._table.facts(scores)
-        for number in list(scores):
-            if (fact := facts.get(number)) is None:  # deleted, but not yet in the vector store
-                del scores[number]
-                continue
-            if fact.person in named.people:
-                scores[number] += weights.person
-            elif fact.conversation in named.chats:
-                scores[number] += weights.person / 2
-            if span is not None and overlap(span, fact.started_at, fact.ended_at):
-                scores[number] += weights.time * span.confidence
 
-
-def _fuse(arms: Iterable[dict[int, float]], weights: Iterable[float]) -> dict[int, float]:
+def fuse(evidence: Evidence, weights: Weights) -> dict[int, float]:
+    """One score for each turn: the arms, each divided by its best, summed with their weights, and what the question's names add."""
     fused: dict[int, float] = defaultdict(float)
-    for arm, weight in zip(arms, weights, strict=True):
+    sums = (weights.lexical_turn, weights.lexical_segment, weights.dense_turn, weights.dense_segment)
+    for arm, weight in zip(evidence.arms, sums, strict=True):
         best = max(arm.values(), default=0.0)
         if weight and best > 0:
             for number, score in arm.items():
-                fused[number] += weight * max(0.0, score) / best
+                if number in evidence.facts:  # else deleted, but not yet in the vector store
+                    fused[number] += weight * max(0.0, score) / best
+    named = evidence.named
+    for number in fused:
+        fact = evidence.facts[number]
+        if fact.person in named.people:
+            fused[number] += weights.person
+        elif fact.conversation in named.chats:
+            fused[number] += weights.person / 2
+        if evidence.span is not None and named.span is not None and _is_within(fact, evidence.span):
+            fused[number] += weights.time * named.span.confidence
     return dict(fused)
+
+
+def _milliseconds(span: Span) -> tuple[int, int]:
+    return round(span.start.timestamp() * 1000), round(span.end.timestamp() * 1000)
+
+
+def _is_within(fact: Fact, span: tuple[int, int]) -> bool:
+    return fact.started_ms < span[1] and fact.ended_ms >= span[0]

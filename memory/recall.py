@@ -37,7 +37,10 @@ class IndexReport:
 
 
 class MemoryIndex:
-    """The memory of one data home. Search needs no lock; `index` and `rebuild` need the home's."""
+    """The memory of one data home. Search needs no lock; `index` and `rebuild` need the home's.
+
+    Made directly rather than with `open`, it does not look whether the vector index fits the archive: for `rebuild`.
+    """
 
     def __init__(self, home: Path, archive: Archive, embedder: Embedder) -> None:
         self._archive = archive
@@ -63,15 +66,6 @@ class MemoryIndex:
         if memory._is_current:
             memory._store.check()
         return memory
-
-    @classmethod
-    def open_damaged(cls, home: Path, archive: Archive, *, embedding: str | None = None) -> "MemoryIndex":
-        """Open without looking whether the vector index fits the archive: for `rebuild`.
-
-        Raises:
-            ModelError: the embedding model cannot be loaded.
-        """
-        return cls(home, archive, load_embedder(embedding))
 
     @property
     def _is_current(self) -> bool:

@@ -57,8 +57,8 @@ class Fact:
 
     person: str
     conversation: str
-    started_at: datetime
-    ended_at: datetime
+    started_ms: int
+    ended_ms: int
 
 
 class PassageTable:
@@ -207,13 +207,17 @@ class PassageTable:
         return [row[0] for row in rows]
 
     def facts(self, numbers: Collection[int]) -> dict[int, Fact]:
-        """Who, where and when of passages."""
+        """Who, where and when of the passages that exist among these."""
         rows = self.connection.execute(
-            "SELECT p.n, who.key, place.key, started_at, ended_at, utc_offset FROM json_each(?) JOIN memory_passages p ON p.n = value"
-            " JOIN memory_keys who ON who.n = person JOIN memory_keys place ON place.n = conversation",
+            "SELECT p.n, person, conversation, started_at, ended_at FROM json_each(?) w JOIN memory_passages p ON p.n = w.value",
             (json.dumps(list(numbers)),),
-        )
-        return {n: Fact(who, place, _moment(start, offset), _moment(end, offset)) for n, who, place, start, end, offset in rows}
+        ).fetchall()
+        names = self._names({key for row in rows for key in row[1:3]})
+        return {n: Fact(names[who], names[where], start, end) for n, who, where, start, end in rows}
+
+    def _names(self, keys: Collection[int]) -> dict[int, str]:
+        wanted = json.dumps(list(keys))
+        return dict(self.connection.execute("SELECT k.n, k.key FROM json_each(?) w JOIN memory_keys k ON k.n = w.value", (wanted,)))
 
     def select(
         self,

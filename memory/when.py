@@ -35,11 +35,6 @@ def find_span(question: str, *, now: datetime) -> Span | None:
     return Span(start=_zoned(period.start, now), end=_zoned(period.end, now), confidence=confidence)
 
 
-def overlap(span: Span, start: datetime, end: datetime) -> bool:
-    """Whether something that lasted from `start` to `end` touches the span."""
-    return start < span.end and end >= span.start
-
-
 def _zoned(moment: datetime, like: datetime) -> datetime:
     return moment.replace(tzinfo=like.tzinfo)
 
