@@ -5,7 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from clone_agent.errors import ExportError, UsageError
-from clone_agent.importers import qce_chunked, qce_json, qq_pc_txt
+from clone_agent.importers import qce_chunked, qce_json, qq_pc_txt, telegram_json, wechat_pywxdump_csv
 from clone_agent.importers.finding import candidates, exports_in
 from clone_agent.importers.format import Format, ReadOptions, Record, system_zone
 from clone_agent.importers.source import FolderTree, Source
@@ -33,6 +33,20 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="QQ Chat Exporter (QQNT) → export → chunked JSONL; name the folder that holds manifest.json",
         matches=qce_chunked.matches,
         read=qce_chunked.read,
+    ),
+    Format(
+        name="wechat_pywxdump_csv",
+        title="WeChat: CSV of PyWxDump, WeClone or WeFlow",
+        how_to_export="The CSV files that the tool wrote, with users.json beside them",
+        matches=wechat_pywxdump_csv.matches,
+        read=wechat_pywxdump_csv.read,
+    ),
+    Format(
+        name="telegram_json",
+        title="Telegram: result.json",
+        how_to_export="Telegram Desktop → a chat → ⋮ → Export chat history, or Settings → Advanced → Export Telegram data → JSON",
+        matches=telegram_json.matches,
+        read=telegram_json.read,
     ),
 )
 

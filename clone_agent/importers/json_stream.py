@@ -148,6 +148,21 @@ class JsonStream:
                 if is_end:
                     return
 
+    def places(self) -> Iterator[int]:
+        """The running numbers of the next array's elements. Take each one, with `members`, `value` or `skip`, before the next.
+
+        Raises:
+            ExportError: no array stands here.
+        """
+        if not self.take("["):
+            raise self._error()
+        number = 0
+        while not self.take("]") and self.peek() != "":
+            yield number
+            number += 1
+            if self._is_lost or (not self.take(",") and self.peek() != "]"):
+                return
+
     def _key(self) -> str | None:
         if self.peek() != '"':
             return None
@@ -184,8 +199,11 @@ class JsonStream:
         start = _OBJECT_START.match(self._text, self._at)
         if indentation is None or start is None:
             return None
-        before = re.escape(indentation[0]) if "\n" in indentation[0] else r"(?<=,)" + re.escape(indentation[0])
-        return re.compile(before + re.escape(start[0]))
+        if "\n" not in indentation[0]:
+            return re.compile(r"(?<=,)" + re.escape(indentation[0] + start[0]))
+        # Before the next element the array may end: with a bracket that stands further left than the elements.
+        width = len(indentation[0]) - indentation[0].rindex("\n") - 2
+        return re.compile(re.escape(indentation[0] + start[0]) + rf"|\n[ \t]{{0,{max(width, 0)}}}\]")
 
     def _find(self, pattern: re.Pattern[str]) -> bool:
         """Go on at the next place that looks like `pattern`; False where there is none."""

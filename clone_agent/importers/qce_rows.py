@@ -145,6 +145,8 @@ def _is_system(row: Row) -> bool:
 
 def _sender(row: Row, chat: QceChat, *, is_system: bool) -> tuple[str, str]:
     """Id and shown name. A person's number is known from other rows where this one lacks it."""
+    if is_system:
+        return _SYSTEM, "系统消息"
     sender = row.get("sender")
     if isinstance(sender, str):
         name = clean_name(sender)
@@ -154,8 +156,6 @@ def _sender(row: Row, chat: QceChat, *, is_system: bool) -> tuple[str, str]:
     names = (fields.get("groupCard"), fields.get("remark"), fields.get("nickname"), raw.get("sendMemberName"), raw.get("sendNickName"))
     name = clean_name(_known(*names, fields.get("name")))
     number = chat.numbers.get(uid, number)
-    if is_system and not number:
-        return _SYSTEM, "系统消息"
     if number or uid:
         return number or uid, name
     return f"name:{name}", name

@@ -1,0 +1,245 @@
+r"""PyWxDump's CSV of WeChat, which is WeClone's input too; also WeFlow's "WeClone CSV".
+
+    id,MsgSvrID,type_name,is_sender,talker,room_name,msg,src,CreateTime
+    7,4073926741244663531,文本,1,wxid_me,wxid_friend,小马尔代夫,,2024-10-04 11:43:05
+    53,1244017411047763227,引用回复,0,wxid_friend,wxid_friend,"我们两个人骑
+
+    [引用](2024-10-04 21:25:04)小虫:租了个大的",,2024-10-04 21:25:30
+
+UTF-8 (WeFlow: with a byte order mark, CRLF, no room_name, times with Z), RFC quoting with line ends inside fields; `csv/<chat>/` holds
+files of 5000 rows and a `users.json` with names. `talker` is unreliable in one's own rows (我, or the contact), `is_sender` is not; a
+系统通知 may carry is_sender=1 and is nobody's speech. Excel writes `2024/10/4 11:42` and 8.1E+18 for the number of a message.
+"""
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain, islice
+from zoneinfo import ZoneInfo
+
+from clone_agent.importers.cleaning import clean, clean_name
+from clone_agent.importers.encoding import find_encoding, text_records
+from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.identity import MessageIds
+from clone_agent.importers.source import Source
+from clone_agent.records import ChatKind, Conversation, Kind, Message, Skipped
+
+PLATFORM = "wechat"
+_NEEDED = ("MsgSvrID", "type_name", "is_sender", "talker", "msg", "CreateTime")
+_ROW_START = re.compile(r"\"?\d+\"?,\"?[\d.+E]*\"?,\"?[^,\"\n]{1,24}\"?,\"?[01]\"?,")
+_LOOK_AHEAD = 2000
+_LONGEST_ROW = 100_000  # characters; csv refuses longer fields
+_SYSTEM = "name:系统消息"
+_OWNER = "name:我"
+_KINDS = (
+    (re.compile("引用"), Kind.REPLY),
+    (re.compile("转发"), Kind.FORWARD),
+    (re.compile("表情|GIF"), Kind.STICKER),
+    (re.compile("小程序|链接|公众号|名片|卡片|视频号|音乐|分享"), Kind.CARD),
+    (re.compile("文本|文字"), Kind.TEXT),
+    (re.compile("图片"), Kind.IMAGE),
+    (re.compile("通话"), Kind.CALL),
+    (re.compile("语音"), Kind.VOICE),
+    (re.compile("视频"), Kind.VIDEO),
+    (re.compile("文件"), Kind.FILE),
+    (re.compile("位置"), Kind.LOCATION),
+    (re.compile("红包"), Kind.RED_PACKET),
+    (re.compile("转账"), Kind.TRANSFER),
+    (re.compile("系统|拍一拍|撤回|添加好友|打招呼|公告"), Kind.SYSTEM),
+)
+_QUOTE = re.compile(r"(?P<own>.*?)\s*\[引用\]\((?P<time>[^()\n]{8,25})\)(?P<name>[^:：\n]{0,60})[:：](?P<quoted>.*)", re.S)
+_TAG = re.compile(r"<[^<>]{1,200}>")
+_MENTION = re.compile(r"@([^\s@]{1,40})\u2005")
+_ZERO_DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?")
+
+
+def matches(head: Head) -> bool:
+    """The header line."""
+    columns = [name.strip().strip('"') for name in re.split(r"\r?\n", head.text, maxsplit=1)[0].split(",")]
+    return all(name in columns for name in _NEEDED)
+
+
+def read(source: Source, options: ReadOptions) -> Iterator[Record]:
+    """Every row; one conversation for each `room_name`."""
+    with source.open() as stream:
+        encoding = find_encoding(stream.read(HEAD_SIZE))
+    with source.open() as stream:
+        rows = _rows(text_records(stream, encoding, "\n"), source.name)
+        ahead = list(islice(rows, _LOOK_AHEAD))
+        reader = _Reader(source, options.timezone, [row for row in ahead if isinstance(row, _Row)])
+        for row in chain(ahead, rows):
+            if isinstance(row, Skipped):
+                yield row
+            else:
+                yield from reader.message(row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row as it stands."""
+
+    source: str
+    cells: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.cells.get(column, "")
+
+    @property
+    def is_own(self) -> bool:
+        return self["is_sender"].strip() == "1"
+
+
+def _rows(lines: Iterator[str], name: str) -> Iterator[_Row | Skipped]:
+    """Put the lines of each row together by what a row begins with, so that a broken quote costs one row and not the rest of the file."""
+    columns = [column.strip() for column in next(csv.reader([next(lines, "")]), [])]
+    start, waiting = 2, list[str]()
+    for number, line in enumerate(chain(lines, ("",)), start=2):
+        is_start = _ROW_START.match(line) is not None
+        if waiting and (is_start or (sum(map(len, waiting[-1:])) > _LONGEST_ROW)):
+            yield from _parsed(waiting, columns, f"{name}:{start}")
+            waiting = []
+        if not waiting:
+            start = number
+        if waiting or line.strip():
+            waiting.append(line)
+    if waiting:
+        yield from _parsed(waiting, columns, f"{name}:{start}")
+
+
+def _parsed(lines: list[str], columns: list[str], source: str) -> Iterator[_Row | Skipped]:
+    try:
+        rows = [row for row in csv.reader(f"{line}\n" for line in lines) if row]
+    except csv.Error:
+        rows = [[]]
+    for row in rows:
+        if len(row) < len(columns) - 1 or len(row) > len(columns):
+            yield Skipped(source=source, reason="a broken row")
+        else:
+            yield _Row(source, dict(zip(columns, row, strict=False)))
+
+
+class _Reader:
+    """Rows to messages, with what the first rows tell about who is who."""
+
+    def __init__(self, source: Source, zone: ZoneInfo, ahead: list[_Row]) -> None:
+        self._zone = zone
+        self._names = _names(source)
+        rooms = {row["room_name"].strip() for row in ahead} - {""}
+        own = Counter(row["talker"].strip() for row in ahead if row.is_own and row["talker"].strip() not in {"", "我", *rooms})
+        others = Counter(row["talker"].strip() for row in ahead if not row.is_own and row["talker"].strip())
+        if not rooms:
+            for name in others:
+                del own[name]
+        self._owner = own.most_common(1)[0][0] if own else _OWNER
+        self._room = next((name for name, _ in others.most_common()), source.stem)  # of rows without a room
+        self._people: dict[str, set[str]] = {}
+        for row in ahead:
+            if not row.is_own and row["talker"].strip() not in {self._owner, ""}:
+                self._people.setdefault(self._room_of(row), set()).add(row["talker"].strip())
+        self._ids: dict[str, MessageIds] = {}
+
+    def _room_of(self, row: _Row) -> str:
+        return row["room_name"].strip() or self._room
+
+    def _is_group(self, room: str) -> bool:
+        return room.endswith("@chatroom") or len(self._people.get(room, ())) > 1
+
+    def _sender(self, row: _Row, room: str, kind: Kind) -> str:
+        if kind is Kind.SYSTEM:
+            return _SYSTEM
+        if row.is_own:
+            return self._owner
+        # In a private chat the other one is the room, whatever `talker` says (test_person_0_730.csv:2 has the owner's id there).
+        return row["talker"].strip() or room if self._is_group(room) else room
+
+    def message(self, row: _Row) -> Iterator[Record]:
+        sent_at = _time(row["CreateTime"].strip(), self._zone)
+        if sent_at is None:
+            yield Skipped(source=row.source, reason="no time stamp")
+            return
+        room = self._room_of(row)
+        conversation = f"{PLATFORM}:{room}"
+        if conversation not in self._ids:
+            self._ids[conversation] = MessageIds(PLATFORM, conversation)
+            yield self._conversation(room, conversation)
+        kind, text, quoted = _content(row)
+        sender = self._sender(row, room, kind)
+        number = row["MsgSvrID"].strip()
+        source_id = number if number.isdigit() and number != "0" else None
+        yield Message(
+            id=self._ids[conversation].next(sender=sender, second=int(sent_at.timestamp() // 1), kind=kind, text=text, source_id=source_id),
+            conversation=conversation,
+            sender=sender,
+            sender_name=self._name(sender),
+            sent_at=sent_at,
+            kind=kind,
+            text=text,
+            quoted=quoted,
+            source_id=source_id,
+            mentions=tuple(clean_name(name) for name in _MENTION.findall(text)) if "@" in text else (),
+            attachments=_attachments(row["src"], kind),
+            source=row.source,
+        )
+
+    def _conversation(self, room: str, identity: str) -> Conversation:
+        kind = ChatKind.GROUP if self._is_group(room) else ChatKind.PRIVATE
+        return Conversation(id=identity, platform=PLATFORM, name=self._names.get(room) or clean_name(room), kind=kind, owner=self._owner)
+
+    def _name(self, sender: str) -> str:
+        if sender == self._owner:
+            return self._names.get(sender) or "我"
+        return self._names.get(sender) or clean_name(sender.removeprefix("name:"))
+
+
+def _names(source: Source) -> dict[str, str]:
+    """Remark or nick by id, from the `users.json` beside the file."""
+    data = source.beside("users.json")
+    try:
+        users = json.loads(data) if data is not None else {}
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(users, dict):
+        return {}
+    named = {str(key): user for key, user in users.items() if isinstance(user, dict)}
+    return {key: clean_name(str(user.get("remark") or user.get("nickname") or "")) for key, user in named.items()}
+
+
+def _content(row: _Row) -> tuple[Kind, str, str]:
+    """Kind, own words, other people's words."""
+    told, written = row["type_name"], clean(row["msg"]).strip()
+    kind = next((kind for pattern, kind in _KINDS if pattern.search(told)), Kind.UNKNOWN)
+    if kind is Kind.SYSTEM or written.startswith("<revokemsg>"):
+        return Kind.SYSTEM, _TAG.sub("", written).strip(), ""
+    if kind is Kind.TEXT:
+        return (Kind.TEXT if written else Kind.UNKNOWN), written, ""
+    if kind is Kind.REPLY:
+        quote = _QUOTE.fullmatch(written)
+        own, quoted = (quote["own"].strip(), quote["quoted"].strip()) if quote else (written, "")
+        return (Kind.REPLY if own else Kind.UNKNOWN), own, quoted
+    return kind, "", written if kind in {Kind.CARD, Kind.FORWARD} else ""
+
+
+def _attachments(src: str, kind: Kind) -> tuple[str, ...]:
+    if not src or src.startswith("http") or kind not in {Kind.IMAGE, Kind.VIDEO, Kind.VOICE, Kind.FILE}:
+        return ()
+    return (clean_name(re.split(r"[\\/]", src)[-1]),)
+
+
+def _time(written: str, zone: ZoneInfo) -> datetime | None:
+    try:
+        if re.fullmatch(r"\d{9,13}", written):
+            return datetime.fromtimestamp(int(written) / (1000 if len(written) == 13 else 1), UTC).astimezone(zone)
+        found = _ZERO_DATE.fullmatch(written)
+        if found is None:
+            return None
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=zone)
+        if found[7] is None:
+            return moment
+        return datetime.fromisoformat(f"{moment:%Y-%m-%dT%H:%M:%S}{found[7].replace('Z', '+00:00')}").astimezone(zone)
+    except (ValueError, OverflowError, OSError):
+        return None
