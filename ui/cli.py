@@ -28,3 +28,6 @@ def main() -> None:
 
 for _command in _COMMANDS:
     main.add_command(_command)
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,7 @@
 
     [memory]
     embedding = "BAAI/bge-small-zh-v1.5"  # default: the small model that ships
-    top_k = 12                        # memories in one prompt
+    top_k = 8                         # memories in one prompt
 
     [chat]
     port = 7860
@@ -45,7 +45,7 @@ class Settings:
     server: str | None = None
     server_model: str | None = None
     embedding: str | None = None
-    top_k: int = 12
+    top_k: int = 8
     port: int = 7860
 
 
@@ -66,7 +66,7 @@ class _Model(_Section):
 
 class _Memory(_Section):
     embedding: str | None = None
-    top_k: int = Field(default=12, ge=1, le=100)
+    top_k: int = Field(default=8, ge=1, le=100)
 
 
 class _Chat(_Section):

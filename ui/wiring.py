@@ -76,12 +76,27 @@ def load_voice(home: DataHome, settings: Settings) -> Voice:
         return _server_voice(settings)
     adapter = choose_adapter(home, settings.adapter)
     base = settings.base or _base_of(adapter)
-    stay_offline(base)
+    check_model(base, adapter)
     from finetune.chat_model import load_chat_model
 
     model = load_chat_model(base, None if adapter is None else adapter.folder)
     label = model.engine.loaded.name
     return Voice(model=model, label=label if adapter is None else f"{label} · {adapter.name}", adapter=adapter.name if adapter else None)
+
+
+def check_model(base: str | None, adapter: "AdapterInfo | None" = None) -> None:
+    """Look at a model's files before torch is imported, so that what is missing is told within a second.
+
+    Raises:
+        ModelError: missing, truncated, or the adapter belongs to another one.
+    """
+    stay_offline(base)
+    from finetune.checkpoint import check_base
+    from finetune.model_files import find_model
+
+    files = find_model(base)
+    if adapter is not None:
+        check_base(adapter, files)
 
 
 def _base_of(adapter: "AdapterInfo | None") -> str | None:

@@ -34,6 +34,7 @@ class VoiceOptions:
     base: str | None
     server: str | None
     server_model: str | None
+    top_k: int | None
     yes: bool
 
 
@@ -50,6 +51,7 @@ class Answer:
 def voice_options(function: _F) -> _F:
     """Add the options that choose the answering model; they arrive as keyword arguments named like `VoiceOptions`."""
     for option in (
+        click.option("--top-k", type=click.IntRange(1, 100), help="Memories in one prompt, at most.  [default: 8]"),
         click.option("--yes", is_flag=True, help="Do not ask before private text goes to a server elsewhere."),
         click.option("--model", "server_model", metavar="NAME", help="Which of the server's models."),
         click.option("--server", metavar="URL", help="OpenAI-compatible server that answers instead, like http://127.0.0.1:8000/v1."),

@@ -143,8 +143,9 @@ def _agree_to_share(call: Call, password: str | None, *, yes: bool) -> None:
             f"The password is shorter than {SHORTEST_PASSWORD} characters.", remedy="Take a longer one: it is all that guards the link."
         )
     call.screen.warn(
-        "Whoever has the link and the password can talk with the clone and unfold its sources: your messages and other people's, with names and "
-        "dates. The link runs through a relay of Gradio's, which sees everything in plain text. It lives until you stop this program."
+        "Whoever has the link and the password can talk with the clone and unfold its sources: your messages and other people's, "
+        "with names and dates. The link runs through a relay of Gradio's, which sees everything in plain text. It lives until you "
+        "stop this program."
     )
     if yes:
         return

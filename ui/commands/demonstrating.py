@@ -12,7 +12,7 @@ from ui.commands.answering import Answer, answer_all, hit_fields
 from ui.commands.browsing import serve_page
 from ui.commands.importing import import_
 from ui.commands.remembering import index
-from ui.commands.teaching import dataset, loss_line, report_fields, tune_adapter
+from ui.commands.teaching import dataset, loss_line, report_fields, require_dataset, tune_adapter
 from ui.options import Call, common
 from ui.show import Screen
 
@@ -95,6 +95,7 @@ def _step(call: Call, command: click.Command, written: str = "", **arguments: ob
 
 
 def _tune(call: Call, method: str, max_steps: int | None) -> "TuneReport":
+    require_dataset(call, None)
     from finetune.tune_config import TuneConfig
 
     call.screen.say(f"\n$ clone-agent tune --method {method}")

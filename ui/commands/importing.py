@@ -191,7 +191,10 @@ def _print_inspection(call: Call, fields: dict[str, object]) -> None:
     ]
     screen.table(("chat", "kind", "messages", "people", "first", "last"), rows, numbers=(2, 3))
     for chat in plain["chats"] if len(plain["chats"]) == 1 else []:
-        senders = [(one["name"], one["id"], f"{one['messages']:,}", "you" if one["id"] == chat["owner"] else "") for one in chat["senders"]]
+        senders = [
+            (one["name"], one["id"] or "–", f"{one['messages']:,}", "you" if chat["owner"] in (one["id"], one["name"]) else "")
+            for one in chat["senders"]
+        ]
         screen.table(("sender", "id", "messages", ""), senders, numbers=(2,))
         screen.say(", ".join(f"{number:,} {kind}" for kind, number in chat["kinds"].items()))
         for message in chat.get("message_list", []):

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,10 +75,12 @@ def tune(call: Call, method: str, base: str | None, name: str | None, pairs: tup
 
     Loss is taken on your words only. An interrupted run goes on with --resume.
     """
+    base = base or call.settings.base
+    require_dataset(call, base)
     from finetune.tune_config import TuneConfig
 
-    config = TuneConfig(base=base or call.settings.base, method=method, settings=dict(_setting(pair) for pair in pairs), **numbers)
-    with call.home.require().lock():
+    config = TuneConfig(base=base, method=method, settings=dict(_setting(pair) for pair in pairs), **numbers)
+    with call.home.lock():
         report = tune_adapter(call, config, name=name or method, resume=resume)
     call.screen.result(report_fields(report))
     if not call.screen.as_json:
@@ -91,13 +92,24 @@ def archive_revision(archive: "Archive") -> str:
     return f"{sum(info.revision for info in archive.conversations())}/{len(archive.owner_ids())}"
 
 
-def tune_adapter(call: Call, config: "TuneConfig", *, name: str, resume: bool = False) -> "TuneReport":
-    """Run the tuning with a progress bar; the caller owns the home."""
-    from ui.environment import stay_offline
+def require_dataset(call: Call, base: str | None) -> None:
+    """Check that there is something to tune and something to tune it on, before torch is imported.
 
-    stay_offline(config.base)
+    Raises:
+        NoHomeError: nothing was imported.
+        DatasetError: there are no examples.
+        ModelError: the base model is missing or damaged.
+    """
+    from ui.wiring import check_model
+
+    call.home.require()
     if not (call.home.dataset / "manifest.json").is_file():
         raise DatasetError("There are no examples yet.", remedy="Run `clone-agent dataset` first.")
+    check_model(base)
+
+
+def tune_adapter(call: Call, config: "TuneConfig", *, name: str, resume: bool = False) -> "TuneReport":
+    """Run the tuning with a progress bar; the caller owns the home."""
     from finetune.train import tune as run
 
     with call.screen.progress(f"Tuning {name}", unit="steps") as advance:
@@ -107,7 +119,7 @@ def tune_adapter(call: Call, config: "TuneConfig", *, name: str, resume: bool = 
                 _print_plan(call, progress.plan)
             advance(progress.step, progress.steps or None, _state(progress))
 
-        return run(replace(config, base=config.base), call.home.dataset, call.home.adapters / name, on_progress=watch, resume=resume)
+        return run(config, call.home.dataset, call.home.adapters / name, on_progress=watch, resume=resume)
 
 
 def report_fields(report: "TuneReport") -> dict[str, object]:
@@ -161,11 +173,11 @@ def _print_dataset(call: Call, manifest: dict[str, Any], export: Path | None, ex
         f"{count(numbers['train'], 'example')} to learn from, {numbers['eval']:,} to evaluate on (the latest), "
         f"{manifest['first'][:10]} to {manifest['last'][:10]}"
     )
-    names = list(next(iter(lengths.values())))
+    names = [name for name, value in next(iter(lengths.values())).items() if isinstance(value, int | float)]
     screen.table(
         ("characters a reply", *names),
         [(what, *(_short(summary[name]) for name in names)) for what, summary in lengths.items()],
-        numbers=range(1, 9),
+        numbers=range(1, len(names) + 1),
     )
     for reason, number in manifest["skipped"].items():
         screen.say(f"{number:,} turns left out: {reason}")

@@ -1,0 +1,246 @@
+"""The command line: help at once, errors with their remedy and exit code, nobody's words where they do not belong."""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from clone_agent.home import DataHome
+from ui.cli import main
+
+LIFE = Path(__file__).parent.parent / "clone_agent" / "sample_life" / "exports"
+COUSIN = LIFE / "qq" / "浩哥.txt"
+HEAVY = ("torch", "transformers", "chromadb", "gradio", "langchain", "langchain_core", "numpy", "pydantic")
+COMMANDS = sorted(main.commands)
+
+
+def run(*arguments: str | Path, home: Path | None = None, **options: object) -> Result:
+    extra = ["--home", str(home)] if home else []
+    return CliRunner().invoke(main, [*map(str, arguments), *extra], **options)  # type: ignore[arg-type]  # passed on as they are
+
+
+def write_group(path: Path) -> Path:
+    """A group export that does not tell whose it is."""
+    lines = [
+        "消息记录（此消息记录为文本格式，不支持重新导入）",
+        "",
+        "=" * 64,
+        "消息分组:我的群",
+        "=" * 64,
+        "消息对象:周末爬山",
+        "=" * 64,
+        "",
+    ]
+    for minute, (name, number, text) in enumerate(
+        [("小明", 71200350, "到山脚了"), ("老郑", 60014477, "再走十分钟就到"), ("小明", 71200350, "又是十分钟")]
+    ):
+        lines += [f"2022-05-14 09:{minute:02}:00 {name}({number})", text, ""]
+    path.write_text("\r\n".join(lines), encoding="utf-8-sig")
+    return path
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_comes_at_once_and_loads_nothing_heavy(command: str) -> None:
+    words = [command] if command else []
+    code = f"import sys\nsys.argv = ['clone-agent', *{words}, '--help']\nfrom ui.cli import main\nmain(standalone_mode=False)\n"
+    code += f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, encoding="utf-8")
+    assert done.stderr.strip() == "[]"
+    text = done.stdout.splitlines()
+    sentence = " ".join(line.strip() for line in text[2:6])
+    assert sentence[0].isupper()
+    assert "." in sentence
+    assert text[-1].startswith("  Example: clone-agent"), "help ends with an example"
+
+
+def test_help_takes_less_than_400_ms() -> None:
+    def seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "ui.cli", "tune", "--help"], capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime  # its own time: other tests may run beside it
+
+    assert min(seconds() for _ in range(3)) < 0.4
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_example_of_every_help_parses(command: str) -> None:
+    import shlex
+
+    import click
+
+    found = main.commands[command]
+    assert found.epilog is not None
+    words = shlex.split(found.epilog.removeprefix("Example: clone-agent "))
+    assert words[0] == command
+    existing = [
+        word.replace("chat.txt", str(COUSIN)).replace("questions.txt", str(COUSIN)).replace("~/exports", str(LIFE)) for word in words[1:]
+    ]
+    found.make_parser(click.Context(found)).parse_args(existing)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_a_home_and_json(command: str) -> None:
+    names = {name for parameter in main.commands[command].params for name in parameter.opts}
+    assert {"--home", "--json"} <= names
+
+
+@pytest.mark.parametrize(
+    "arguments", [["status"], ["dataset"], ["tune"], ["index"], ["recall", "x"], ["ask", "x"], ["chat"], ["verify"], ["rebuild"]]
+)
+def test_without_chats_every_command_exits_10_and_says_what_to_do(arguments: list[str], tmp_path: Path) -> None:
+    result = run(*arguments, home=tmp_path)
+    assert result.exit_code == 10
+    assert result.stdout == ""
+    assert "clone-agent import PATH" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_wrong_usage_exits_2() -> None:
+    assert run("tune", "--epochs", "many").exit_code == 2
+    assert run("nonsense").exit_code == 2
+    assert run("import").exit_code == 2
+
+
+def test_an_import_says_what_it_read_and_what_comes_next(tmp_path: Path) -> None:
+    result = run("import", COUSIN, "--timezone", "Asia/Shanghai", home=tmp_path)
+    assert result.exit_code == 0
+    first, *rest = result.stdout.splitlines()
+    assert first == "496 messages in 1 chat, 2022-01-23 to 2024-07-22; 496 new"
+    assert rest[-1] == "Next: clone-agent dataset"
+    assert "You are 林晚不晚睡." in rest
+
+
+def test_importing_again_adds_nothing(tmp_path: Path) -> None:
+    run("import", COUSIN, home=tmp_path)
+    fields = json.loads(run("import", COUSIN, "--json", home=tmp_path).stdout)
+    assert fields["messages"] == 496
+    assert fields["added"] == 0
+
+
+def test_import_prints_json_with_stable_fields(tmp_path: Path) -> None:
+    fields = json.loads(run("import", COUSIN, "--json", home=tmp_path).stdout)
+    assert set(fields) == {"exports", "failed", "chats", "messages", "added", "skipped", "owner", "first", "last"}
+    assert fields["exports"][0] == {"path": str(COUSIN), "messages": 496, "added": 496, "skipped": fields["skipped"]}
+    assert len(fields["owner"]) == 1
+
+
+def test_on_a_pipe_an_unknown_owner_is_an_error_that_lists_the_candidates(tmp_path: Path) -> None:
+    group = write_group(tmp_path / "group.txt")
+    result = run("import", group, home=tmp_path / "home")
+    assert result.exit_code == 2
+    assert "qq:71200350" in result.stderr
+    assert "小明" in result.stderr
+    assert "--me" in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("who", ["71200350", "qq:71200350", "小明"])
+def test_the_owner_is_named_by_number_id_or_name(who: str, tmp_path: Path) -> None:
+    group = write_group(tmp_path / "group.txt")
+    fields = json.loads(run("import", group, "--me", who, "--json", home=tmp_path / "home").stdout)
+    assert fields["owner"] == ["qq:71200350"]
+
+
+def test_a_name_that_fits_nobody_is_an_error_that_lists_the_people(tmp_path: Path) -> None:
+    result = run("import", write_group(tmp_path / "group.txt"), "--me", "小", home=tmp_path / "home")
+    assert result.exit_code == 2
+    assert "fits nobody" in result.stderr
+    assert "qq:60014477" in result.stderr
+
+
+def test_an_owner_named_anew_replaces_the_one_of_that_platform(tmp_path: Path) -> None:
+    group, home = write_group(tmp_path / "group.txt"), tmp_path / "home"
+    run("import", group, "--me", "小明", home=home)
+    fields = json.loads(run("import", group, "--me", "老郑", "--json", home=home).stdout)
+    assert fields["owner"] == ["qq:60014477"]
+
+
+def test_a_file_that_is_no_export_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("今天很困", encoding="utf-8")
+    result = run("import", tmp_path / "notes.txt", home=tmp_path / "home")
+    assert result.exit_code == 1
+    assert "困" not in result.stderr
+
+
+def test_one_broken_export_among_good_ones_exits_3_and_keeps_the_good_ones(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.txt"
+    broken.write_text("今天很困", encoding="utf-8")
+    result = run("import", COUSIN, broken, "--json", home=tmp_path / "home")
+    assert result.exit_code == 3
+    fields = json.loads(result.stdout)
+    assert fields["added"] == 496
+    assert [Path(one["path"]).name for one in fields["failed"]] == ["broken.txt"]
+
+
+def test_a_second_writer_exits_11_within_a_second_and_names_the_first(tmp_path: Path) -> None:
+    run("import", COUSIN, home=tmp_path)
+    began = time.perf_counter()
+    with DataHome(tmp_path).lock():
+        done = subprocess.run(
+            [sys.executable, "-m", "ui.cli", "dataset", "--home", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+    assert done.returncode == 11
+    assert "Process " in done.stderr
+    assert time.perf_counter() - began < 10  # the start of Python and torch included
+
+
+def test_inspect_stores_nothing(tmp_path: Path) -> None:
+    result = run("inspect", COUSIN, "--timezone", "Asia/Shanghai", home=tmp_path / "home")
+    assert result.exit_code == 0
+    assert "Format: qq_pc_txt" in result.stdout
+    assert not (tmp_path / "home").exists()
+
+
+def test_inspect_prints_the_documented_json() -> None:
+    fields = json.loads(run("inspect", COUSIN, "--json", "--messages", "--timezone", "Asia/Shanghai").stdout)
+    assert {"format", "chats", "skipped"} <= set(fields)
+    chat = fields["chats"][0]
+    assert {"name", "kind", "messages", "kinds", "senders", "first", "last", "owner"} <= set(chat)
+    assert chat["messages"] == 496 == sum(chat["kinds"].values())
+    assert chat["first"] == "2022-01-23T21:10:01+08:00"
+
+
+def test_formats_are_listed_with_how_to_make_them() -> None:
+    formats = json.loads(run("formats", "--json").stdout)["formats"]
+    assert {"qq_pc_txt", "qce_json", "qce_chunked"} <= {one["name"] for one in formats}
+    assert all(set(one) == {"name", "title", "how_to_export"} and one["how_to_export"] for one in formats)
+
+
+def test_a_fault_of_the_program_shows_its_place_and_nobodys_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("小明的秘密")
+
+    monkeypatch.setattr("clone_agent.archive.Archive.add", fail)
+    result = run("import", COUSIN, home=tmp_path)
+    assert result.exit_code == 1
+    assert "RuntimeError" in result.stderr
+    assert "秘密" not in result.output
+
+
+def test_ctrl_c_exits_130_and_says_that_it_can_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("clone_agent.archive.Archive.add", interrupt)
+    result = run("import", COUSIN, home=tmp_path)
+    assert result.exit_code == 130
+    assert "goes on" in result.stderr
+
+
+def test_everything_in_the_home_is_private_to_the_user(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run("import", COUSIN, home=home)
+    run("dataset", home=home)
+    for path in home.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert home.stat().st_mode & 0o077 == 0
