@@ -1,0 +1,156 @@
+"""Laws of the importers: never a crash, nothing lost beside the damage, nothing that is stamped disappears."""
+
+import json
+import random
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from exports.renew import samples
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clone_agent.errors import ExportError
+from clone_agent.importers import read_export
+from clone_agent.records import Message, Skipped
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+TITLE = "消息记录（此消息记录为文本格式，不支持重新导入）"
+RULE = "=" * 64
+FILES = [path for path in samples() if path.is_file()]
+WORDS = ("早", "今天下雪了", "[图片]哈哈", "到哪了\n我在楼下", "ok", "@小明 周五见", "（笑）", "12:30 集合", "😂👨\u200d👩\u200d👧", "سلام")
+
+
+def records_of(data: bytes, name: str) -> list[object]:
+    """What a file's bytes give; an ExportError counts as an answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(data)
+        found: list[object] = []
+        with suppress(ExportError):
+            found.extend(read_export(path, timezone=SHANGHAI))
+        return found
+
+
+def ids(data: bytes, name: str) -> set[str]:
+    return {record.id for record in records_of(data, name) if isinstance(record, Message)}
+
+
+def qq_text(count: int) -> bytes:
+    draw = random.Random(count)
+    lines = [TITLE, "", RULE, "消息分组:我的QQ群", RULE, "消息对象:周末爬山", RULE, ""]
+    for number in range(count):
+        who = draw.choice(("小明(10001)", "阿宝(10002)", "hiker<abc@example.com>"))
+        lines += [f"2016-07-{1 + number // 1440:02d} {number // 60 % 24}:{number % 60:02d}:07 {who}", f"{draw.choice(WORDS)} {number}", ""]
+    return ("\ufeff" + "\r\n".join(lines) + "\r\n").encode()
+
+
+def qce_json(count: int) -> bytes:
+    draw = random.Random(count)
+    rows = []
+    for number in range(count):
+        text = f"{draw.choice(WORDS)} {number}"
+        who = draw.choice((("u_a", "10001", "小明"), ("u_b", "10002", "阿宝")))
+        content = {"text": text, "html": "", "elements": [{"type": "text", "data": {"text": text}}], "resources": [], "mentions": []}
+        sender = dict(zip(("uid", "uin", "name"), who, strict=True))
+        rows.append(
+            {
+                "id": str(7 * 10**18 + number),
+                "timestamp": 1704067200000 + number * 1000,
+                "sender": sender,
+                "type": "type_1",
+                "content": content,
+            }
+        )
+    lines = ",\n".join("    " + json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
+    head = (
+        '{\n  "metadata":{"name":"QQChatExporter V5","version":"5.5.77"},\n  "chatInfo":{"name":"群","type":"group","selfUin":"10001"},\n'
+    )
+    return f'{head}  "messages":[\n{lines}\n  ],\n  "exportOptions":{{}}\n}}\n'.encode()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_sample_cut_anywhere_never_crashes(path: Path) -> None:
+    data = path.read_bytes()
+    for cut in range(0, len(data), max(1, len(data) // 60)):
+        records_of(data[:cut], path.name)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    path=st.sampled_from(FILES), flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6)
+)
+def test_flipped_bytes_never_crash(path: Path, flips: list[tuple[float, int]]) -> None:
+    data = bytearray(path.read_bytes())
+    for place, value in flips:
+        data[int(place * len(data))] = value
+    records_of(bytes(data), path.name)
+
+
+@settings(max_examples=60, deadline=None)
+@given(junk=st.binary(max_size=300), path=st.sampled_from(FILES), place=st.floats(0, 1))
+def test_junk_in_the_middle_never_crashes(junk: bytes, path: Path, place: float) -> None:
+    data = path.read_bytes()
+    cut = int(place * len(data))
+    records_of(data[:cut] + junk + data[cut:], path.name)
+
+
+@pytest.mark.parametrize(("data", "name"), [(qq_text(600), "chat.txt"), (qce_json(600), "chat.json")])
+def test_a_cut_keeps_every_whole_message_before_it(data: bytes, name: str) -> None:
+    whole = [record.id for record in records_of(data, name) if isinstance(record, Message)]
+    assert len(whole) == 600
+    for part in range(20, 200, 9):
+        cut = len(data) * part // 200
+        kept = [record.id for record in records_of(data[:cut], name) if isinstance(record, Message)]
+        assert kept[:-1] == whole[: len(kept) - 1]
+        assert len(kept) >= 600 * part // 200 - 12
+
+
+@pytest.mark.parametrize(("data", "name"), [(qq_text(600), "chat.txt"), (qce_json(600), "chat.json")])
+def test_a_flipped_byte_costs_at_most_the_messages_that_it_touches(data: bytes, name: str) -> None:
+    whole = ids(data, name)
+    draw = random.Random(7)
+    for _ in range(60):
+        damaged = bytearray(data)
+        damaged[draw.randrange(1200, len(data))] ^= 1 << draw.randrange(8)
+        assert len(whole - ids(bytes(damaged), name)) <= 3
+
+
+def test_every_stamped_line_of_a_text_becomes_a_message_or_is_counted() -> None:
+    lines = qq_text(200).decode().split("\r\n")
+    draw = random.Random(3)
+    stamped = 0
+    for number, line in enumerate(lines):
+        if line.startswith("2016-"):
+            stamped += 1
+            if draw.random() < 0.2:
+                lines[number] = line.replace("2016-07", "2016-19")
+    records = records_of("\r\n".join(lines).encode(), "chat.txt")
+    assert sum(isinstance(record, Message | Skipped) for record in records) == stamped
+
+
+@settings(max_examples=40, deadline=None)
+@given(bodies=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r[@（("), max_size=40), min_size=1, max_size=12))
+def test_whatever_people_write_every_message_stays_one(bodies: list[str]) -> None:
+    lines = [TITLE, "", RULE, "消息分组:我的QQ群", RULE, "消息对象:周末爬山", RULE, ""]
+    for number, body in enumerate(bodies):
+        lines += [f"2016-07-19 8:00:{number:02d} 小明(10001)", body, ""]
+    found = [record for record in records_of("\r\n".join(lines).encode(), "chat.txt") if isinstance(record, Message)]
+    assert [message.sent_at.second for message in found] == list(range(len(bodies)))
+
+
+def test_an_import_twice_gives_the_same_ids() -> None:
+    for path in FILES:
+        assert ids(path.read_bytes(), path.name) == ids(path.read_bytes(), path.name)
+
+
+def test_overlapping_exports_share_the_ids_of_what_they_share() -> None:
+    data = qce_json(300)
+    rows = data.split(b",\n    {")
+    later = rows[0].split(b'    {"id"')[0] + b"    {" + b",\n    {".join(rows[150:])
+    assert ids(later, "later.json") == {record.id for record in records_of(data, "all.json")[1:] if isinstance(record, Message)} & ids(
+        later, "later.json"
+    )
+    assert len(ids(later, "later.json")) == 150

@@ -1,0 +1,97 @@
+"""A zip that is made to hurt is refused fast, and nothing of any zip is written to the disk."""
+
+import io
+import struct
+import time
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from clone_agent.errors import ExportError
+from clone_agent.importers import read_export
+
+CHAT = "消息分组:我的好友\n消息对象:阿宝\n\n2016-07-19 15:27:15 阿宝\n在吗\n"
+
+
+def zipped(folder: Path, files: dict[str, bytes | str], *, compression: int = zipfile.ZIP_DEFLATED) -> Path:
+    path = folder / "export.zip"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name), data, compression)
+    return path
+
+
+def refusal(path: Path) -> str:
+    started = time.perf_counter()
+    with pytest.raises(ExportError) as error:
+        list(read_export(path))
+    assert time.perf_counter() - started < 2
+    assert error.value.remedy
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    return error.value.problem
+
+
+def test_a_bomb_is_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path, {"chat.txt": CHAT.encode() + b"\0" * (200 << 20)})
+    assert path.stat().st_size < 1 << 20
+    assert refusal(path) == "export.zip unpacks to more than 200 times its size."
+
+
+def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path, {"chat.txt": CHAT.encode() + b"\n2016-07-19 15:27:15 x\n" * (1 << 22)})
+    data = bytearray(path.read_bytes())
+    at = data.rfind(b"PK\x01\x02")
+    data[at + 24 : at + 28] = struct.pack("<I", 5_000)  # the size that the list of files claims
+    path.write_bytes(bytes(data))
+    with pytest.raises(ExportError):
+        list(read_export(path))
+
+
+@pytest.mark.parametrize("name", ["../chat.txt", "/etc/chat.txt", "a/../../chat.txt", "C:\\chat.txt", "a\\..\\..\\chat.txt"])
+def test_names_that_lead_outside_are_refused(tmp_path: Path, name: str) -> None:
+    assert refusal(zipped(tmp_path, {name: CHAT})) == "export.zip holds names that lead outside of it."
+
+
+def test_links_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    link = zipfile.ZipInfo("chat.txt")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    assert refusal(path) == "export.zip holds links."
+
+
+def test_too_many_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(30_000):
+            archive.writestr(zipfile.ZipInfo(f"{number}.txt"), b"")
+    assert refusal(path) == "export.zip holds more than 20,000 files."
+
+
+def test_a_zip_of_zips_is_not_opened(tmp_path: Path) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("chat.txt", CHAT)
+    assert refusal(zipped(tmp_path, {"inner.zip": inner.getvalue()})) == "export.zip holds no message that can be read."
+
+
+def test_a_locked_zip_is_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path, {"chat.txt": CHAT})
+    data = bytearray(path.read_bytes())
+    data[data.rfind(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(bytes(data))
+    assert refusal(path) == "export.zip is locked with a password."
+
+
+def test_a_damaged_zip_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    data = zipped(tmp_path, {f"chat{number}.txt": CHAT * 30 for number in range(3)}).read_bytes()
+    path = tmp_path / "export.zip"
+    for place in range(0, len(data), 7):
+        damaged = bytearray(data)
+        damaged[place] ^= 0xFF
+        path.write_bytes(bytes(damaged))
+        with suppress(ExportError):
+            list(read_export(path))
