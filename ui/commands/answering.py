@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from clone_agent.errors import UsageError
+from clone_agent.errors import CloneError, UsageError
 from clone_agent.records import Delta, Hit, Reply
-from ui.options import Call, common, is_asked
-from ui.show import Screen, count
+from ui.options import PARTIAL, Call, common, is_asked
+from ui.show import Screen, count, show_error
 
 if TYPE_CHECKING:
     from clone_agent.agent import CloneAgent
@@ -46,6 +46,7 @@ class Answer:
     reply: Reply
     seconds: float
     is_right: bool | None  # None: nobody knows
+    error: CloneError | None = None  # the question could not be answered; the reply is empty
 
 
 def voice_options(function: _F) -> _F:
@@ -113,6 +114,7 @@ def compare(call: Call, path: Path, out: Path | None, **voice: object) -> None:
     if not call.screen.as_json:
         show_answers(call.screen, questions, answers)
         call.screen.say(f"Written to {target}")
+    exit_if_failed(answers)
 
 
 def choose_voice(call: Call, options: VoiceOptions) -> "Settings":
@@ -178,9 +180,22 @@ def answer_all(
     return answers
 
 
+def exit_if_failed(answers: Sequence[Sequence[Answer]]) -> None:
+    """End with the error when no question could be answered, with `PARTIAL` when some could not."""
+    errors = [answer.error for row in answers for answer in row if answer.error is not None]
+    if len(errors) == sum(len(row) for row in answers):
+        raise errors[0]
+    if errors:
+        show_error(errors[0])
+        raise click.exceptions.Exit(PARTIAL)
+
+
 def _answer(agent: "CloneAgent", question: "Question", kind: str, *, use_memory: bool) -> Answer:
     began = time.monotonic()
-    reply = final(agent, question.text, use_memory=use_memory, now=question.asked_at)
+    try:
+        reply = final(agent, question.text, use_memory=use_memory, now=question.asked_at)
+    except CloneError as error:  # one question that does not fit must not cost the answers to the others
+        return Answer(kind=kind, reply=Reply(text="", bubbles=()), seconds=_since(began), is_right=None, error=error)
     return Answer(kind=kind, reply=reply, seconds=_since(began), is_right=question.is_right(reply.text))
 
 
@@ -290,6 +305,8 @@ def _totals(answers: Sequence[Sequence[Answer]]) -> dict[str, tuple[int, int]]:
 
 
 def _marked(answer: Answer) -> str:
+    if answer.error is not None:
+        return f"({answer.error.problem})"
     mark = {None: "", True: "✓ ", False: "✗ "}[answer.is_right]
     return mark + answer.reply.text
 

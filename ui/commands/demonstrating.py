@@ -147,7 +147,7 @@ def _sources(answer: Answer) -> str:
 
 
 def _marked(answer: Answer) -> str:
-    return ("✓ " if answer.is_right else "✗ ") + answer.reply.text
+    return ("✓ " if answer.is_right else "✗ ") + (answer.reply.text if answer.error is None else f"({answer.error.problem})")
 
 
 def _right(answers: Sequence[Sequence[Answer]]) -> dict[str, tuple[int, int]]:

@@ -1,0 +1,295 @@
+"""From an export to answers on the command line, with a tiny GLM: every command after the other on one data home."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+import tiny_glm
+from click.testing import CliRunner, Result
+from web_stage import GRADIO_WARNINGS, free_port
+
+from clone_agent.home import DataHome
+from ui.cli import main
+
+COUSIN = Path(__file__).parent.parent / "clone_agent" / "sample_life" / "exports" / "qq" / "浩哥.txt"
+QUESTION = "婚礼定在哪天"
+
+
+def run(home: Path, *arguments: str | Path, **options: object) -> Result:
+    return CliRunner().invoke(main, [*map(str, arguments), "--home", str(home)], **options)  # type: ignore[arg-type]  # passed on
+
+
+def fields(home: Path, *arguments: str | Path) -> dict[str, object]:
+    result = run(home, *arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    loaded = json.loads(result.stdout)
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_glm.save(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Path:
+    """A home after import, dataset, tune and index."""
+    home = tmp_path_factory.mktemp("home")
+    for arguments in (
+        ["import", str(COUSIN), "--timezone", "Asia/Shanghai"],
+        ["dataset"],
+        ["tune", "--base", str(base), "--max-steps", "2", "--set", "r=2", "--max-length", "128"],
+        ["index"],
+    ):
+        result = run(home, *arguments)
+        assert result.exit_code == 0, result.output
+    (home / "clone-agent.toml").write_text("[memory]\ntop_k = 1\n", encoding="utf-8")
+    return home
+
+
+def test_dataset_says_how_many_examples_and_exports_pairs(home: Path, tmp_path: Path) -> None:
+    told = fields(home, "dataset", "--export", tmp_path / "pairs.jsonl")
+    assert told["examples"]["train"] > told["examples"]["eval"] > 0  # type: ignore[index]  # a nested object
+    pairs = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(pairs) == told["exported"]
+    assert set(pairs[0]) == {"prompt", "response", "history"}
+
+
+def test_tune_reports_losses_and_samples(home: Path, base: Path) -> None:
+    told = fields(home, "tune", "--base", base, "--method", "ptuning", "--max-steps", "2", "--max-length", "128", "--name", "second")
+    assert told["adapter"] == "second"
+    assert told["steps"] == 2
+    assert told["finished"] is True
+    assert isinstance(told["loss_before"], float)
+    run(home, "tune", "--base", base, "--max-steps", "2", "--max-length", "128", "--name", "newest")
+
+
+def test_a_method_that_is_not_there_is_an_error_that_lists_those_that_are(home: Path, base: Path) -> None:
+    result = run(home, "tune", "--base", base, "--method", "magic")
+    assert result.exit_code == 2
+    assert "ptuning" in result.stderr
+
+
+def test_a_setting_without_a_value_is_a_wrong_usage(home: Path, base: Path) -> None:
+    assert run(home, "tune", "--base", base, "--set", "r").exit_code == 2
+
+
+def test_a_missing_model_exits_4_with_the_remedy(home: Path, tmp_path: Path) -> None:
+    result = run(home, "tune", "--base", tmp_path / "nowhere")
+    assert result.exit_code == 4
+    assert "hub name" in result.stderr
+    assert run(home, "ask", QUESTION, "--adapter", "nowhere").exit_code == 4
+
+
+def test_indexing_again_adds_nothing(home: Path) -> None:
+    told = fields(home, "index")
+    assert told["passages"] > 100  # type: ignore[operator]  # a number
+    assert (told["added"], told["removed"]) == (0, 0)
+
+
+def test_recall_shows_who_when_and_which_messages(home: Path) -> None:
+    told = fields(home, "recall", QUESTION)
+    hits = told["hits"]
+    assert isinstance(hits, list)
+    assert any("婚" in hit["text"] for hit in hits)
+    assert set(hits[0]) == {"at", "person", "person_id", "is_owner", "chat", "text", "score", "message_ids"}
+    assert hits == sorted(hits, key=lambda hit: hit["at"])
+    assert run(home, "recall", QUESTION).stdout.count("2024-") >= 1
+
+
+def test_recall_can_be_limited_in_time(home: Path) -> None:
+    hits = fields(home, "recall", QUESTION, "--before", "2023-01-01")["hits"]
+    assert isinstance(hits, list)
+    assert all(hit["at"] < "2023" for hit in hits)
+
+
+def test_ask_answers_with_its_sources(home: Path) -> None:
+    told = fields(home, "ask", QUESTION)
+    assert set(told) == {"question", "answer", "bubbles", "sources", "confidence", "is_confident", "model", "adapter", "seconds"}
+    assert told["question"] == QUESTION
+    assert told["adapter"] is not None
+    assert len(told["sources"]) <= 1  # type: ignore[arg-type]  # a list
+    assert told["sources"]
+
+
+def test_ask_without_memory_has_no_sources_and_needs_no_lock(home: Path, base: Path) -> None:
+    with DataHome(home).lock():
+        told = fields(home, "ask", QUESTION, "--no-memory", "--adapter", "none", "--base", base)
+    assert told["sources"] == []
+    assert (told["confidence"], told["adapter"]) == (None, None)
+
+
+def test_compare_answers_every_question_four_ways(home: Path, tmp_path: Path) -> None:
+    questions = tmp_path / "questions.jsonl"
+    lines = [
+        {
+            "question": QUESTION,
+            "asked_at": "2024-06-01T20:00:00+08:00",
+            "accept": [["5月2", "5.2"]],
+            "category": "when",
+            "answer": "5月2号",
+        },
+        {"question": "你去过西安吗", "category": "never"},
+    ]
+    questions.write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines), encoding="utf-8")
+    told = fields(home, "compare", questions, "--out", tmp_path / "answers.jsonl")
+    kinds = ["base", "tuned", "base+memory", "tuned+memory"]
+    assert list(told["right"]) == kinds  # type: ignore[call-overload]  # an object
+    rows = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [[answer["kind"] for answer in row["answers"]] for row in rows] == [kinds, kinds]
+    assert [answer["sources"] != [] for answer in rows[0]["answers"]] == [False, False, True, True]
+    assert rows[0]["expected"] == "5月2号"
+    assert all(isinstance(answer["is_right"], bool) for row in rows for answer in row["answers"])
+
+
+def test_compare_prints_a_table_and_where_the_answers_are(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "questions.txt").write_text("# mine\n婚礼定在哪天\n", encoding="utf-8")
+    result = run(home, "compare", tmp_path / "questions.txt")
+    assert result.exit_code == 0
+    assert "tuned+memory" in result.stdout
+    assert (home / "comparisons" / "questions.jsonl").is_file()
+
+
+def test_the_terminal_chat_answers_line_by_line(home: Path) -> None:
+    result = run(home, "chat", "--terminal", "--json", input="你好\n婚礼定在哪天\n")
+    assert result.exit_code == 0
+    assert [json.loads(line)["question"] for line in result.stdout.splitlines()] == ["你好", "婚礼定在哪天"]
+
+
+def test_status_tells_what_is_there_and_what_is_stale(home: Path) -> None:
+    told = fields(home, "status")
+    assert {"home", "chats", "messages", "people", "owner", "first", "last", "sizes", "dataset", "adapters", "memory", "next"} == set(told)
+    assert told["messages"] == 496
+    assert told["dataset"]["is_stale"] is False  # type: ignore[index]  # an object
+    assert told["memory"]["pending"] == 0  # type: ignore[index]  # an object
+    assert run(home, "status").stdout.strip().splitlines()[-1] == f"Next: {told['next']}"
+
+
+def test_a_damaged_vector_index_exits_5_and_is_made_again(home: Path) -> None:
+    shutil.rmtree(home / "vectors")
+    result = run(home, "verify")
+    assert result.exit_code == 5
+    assert "clone-agent rebuild" in result.stderr
+    before = fields(home, "status")["memory"]
+    told = fields(home, "rebuild")
+    assert told["passages"] == before["passages"]  # type: ignore[index]  # an object
+    assert fields(home, "verify") == {"archive": "ok", "vectors": "ok", "problem": None, "pending": 0}
+    assert fields(home, "recall", QUESTION)["hits"]
+
+
+def test_sharing_without_a_password_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLONE_AGENT_PASSWORD", raising=False)
+    result = run(home, "chat", "--share", "--yes")
+    assert result.exit_code == 2
+    assert "needs a password" in result.stderr
+    monkeypatch.setenv("CLONE_AGENT_PASSWORD", "short")
+    assert "shorter than 12" in run(home, "chat", "--share", "--yes").stderr
+
+
+def test_sharing_says_what_it_exposes_and_needs_consent(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLONE_AGENT_PASSWORD", "correct-horse-battery")
+    result = run(home, "chat", "--share")
+    assert result.exit_code == 2
+    assert "plain text" in result.stderr
+    assert "--yes" in result.stderr
+    assert "correct-horse" not in result.output
+
+
+class Server(BaseHTTPRequestHandler):
+    """An OpenAI-compatible server that answers every chat with the same words, streamed."""
+
+    asked: list[dict[str, object]] = []
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        Server.asked.append({"path": self.path, **body})
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        for words in ("五月二号", "\n", "在成都"):
+            choice = {"index": 0, "delta": {"role": "assistant", "content": words}}
+            chunk = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "tiny", "choices": [choice]}
+            self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    Server.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+
+
+def test_a_server_on_this_machine_answers_without_a_question(home: Path, server: str) -> None:
+    told = fields(home, "ask", QUESTION, "--server", server, "--model", "tiny")
+    assert told["answer"] == "五月二号\n在成都"
+    assert told["bubbles"] == ["五月二号", "在成都"]
+    assert (told["model"], told["adapter"]) == ("tiny", None)
+    assert [one["path"] for one in Server.asked] == ["/v1/chat/completions"]
+    assert "记忆" in str(Server.asked[0]["messages"])
+
+
+def test_private_text_goes_to_a_server_elsewhere_only_with_consent(home: Path) -> None:
+    result = run(home, "ask", QUESTION, "--server", "https://models.example/v1", "--model", "tiny")
+    assert result.exit_code == 2
+    assert "other people's words" in result.stderr
+    assert "--yes" in result.stderr
+
+
+def test_a_server_needs_the_name_of_a_model(home: Path, server: str) -> None:
+    result = run(home, "ask", QUESTION, "--server", server)
+    assert result.exit_code == 2
+    assert "--model NAME" in result.stderr
+    assert Server.asked == []
+
+
+@pytest.mark.filterwarnings(*GRADIO_WARNINGS)
+def test_chat_serves_the_page_and_prints_its_address(home: Path) -> None:
+    port = free_port()
+    served = ChatProcess(home, port)
+    try:
+        assert served.url == f"http://127.0.0.1:{port}/"
+        assert "clone-agent" in httpx.get(served.url, trust_env=False, timeout=30).text
+    finally:
+        assert served.stop() == 0
+
+
+class ChatProcess:
+    """`clone-agent chat --json` as a process of its own."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "ui.cli", "chat", "--json", "--port", str(port), "--home", str(home)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+        assert self.process.stdout is not None
+        self.url = json.loads(self.process.stdout.readline())["url"]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        code = self.process.wait(timeout=60)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+
+def test_a_question_that_cannot_be_answered_does_not_cost_the_others(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "questions.txt").write_text(f"婚礼定在哪天\n{'很长的问题' * 90}\n", encoding="utf-8")
+    result = run(home, "compare", tmp_path / "questions.txt", "--json")
+    assert result.exit_code == 3
+    rows = json.loads(result.stdout)["answers"]
+    assert [[answer["error"] is None for answer in row["answers"]] for row in rows] == [[True] * 4, [False] * 4]
