@@ -5,7 +5,13 @@ import time
 
 from memory.embed import SHIPPED_MODEL, load_embedder
 
-TEXTS = ("到黄山了 腿都断了", "明天下午三点老地方见，别迟到", "我妈说周末包饺子，你来不来", "Did you book the tickets for Saturday?", "哈哈哈哈哈笑死")
+TEXTS = (
+    "到黄山了 腿都断了",
+    "明天下午三点老地方见，别迟到",
+    "我妈说周末包饺子，你来不来",
+    "Did you book the tickets for Saturday?",
+    "哈哈哈哈哈笑死",
+)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from clone_agent.records import Memory
 
 LINE_COST = 24  # characters of a line's number, date and colon
+_AT_ONCE = 24  # passages read from the archive
 BUDGET = 4_000  # characters: about a thousand tokens
 
 
@@ -35,8 +36,8 @@ def pack(
                 chosen[number] = memory
                 left -= cost
 
-    for start in range(0, len(ranked), 2 * top_k):
-        take(ranked[start : start + 2 * top_k])
+    for start in range(0, len(ranked), _AT_ONCE):
+        take(ranked[start : start + _AT_ONCE])
         if len(chosen) >= top_k or left < LINE_COST:
             break
     for number in list(chosen):

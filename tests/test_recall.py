@@ -17,6 +17,7 @@ import pytest
 from clone_agent.archive import Archive
 from clone_agent.errors import ModelError, StoreError
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Kind, Message, Recalled, Scope
+from memory.embed import load_embedder
 from memory.recall import MemoryIndex
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -183,7 +184,7 @@ def test_vectors_lost_from_the_disk_come_back_with_a_rebuild(tmp_path: Path, arc
     with pytest.raises(StoreError, match="clone-agent rebuild") as caught:
         MemoryIndex.open(tmp_path, archive)
     assert caught.value.exit_code == 5
-    repaired = MemoryIndex.open_damaged(tmp_path, archive)
+    repaired = MemoryIndex(tmp_path, archive, load_embedder())
     repaired.rebuild()
     repaired.close()
     again = MemoryIndex.open(tmp_path, archive)

@@ -1,0 +1,133 @@
+"""Chroma holds ids and vectors only, scores are cosines, limits are exact, and a rebuild leaves nothing behind."""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clone_agent.errors import StoreError
+from clone_agent.records import Memory
+from memory.embed import Vectors, normalised
+from memory.store import ExactVectors, MemoryStore
+from memory.table import PassageTable
+
+MANY = 60
+DIMENSION = 8
+
+
+def vectors() -> Vectors:
+    return normalised(np.random.default_rng(0).normal(size=(MANY, DIMENSION)).astype(np.float32))
+
+
+def filled_table(path: Path) -> PassageTable:
+    table = PassageTable(sqlite3.connect(path / "archive.sqlite3", isolation_level=None))
+    start = datetime(2024, 3, 3, tzinfo=UTC)
+    memories = [
+        Memory(
+            id=str(number),
+            conversation="chat",
+            conversation_name="",
+            speaker="yu",
+            speaker_name="",
+            is_owner=False,
+            started_at=start + timedelta(minutes=number),
+            ended_at=start + timedelta(minutes=number),
+            text=f"秘密话题{number}号",
+            message_ids=(str(number),),
+        )
+        for number in range(MANY)
+    ]
+    with table.transaction():
+        table.add_session("chat", b"hash", memories)
+        table.set_vectors(table.numbers("turn"), vectors())
+    return table
+
+
+def fill(table: PassageTable, store: MemoryStore) -> None:
+    for granularity in ("turn", "segment"):
+        found, rows = ExactVectors(table).load(granularity, table.unstored(granularity))
+        store.add(granularity, found, rows)
+        with table.transaction():
+            table.mark_stored(granularity, found)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[PassageTable]:
+    made = filled_table(tmp_path)
+    yield made
+    made.connection.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path, table: PassageTable) -> Iterator[MemoryStore]:
+    opened = MemoryStore(tmp_path / "vectors", table, fingerprint="abc")
+    fill(table, opened)
+    yield opened
+    opened.close()
+
+
+def test_the_score_is_the_cosine_and_the_passage_itself_comes_first(store: MemoryStore) -> None:
+    found = store.search("turn", vectors()[4], top_k=3)
+    assert found[0][0] == 5
+    assert found[0][1] == pytest.approx(1.0, abs=2e-3)
+    assert found[0][1] >= found[1][1] >= found[2][1]
+
+
+def test_a_limited_search_agrees_with_an_exact_one(store: MemoryStore, table: PassageTable) -> None:
+    question = vectors()[10]
+    among = list(range(20, 40))
+    expected = sorted(among, key=lambda number: -float(vectors()[number - 1] @ question))[:5]
+    assert [number for number, _ in store.search("turn", question, top_k=5, among=among)] == expected
+    everything = [number for number, _ in ExactVectors(table).search("turn", question, top_k=5)]
+    assert [number for number, _ in store.search("turn", question, top_k=5)] == everything
+
+
+def test_a_segment_lies_in_the_middle_of_its_turns(store: MemoryStore, table: PassageTable) -> None:
+    members = table.members([1])[1]
+    middle = normalised(vectors()[[number - 1 for number in members]].mean(axis=0, keepdims=True))[0]
+    assert store.search("segment", middle, top_k=1)[0] == (1, pytest.approx(1.0, abs=2e-3))
+
+
+def test_no_text_and_no_name_reaches_the_directory(store: MemoryStore, tmp_path: Path) -> None:
+    store.close()
+    held = b"".join(path.read_bytes() for path in (tmp_path / "vectors").rglob("*") if path.is_file())
+    assert "秘密话题".encode() not in held
+    assert b"turn_abc" in held
+
+
+def test_a_zero_vector_is_refused(store: MemoryStore) -> None:
+    with pytest.raises(ValueError, match="zero vector"):
+        store.add("turn", [1], np.zeros((1, DIMENSION), dtype=np.float32))
+    assert store.search("turn", np.zeros(DIMENSION, dtype=np.float32), top_k=3) == []
+
+
+def test_deleting_what_is_not_there_is_no_error(store: MemoryStore) -> None:
+    store.delete("turn", [3, 4_000])
+    assert store.count("turn") == MANY - 1
+    assert 3 not in [number for number, _ in store.search("turn", vectors()[2], top_k=MANY)]
+
+
+def test_counts_that_do_not_fit_the_archive_are_reported(store: MemoryStore) -> None:
+    store.check()
+    store.delete("turn", [7])
+    with pytest.raises(StoreError, match="holds 59 turns, the archive expects 60") as caught:
+        store.check()
+    assert "clone-agent rebuild" in caught.value.remedy
+
+
+def test_a_directory_that_is_no_index_is_reported(tmp_path: Path, table: PassageTable) -> None:
+    folder = tmp_path / "broken" / "g1"
+    folder.mkdir(parents=True)
+    (folder / "chroma.sqlite3").write_bytes(b"not a database, but long enough to be taken for one" * 20)
+    with pytest.raises(StoreError, match="clone-agent rebuild"):
+        MemoryStore(tmp_path / "broken", table, fingerprint="abc")
+
+
+def test_a_renewal_fills_a_new_directory_and_removes_the_old(store: MemoryStore, table: PassageTable, tmp_path: Path) -> None:
+    store.renew(lambda fresh: fill(table, fresh), vectors=False)
+    assert [path.name for path in (tmp_path / "vectors").iterdir()] == ["g2"]
+    store.check()
+    assert store.search("turn", vectors()[4], top_k=1)[0][0] == 5
