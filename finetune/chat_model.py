@@ -54,7 +54,7 @@ class GlmChatModel(BaseChatModel):
     temperature: float = 0.7  # 0: always the likeliest token
     top_p: float = 0.8
     repetition_penalty: float = 1.05  # on the reply's own tokens
-    max_new_tokens: int = 256
+    max_new_tokens: int = 128
     seed: int | None = None
     supports_tools: bool = False
 

@@ -85,7 +85,7 @@ def build_examples(
         for number, (turn, _) in enumerate(turns):
             if not turn.is_owner:
                 continue
-            context = _context(session, turns, words, number)
+            context = _context(session, turns, words, end=number, colon="：" if persona.language == "zh" else ": ")
             if not context:
                 counts["opening"] += 1
                 continue
@@ -122,14 +122,14 @@ def _spoken(session: Session, counts: Counter[str]) -> list[tuple[Turn, str]]:
     return spoken
 
 
-def _context(session: Session, turns: Sequence[tuple[Turn, str]], words: Sequence[str], end: int) -> tuple[ChatTurn, ...]:
+def _context(session: Session, turns: Sequence[tuple[Turn, str]], words: Sequence[str], *, end: int, colon: str) -> tuple[ChatTurn, ...]:
     """The turns before `end`; in a group the speakers' names stand before their words, and others' turns in a row are one."""
     context: list[ChatTurn] = []
     for (turn, _), text in zip(turns[:end], words[:end], strict=True):
         if turn.is_owner:
             context.append(ChatTurn(role="assistant", text=text))
             continue
-        said = text if session.conversation.kind is ChatKind.PRIVATE else f"{turn.speaker_name}：{text}"
+        said = text if session.conversation.kind is ChatKind.PRIVATE else f"{turn.speaker_name}{colon}{text}"
         if context and context[-1].role == "user":
             said = f"{context.pop().text}\n{said}"
         context.append(ChatTurn(role="user", text=said))
@@ -292,13 +292,23 @@ def read_dataset(folder: Path) -> tuple[list[Example], list[Example], dict[str, 
         DatasetError: it is missing, damaged, or not what its manifest says.
     """
     train, evaluation = list(read_examples(folder / TRAIN)), list(read_examples(folder / EVAL))
+    manifest = read_manifest(folder)
+    if manifest.get("examples") != {"train": len(train), "eval": len(evaluation)}:
+        raise DatasetError("The dataset is not what its manifest says.", remedy="Run `clone-agent dataset` again.")
+    return train, evaluation, manifest
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a dataset's manifest.
+
+    Raises:
+        DatasetError: it is missing or damaged.
+    """
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as cause:
         raise DatasetError(f"{folder.name}/{MANIFEST} cannot be read.", remedy="Run `clone-agent dataset` again.") from cause
-    if manifest.get("examples") != {"train": len(train), "eval": len(evaluation)}:
-        raise DatasetError("The dataset is not what its manifest says.", remedy="Run `clone-agent dataset` again.")
-    return train, evaluation, manifest
+    return manifest
 
 
 def export_pairs(examples: Iterable[Example], path: Path) -> int:

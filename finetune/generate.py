@@ -20,7 +20,7 @@ class Sampling:
     repetition_penalty: float = (
         1.05  # on tokens of the reply so far; a prompt's words may be repeated freely, or memory could not be quoted
     )
-    max_new_tokens: int = 256
+    max_new_tokens: int = 128
     seed: int | None = None  # None: another reply every time
 
 

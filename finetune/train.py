@@ -18,16 +18,19 @@ from typing import Any
 
 import torch
 
-from clone_agent.errors import ModelError, UsageError
+from clone_agent.errors import CloneError, ModelError, UsageError
 from finetune.adapter_files import save_adapter
 from finetune.batches import collate, epoch_batches, pieces
-from finetune.checkpoint import LOG, MANIFEST, read_adapter
+from finetune.checkpoint import LOG, read_adapter
 from finetune.encode import fit_prompt
+from finetune.examples import read_manifest
 from finetune.files import private_folder, private_umask, write_lines
 from finetune.generate import Sampling, reply_text
 from finetune.loss import autocast_for, mean_loss, summed_loss
+from finetune.model_files import find_model, fingerprint
 from finetune.prepare import Prepared, prepare
 from finetune.training_state import (
+    checkpoints,
     newest_checkpoint,
     optimizer_tensors,
     random_tensors,
@@ -61,7 +64,8 @@ def tune(
         dataset_dir: written by `finetune.examples.write_dataset`.
         out: the adapter's folder, `<home>/adapters/<name>`.
         on_progress: told of every step.
-        resume: go on from the newest whole checkpoint in `out`; from the beginning when there is none.
+        resume: go on from the newest whole checkpoint in `out`; from the beginning when there is none. When the same run has finished
+            already, its report comes back at once.
         should_stop: asked after every step; True leaves a resumable state and returns an unfinished report.
 
     Raises:
@@ -71,8 +75,8 @@ def tune(
         KeyboardInterrupt: Ctrl-C; the state left behind is resumable.
     """
     tell = on_progress or (lambda _: None)
-    if resume and (out / MANIFEST).is_file():
-        return _finished_before(out)
+    if resume and not checkpoints(out) and (report := _finished_before(config, dataset_dir, out)) is not None:
+        return report
     tell(TuneProgress(phase="prepare"))
     prepared = prepare(config, dataset_dir)
     tell(TuneProgress(phase="plan", steps=prepared.plan.steps, plan=prepared.plan))
@@ -113,7 +117,6 @@ class _Run:
             self._restore(*checkpoint)
             return
         remove_checkpoints(self.out)
-        (self.out / MANIFEST).unlink(missing_ok=True)
         write_lines(self.out / LOG, [])
         self.tell(TuneProgress(phase="evaluate", steps=self.plan.steps))
         with self._base():
@@ -351,12 +354,20 @@ def _step_of(line: str) -> float:
         return math.inf
 
 
-def _finished_before(out: Path) -> TuneReport:
-    info = read_adapter(out)
-    training = info.manifest["training"]
+def _finished_before(config: TuneConfig, dataset_dir: Path, out: Path) -> TuneReport | None:
+    """The report of a finished run with these settings, this dataset and this base; None: `out` holds no such thing."""
+    try:
+        info = read_adapter(out)
+        training = info.manifest["training"]
+        same = training["config"] == json.loads(json.dumps(config.identity())) and info.dataset == read_manifest(dataset_dir).get("hash")
+        if not same or info.base_fingerprint != fingerprint(find_model(config.base)):
+            return None
+        plan = TunePlan(**training["plan"])
+    except (CloneError, KeyError, TypeError):
+        return None
     return TuneReport(
         folder=out,
-        plan=TunePlan(**training["plan"]),
+        plan=plan,
         steps=training["steps"],
         best_step=training["best_step"],
         loss_before=info.loss_before,

@@ -187,6 +187,21 @@ def test_a_finished_run_resumed_says_what_it_did(base: Path, dataset: Path, tmp_
     assert replace(again, seconds=0) == replace(first, seconds=0)
 
 
+def test_a_finished_adapter_stays_until_another_run_into_its_folder_finishes(base: Path, dataset: Path, tmp_path: Path) -> None:
+    tune(config(base, max_steps=2), dataset, tmp_path / "a")
+    created = read_adapter(tmp_path / "a").manifest["training"]["steps"]
+    on_progress, should_stop = stop_at(2)
+    tune(config(base, max_steps=4), dataset, tmp_path / "a", on_progress=on_progress, should_stop=should_stop)
+    assert read_adapter(tmp_path / "a").manifest["training"]["steps"] == created == 2
+    report = tune(config(base, max_steps=4), dataset, tmp_path / "a", resume=True)
+    assert (report.steps, read_adapter(tmp_path / "a").manifest["training"]["steps"]) == (4, 4)
+
+
+def test_resuming_with_other_settings_where_nothing_is_under_way_begins_anew(base: Path, dataset: Path, tmp_path: Path) -> None:
+    tune(config(base, max_steps=2), dataset, tmp_path / "a")
+    assert tune(config(base, max_steps=3), dataset, tmp_path / "a", resume=True).steps == 3
+
+
 def test_other_settings_do_not_resume_a_run(base: Path, dataset: Path, tmp_path: Path) -> None:
     on_progress, should_stop = stop_at(2)
     tune(config(base, max_steps=6), dataset, tmp_path / "a", on_progress=on_progress, should_stop=should_stop)
