@@ -23,9 +23,8 @@ def main() -> int:
     kept = clean_dialogues(arguments.corpora, exclusions)
     texts = [text for dialogue in kept for text in (*dialogue.turns, *(part for fact in dialogue.facts for part in fact)) if text]
     after = sum(exclusions.shared(text) for text in texts)
-    print(
-        f"{len(exclusions)} runs of evaluation text; turns that share one: {before} in the corpora; runs shared by the {len(texts)} trained on: {after}"
-    )
+    print(f"{len(exclusions)} runs of evaluation text; {before} turns of the corpora share one.")
+    print(f"The {len(texts)} texts that are trained on share {after}.")
     return 1 if after else 0
 
 

@@ -1,8 +1,8 @@
 """Choose the weights of the memory's arms on development sets: `python benchmarks/memory_weights.py SET_DIR... [--embedding NAME]`.
 
-Every question's arms are searched once; then many weights are tried, first on a coarse grid, then around the best. The figure is the mean over
-the sets of (R@5 + R@10 + MRR@10) / 3, every set counting the same. To show how much is luck, each set is also reported with the weights
-chosen on the other sets alone.
+Every question's arms are searched once; then many weights are tried, first on a coarse grid, then around the best. The figure is the
+mean over the sets of (R@5 + R@10 + MRR@10) / 3, every set counting the same. To show how much is luck, each set is also reported with the
+weights chosen on the other sets alone.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def figure(found: list[Case], weights: NDArray[np.float32]) -> tuple[float, floa
 
 def grid() -> Iterator[NDArray[np.float32]]:
     """Weights of the arms that sum to 1, and of who and when."""
-    steps = [step / 10 for step in range(0, 8)]
+    steps = [step / 10 for step in range(8)]
     for arms in itertools.product(steps, repeat=3):
         if 0.2 <= sum(arms) <= 1:
             for person, time in ((0.15, 0.15), (0.25, 0.25), (0.25, 0.4), (0.35, 0.35)):

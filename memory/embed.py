@@ -74,7 +74,7 @@ class TransformerEmbedder:
 
         self._model = SentenceTransformer(name_or_path, device=None, trust_remote_code=False)
         self.name = Path(name_or_path).name
-        self.dimension = int(self._model.get_embedding_dimension())
+        self.dimension = int(self._model.get_embedding_dimension() or 0)
         vocabulary = self._model.tokenizer.get_vocab()
         self.is_multilingual = sum(_is_han(token) for token in vocabulary) > 1500
         state = self._model.state_dict()

@@ -51,14 +51,12 @@ class MemoryReport:
 
     def to_json(self) -> dict[str, Any]:
         """The fused figures on top, as documented in `benchmarks/memory.md`; the other methods below `baselines`."""
-        whole = asdict(self)
+        whole: dict[str, Any] = asdict(self)
         methods = whole.pop("methods")
-        return (
-            whole
-            | methods["fused"]["values"]
-            | {name: methods["fused"][name] for name in ("by_category", "interval")}
-            | {"baselines": {name: figures["values"] for name, figures in methods.items() if name != "fused"}}
-        )
+        fused = methods.pop("fused")
+        whole |= fused["values"] | {name: fused[name] for name in ("by_category", "interval")}
+        whole["baselines"] = {name: figures["values"] for name, figures in methods.items()}
+        return whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,7 @@ def _points_back(question: str, names: Iterable[str]) -> bool:
 def named_people(question: str, people: Mapping[str, Iterable[str]]) -> frozenset[str]:
     """The people whose name stands in the question.
 
-    Args:
-        people: names by person id. Besides the whole name the given name counts: 思远 for 陈思远, Caroline for Caroline Smith.
+    `people` gives the names by person id. Besides the whole name the given name counts: 思远 for 陈思远, Caroline for Caroline Smith.
     """
     text = _plain(question)
     return frozenset(person for person, names in people.items() if any(_is_named(text, name) for name in names))

@@ -1,8 +1,8 @@
 """Question -> ranked passages: four arms, fused, with a soft preference for the people and the time that the question names.
 
-The arms are BM25 and vectors, each over turns and over segments; a segment's score goes to its turns. Each arm gives its best 200, divided by
-the best of them, and the arms are summed with weights. Passages that one of the named people speaks, or that fall into the named time, get a
-fixed amount more; since the arms alone may miss them, the named time is also searched on its own when it holds few passages.
+The arms are BM25 and vectors, each over turns and over segments; a segment's score goes to its turns. Each arm gives its best 200,
+divided by the best of them, and the arms are summed with weights. Passages that one of the named people speaks, or that fall into the
+named time, get a fixed amount more; since the arms alone may miss them, the named time is also searched on its own when it holds few.
 """
 
 from collections import defaultdict

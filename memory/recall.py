@@ -1,7 +1,7 @@
 """Question -> what was said on it: packed, dated, citable passages, or nothing.
 
 A follow-up gets its subject from the talk before it, names and time phrases are understood, four arms are searched and fused
-(`memory.ranking`), the best passages are packed in time order (`memory.packing`), and a confidence says whether they are about the question.
+(`memory.ranking`), the best passages are packed in time order (`memory.packing`), and a confidence says whether they are on the subject.
 """
 
 import time

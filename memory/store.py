@@ -174,7 +174,7 @@ class MemoryStore:
 
     def close(self) -> None:
         """Let go of the directory."""
-        self._client.close()
+        self._client.close()  # type: ignore[attr-defined]  # there since 1.5.9, but not in the interface class
 
 
 def _guarded(call: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:

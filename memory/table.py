@@ -251,8 +251,8 @@ class PassageTable:
     def speakers(self, conversations: Collection[str]) -> dict[str, set[str]]:
         """Who speaks in each of these conversations."""
         rows = self.connection.execute(
-            "SELECT DISTINCT place.key, who.key FROM memory_passages JOIN memory_keys place ON place.n = conversation"
-            f" JOIN memory_keys who ON who.n = person WHERE conversation IN {_KEYS}",  # noqa: S608
+            "SELECT DISTINCT place.key, who.key FROM memory_passages JOIN memory_keys place ON place.n = conversation"  # noqa: S608
+            f" JOIN memory_keys who ON who.n = person WHERE conversation IN {_KEYS}",
             (json.dumps(list(conversations)),),
         )
         found: dict[str, set[str]] = {}

@@ -57,8 +57,13 @@ _UNIT_DAYS = {"天": 1.0, "日": 1.0, "周": 7.0, "星期": 7.0, "礼拜": 7.0, 
 _NUMBERED = rf"(?:第?{_NUMBER}|半|上+|前|这|本|去)个?(?:年|月|季度|周末|周|星期|礼拜|天|日|号)(?:[一二三四五六日天末初底]|[以之]?前)?"
 _TIME_WORDS = re.compile(
     "|".join(
-        (*sorted([*_NAMED_YEARS, *_NAMED_DAYS, *_FESTIVALS, *_YEAR_PARTS, *_DAYPARTS], key=len, reverse=True), r"\d{4}年?", _NUMBERED)
-        + (r"[春夏秋冬][天季]", "最近|近来|近期|前阵子|前段时间|这阵子|这段时间|周末")
+        [
+            *sorted([*_NAMED_YEARS, *_NAMED_DAYS, *_FESTIVALS, *_YEAR_PARTS, *_DAYPARTS], key=len, reverse=True),
+            r"\d{4}年?",
+            _NUMBERED,
+            r"[春夏秋冬][天季]",
+            "最近|近来|近期|前阵子|前段时间|这阵子|这段时间|周末",
+        ]
     )
 )
 

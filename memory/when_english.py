@@ -14,7 +14,9 @@ from memory.periods import Period
 Found = tuple[Period, float]
 
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
-_MONTH = "(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+_MONTH = "(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|{})".format(
+    "nov(?:ember)?|dec(?:ember)?"
+)
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEKDAY = "(" + "|".join(_WEEKDAYS) + ")"
 _COUNTS = {
@@ -37,21 +39,39 @@ _DAY = r"([12]\d|3[01]|0?[1-9])(?:st|nd|rd|th)?"
 _YEAR = r"((?:19|20)\d\d)"
 _SEASON = "(spring|summer|autumn|fall|winter)"
 _FESTIVALS = {
-    "new year'?s eve": "new year's eve", "chinese new year|lunar new year|spring festival": "spring festival", "new year'?s?": "new year",
-    "valentine'?s?": "valentine", "easter": "easter", "mother'?s day": "mother", "father'?s day": "father", "independence day": "independence",
-    "4th of july|fourth of july": "independence", "labor day": "labor day", "halloween": "halloween", "thanksgiving": "thanksgiving",
-    "black friday": "black friday", "christmas eve": "christmas eve", "christmas|xmas": "christmas", "mid-?autumn(?: festival)?": "mid-autumn",
-    "dragon boat(?: festival)?": "dragon boat", "qingming": "qingming", "national day|golden week": "national", "lantern festival": "lantern",
-    "summer (?:holidays?|vacation|break)": "summer holiday", "winter (?:holidays?|vacation|break)": "winter holiday",
-    "singles'? day": "singles", "april fools'?(?: day)?": "fools",
-}  # fmt: skip
+    "new year'?s eve": "new year's eve",
+    "chinese new year|lunar new year|spring festival": "spring festival",
+    "new year'?s?": "new year",
+    "valentine'?s?": "valentine",
+    "easter": "easter",
+    "mother'?s day": "mother",
+    "father'?s day": "father",
+    "independence day": "independence",
+    "4th of july|fourth of july": "independence",
+    "labor day": "labor day",
+    "halloween": "halloween",
+    "thanksgiving": "thanksgiving",
+    "black friday": "black friday",
+    "christmas eve": "christmas eve",
+    "christmas|xmas": "christmas",
+    "mid-?autumn(?: festival)?": "mid-autumn",
+    "dragon boat(?: festival)?": "dragon boat",
+    "qingming": "qingming",
+    "national day|golden week": "national",
+    "lantern festival": "lantern",
+    "summer (?:holidays?|vacation|break)": "summer holiday",
+    "winter (?:holidays?|vacation|break)": "winter holiday",
+    "singles'? day": "singles",
+    "april fools'?(?: day)?": "fools",
+}
 _DAYPARTS = {"morning": "morning", "noon": "noon", "afternoon": "afternoon", "evening": "evening", "tonight": "evening", "night": "night"}
 
 
+_UNITS = "weekends?|weeks?|months?|years?|yesterday|today|tonight|night|morning|evening|afternoon|ago|recently|lately"
+_SURE_MONTHS = _MONTH.replace("mar(?:ch)?|", "").replace("may|", "")
 _TIME_WORDS = re.compile(
-    rf"\b(?:(?:last|this|past|previous|next|in|on|early|late|mid) )?(?:{_SEASON}|{_WEEKDAY}|weekends?|weeks?|months?|years?|yesterday|today|tonight"
-    rf"|night|morning|evening|afternoon|ago|recently|lately|{'|'.join(_FESTIVALS)}|(?:(?:in|last|since) )(?:may|march)"
-    rf"|{_MONTH.replace('mar(?:ch)?|', '').replace('may|', '')}|{_YEAR})\b",
+    rf"\b(?:(?:last|this|past|previous|next|in|on|early|late|mid) )?(?:{_SEASON}|{_WEEKDAY}|{_UNITS}|{_SURE_MONTHS}|{_YEAR})\b"
+    rf"|\b(?:{'|'.join(_FESTIVALS)}|(?:in|last|since) (?:may|march))\b",
     re.IGNORECASE,
 )
 

@@ -115,14 +115,14 @@ def _optimise(
     save_every: int,
 ) -> None:
     loss = MultipleNegativesRankingLoss(model, scale=20.0)
-    rows = RowAdam.start(model[0].embedding.weight.data, state / "state.pt")
+    rows = RowAdam.start(_static(model).embedding.weight.data, state / "state.pt")
     first, started, running = rows.step, time.monotonic(), 0.0
     for step in range(first, options.steps):
         rng = np.random.default_rng((options.seed, step))
         sampler = samplers[-1 if rng.random() < options.latin_share else 0][1]
         used, embeddings = _embed(rows.vectors, sampler.batch(options.batch, rng))
-        value = loss.compute_loss_from_embeddings(list(embeddings.split(options.batch)), torch.empty(0))
-        value.backward()
+        value = loss.compute_loss_from_embeddings(list(torch.split(embeddings, options.batch)), torch.empty(0))
+        torch.autograd.backward(value)
         rows.update(used, options.learning_rate * min(1.0, (step + 1) / 200, (options.steps - step) / (0.8 * options.steps)))
         running += (float(value.detach()) - running) * (0.02 if step > first else 1.0)
         if (step + 1) % 200 == 0:
@@ -133,8 +133,9 @@ def _optimise(
 
 
 def _embed(vectors: torch.Tensor, triplets: list[Triplet]) -> tuple["Rows", torch.Tensor]:
-    """The means of the pieces, anchors first, then positives, then negatives: shape (3 * batch, dimension). The gradient goes to the rows
-    in use only, since the whole table would cost ten times the time.
+    """The means of the pieces, anchors first, then positives, then negatives: shape (3 * batch, dimension).
+
+    The gradient goes to the rows in use only, since the whole table would cost ten times the time.
     """
     texts = [text for column in zip(*triplets, strict=True) for text in column]
     ids = torch.from_numpy(np.concatenate(texts).astype(np.int64))
@@ -189,12 +190,19 @@ class RowAdam:
         part.replace(path)
 
 
+def _static(model: SentenceTransformer) -> StaticEmbedding:
+    module = model[0]
+    assert isinstance(module, StaticEmbedding)
+    return module
+
+
 def _write(model: SentenceTransformer, out: Path, options: TrainOptions) -> None:
-    """Save in sentence-transformers format, the vectors as int8 `embeddings` times one float `weights` a row (the layout of model2vec,
-    which `StaticEmbedding.load` multiplies out).
+    """Save in sentence-transformers format.
+
+    The vectors become int8 `embeddings` times one float `weights` a row: the layout of model2vec, which `StaticEmbedding.load` multiplies.
     """
     model.save(str(out), create_model_card=False)
-    module = model[0]
+    module = _static(model)
     vectors = module.embedding.weight.detach()
     scale = vectors.abs().amax(dim=1).clamp(min=1e-8) / 127
     whole = torch.round(vectors / scale[:, None]).to(torch.int8)
