@@ -2,8 +2,9 @@
 
 import click
 
-from ui.commands.answering import ask, compare
+from ui.commands.answering import ask
 from ui.commands.browsing import chat
+from ui.commands.comparing import compare
 from ui.commands.demonstrating import demo
 from ui.commands.importing import formats, import_, inspect
 from ui.commands.remembering import index, recall

@@ -8,8 +8,9 @@ import click
 
 from clone_agent.errors import UsageError
 from clone_agent.home import DataHome
-from ui.commands.answering import Answer, answer_all, hit_fields
+from ui.commands.answering import hit_fields
 from ui.commands.browsing import serve_page
+from ui.commands.comparing import Answer, answer_all, marked, totals
 from ui.commands.importing import import_
 from ui.commands.remembering import index
 from ui.commands.teaching import dataset, loss_line, report_fields, require_dataset, tune_adapter
@@ -50,7 +51,7 @@ def demo(call: Call, serve: bool, port: int | None, max_steps: int | None) -> No
             {
                 "home": str(call.home.root),
                 "tuned": [report_fields(report) for report in reports],
-                "right": _right(answers),
+                "right": totals(answers),
                 "questions": [_fields(question, row) for question, row in zip(questions, answers, strict=True)],
             }
         )
@@ -133,27 +134,17 @@ def _print_answers(screen: Screen, questions: "Sequence[Question]", answers: Seq
     """A table of evenly picked questions, and how many of all are right. Picked by position, so that none is chosen for its answer."""
     step = max(1, len(questions) // _SHOWN)
     rows = [
-        (question.text, question.answer or "（没有这回事）", *(_marked(answer) for answer in row), _sources(row[-1]))
+        (question.text, question.answer or "（没有这回事）", *(marked(answer) for answer in row), _sources(row[-1]))
         for question, row in list(zip(questions, answers, strict=True))[::step][:_SHOWN]
     ]
     screen.table(("question", "truth", "tuned only", "tuned + memory", "sources"), rows)
     screen.say(f"Every {step}th question is shown. Right, of all: " if step > 1 else "Right: ")
-    for kind, (right, judged) in _right(answers).items():
+    for kind, (right, judged) in totals(answers).items():
         screen.say(f"  {kind}: {right} of {judged}")
 
 
 def _sources(answer: Answer) -> str:
     return "\n".join(f"{hit.memory.started_at:%Y-%m-%d} {hit.memory.speaker_name}" for hit in answer.reply.sources[:3])
-
-
-def _marked(answer: Answer) -> str:
-    return ("✓ " if answer.is_right else "✗ ") + (answer.reply.text if answer.error is None else f"({answer.error.problem})")
-
-
-def _right(answers: Sequence[Sequence[Answer]]) -> dict[str, tuple[int, int]]:
-    from ui.questions import right_share
-
-    return {row.kind: right_share([each[column].is_right for each in answers]) for column, row in enumerate(answers[0])} if answers else {}
 
 
 def _fields(question: "Question", row: Sequence[Answer]) -> dict[str, object]:
