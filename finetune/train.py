@@ -5,37 +5,32 @@ settings, data and seed alone: a run that was killed and resumed walks the curve
 """
 
 import json
-import logging
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from clone_agent.errors import CloneError, ModelError, UsageError
+from clone_agent.errors import CloneError, UsageError
 from finetune.adapter_files import save_adapter
-from finetune.batches import collate, epoch_batches, pieces
 from finetune.checkpoint import LOG, read_adapter
 from finetune.encode import fit_prompt
 from finetune.examples import read_manifest
 from finetune.files import private_folder, private_umask, write_lines
 from finetune.generate import Sampling, reply_text
-from finetune.loss import autocast_for, mean_loss, summed_loss
+from finetune.interrupts import stop_requests
 from finetune.model_files import find_model, fingerprint
 from finetune.prepare import Prepared, prepare
+from finetune.stepper import Stepper
 from finetune.training_state import (
     checkpoints,
     newest_checkpoint,
-    optimizer_tensors,
     random_tensors,
     remove_checkpoints,
-    restore_optimizer,
     restore_random,
     save_checkpoint,
 )
@@ -44,8 +39,6 @@ from finetune.tune_config import SampleReply, TuneConfig, TunePlan, TuneProgress
 CHECKPOINT_EVERY_S = 300.0
 _SAMPLE = Sampling(temperature=0, max_new_tokens=64)
 _BETTER = 1e-4  # a held-out loss counts as better when it is lower by so much
-
-log = logging.getLogger(__name__)
 
 
 def tune(
@@ -80,7 +73,7 @@ def tune(
     tell(TuneProgress(phase="prepare"))
     prepared = prepare(config, dataset_dir)
     tell(TuneProgress(phase="plan", steps=prepared.plan.steps, plan=prepared.plan))
-    with private_umask(), _interrupts() as interrupted:
+    with private_umask(), stop_requests() as interrupted:
         run = _Run(config, prepared, private_folder(out), tell)
         run.begin(resume=resume)
         stopped = run.learn(lambda: interrupted() or (should_stop is not None and should_stop()))
@@ -95,18 +88,13 @@ class _Run:
     def __init__(self, config: TuneConfig, prepared: Prepared, out: Path, tell: Callable[[TuneProgress], None]) -> None:
         self.config, self.prepared, self.out, self.tell = config, prepared, out, tell
         self.model, self.adapter, self.plan = prepared.loaded.model, prepared.adapter, prepared.plan
-        decay = config.weight_decay if config.weight_decay is not None else config.defaults().weight_decay
-        parameters = list(self.adapter.parameters.values())
-        self.optimizer = torch.optim.AdamW(parameters, lr=self.plan.learning_rate, weight_decay=decay)
-        self.lengths = [len(example.input_ids) for example in prepared.train]
-        self.step_tokens, self.autocast = config.step_tokens, autocast_for(prepared.loaded.device)
+        self.stepper = Stepper(config, prepared)
         self.step, self.best_step, self.misses, self.seconds = 0, 0, 0, 0.0
         self.before: float | None = None
         self.best: float | None = None
         self.latest: float | None = None
         self.best_state = self.adapter.state()
         self.samples: tuple[SampleReply, ...] = ()
-        self._epoch: tuple[int, list[list[int]]] = (-1, [])
 
     # --- beginning and end ---
 
@@ -120,7 +108,7 @@ class _Run:
         write_lines(self.out / LOG, [])
         self.tell(TuneProgress(phase="evaluate", steps=self.plan.steps))
         with self._base():
-            self.before = self.best = self.latest = self._held_out_loss()
+            self.before = self.best = self.latest = self.stepper.held_out_loss(self.prepared.evaluation)
             replies = self._replies()
         self._log({"step": 0, "eval_loss": self.before})
         self.samples = tuple(
@@ -179,9 +167,8 @@ class _Run:
         looks = {round(self.plan.steps * number / self.config.evaluations) for number in range(1, self.config.evaluations + 1)}
         while self.step < self.plan.steps and not self._is_enough():
             start = time.perf_counter()
-            batch = self._batch()
-            rate = self.plan.learning_rate * _share_of_rate(self.step, self.plan.steps, self.config)
-            loss, tokens = self._take_step(batch, rate)
+            rate = self.stepper.rate(self.step)
+            loss, tokens = self.stepper.take(self.step)
             self.step += 1
             seconds = time.perf_counter() - start
             self.seconds += seconds
@@ -197,55 +184,11 @@ class _Run:
                 return True
         return False
 
-    def _take_step(self, batch: list[int], rate: float) -> tuple[float, int]:
-        """Learn from one batch. Memory running out halves the pieces and tries again."""
-        while True:
-            try:
-                return self._try_step(batch, rate)
-            except (torch.OutOfMemoryError, RuntimeError) as cause:
-                if not isinstance(cause, torch.OutOfMemoryError) and "allocate memory" not in str(cause):
-                    raise
-                self.step_tokens //= 2
-                if self.step_tokens < max(self.lengths) // 2:
-                    raise ModelError(
-                        "Memory does not suffice for a single example.",
-                        remedy="Use gradient checkpointing, a shorter maximum length, a smaller base, or a method that trains less.",
-                    ) from cause
-                log.warning("out of memory: going on with pieces of %d tokens", self.step_tokens)
-                if torch.cuda.is_available():
-                    torch.cuda.empty_cache()
-
-    def _try_step(self, batch: list[int], rate: float) -> tuple[float, int]:
-        self.model.train(True)
-        self.optimizer.zero_grad()
-        examples = self.prepared.train
-        targets, total = sum(examples[index].targets for index in batch), 0.0
-        for piece in pieces(batch, self.lengths, max_tokens=self.step_tokens):
-            with self.autocast:
-                loss = summed_loss(self.model, collate([examples[index] for index in piece]).to(self.prepared.loaded.device)) / targets
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            total += float(loss.detach())
-        if not math.isfinite(total):
-            raise ModelError(f"The loss ran away at step {self.step + 1}.", remedy="Lower the learning rate, then tune again.")
-        torch.nn.utils.clip_grad_norm_(list(self.adapter.parameters.values()), self.config.clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self.model.train(False)
-        return total, sum(self.lengths[index] for index in batch)
-
-    def _batch(self) -> list[int]:
-        per_epoch = math.ceil(len(self.lengths) / self.prepared.rows)
-        epoch, number = divmod(self.step, per_epoch)
-        if self._epoch[0] != epoch:
-            self._epoch = (epoch, epoch_batches(self.lengths, batch_size=self.prepared.rows, seed=self.config.seed, epoch=epoch))
-        return self._epoch[1][number]
-
     # --- looking ---
 
     def _look(self) -> None:
         """Evaluate, and keep the adapter if it is the best so far."""
-        self.latest = self._held_out_loss()
+        self.latest = self.stepper.held_out_loss(self.prepared.evaluation)
         self._log({"step": self.step, "eval_loss": self.latest})
         if self.latest is None or self.best is None or self.latest < self.best - _BETTER:
             self.best, self.best_step, self.misses = self.latest, self.step, 0
@@ -255,11 +198,6 @@ class _Run:
 
     def _is_enough(self) -> bool:
         return bool(self.config.patience) and self.misses >= self.config.patience
-
-    def _held_out_loss(self) -> float | None:
-        if not self.prepared.evaluation:
-            return None
-        return mean_loss(self.model, self.prepared.evaluation, max_tokens=self.step_tokens, autocast=self.autocast)
 
     def _replies(self) -> list[str]:
         loaded, replies = self.prepared.loaded, []
@@ -293,7 +231,7 @@ class _Run:
         parts = {
             "adapter": self.adapter.state(),
             "best": self.best_state,
-            "optimizer": optimizer_tensors(self.optimizer, self.adapter.parameters),
+            "optimizer": self.stepper.tensors(),
             "random": random_tensors(),
         }
         tensors = {f"{part}/{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
@@ -319,7 +257,7 @@ class _Run:
             parts[part][name] = tensor
         self.adapter.load_state(parts["adapter"])
         self.best_state = parts["best"]
-        restore_optimizer(self.optimizer, self.adapter.parameters, parts["optimizer"])
+        self.stepper.restore(parts["optimizer"])
         restore_random(parts["random"])
         self.step, self.best_step, self.misses, self.seconds = state["step"], state["best_step"], state["misses"], state["seconds"]
         self.before, self.best, self.latest = (state["losses"][name] for name in ("before", "best", "latest"))
@@ -333,17 +271,6 @@ class _Run:
             "dataset": self.prepared.dataset.get("hash"),
             "base": self.prepared.loaded.fingerprint,
         }
-
-
-def _share_of_rate(step: int, steps: int, config: TuneConfig) -> float:
-    """The learning rate of a step as a share of the highest: a rise, then the schedule's way down."""
-    warmup = max(1, round(steps * config.warmup_share))
-    if step < warmup:
-        return (step + 1) / warmup
-    done = (step - warmup) / max(1, steps - warmup)
-    if config.schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * done))
-    return 1 - done if config.schedule == "linear" else 1.0
 
 
 def _step_of(line: str) -> float:
@@ -377,23 +304,3 @@ def _finished_before(config: TuneConfig, dataset_dir: Path, out: Path) -> TuneRe
         finished=True,
         stopped_early=training["stopped_early"],
     )
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a request to stop after the step under way; a second one ends at once."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-
-    def ask(number: int, frame: object) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
