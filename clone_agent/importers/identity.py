@@ -24,7 +24,7 @@ class MessageIds:
 
     def __init__(self, platform: str, conversation: str) -> None:
         self._prefix = f"{platform}\x1f{conversation}\x1f"
-        self._seen: dict[str, list[str | None]] = {}
+        self._seen: dict[str, str | list[str | None] | None] = {}  # by tuple: the source id, or several where it came again
 
     def next(self, *, sender: str, second: int, kind: Kind, text: str, source_id: str | None = None) -> str:
         """The id of the message that comes next in the file.
@@ -38,16 +38,21 @@ class MessageIds:
         """
         key = f"{self._prefix}{sender}\x1f{second}\x1f{'words' if text else kind.value}\x1f{text}"
         stem = f"{second % _SECONDS:010x}{blake2b(key.encode('utf-8', 'replace'), digest_size=11).hexdigest()}"
-        earlier = self._seen.get(stem)
-        if earlier is None:
+        if stem not in self._seen:
             if len(self._seen) >= 2 * _WINDOW:
-                for old in list(islice(self._seen, _WINDOW)):
-                    del self._seen[old]
-            self._seen[stem] = [source_id]
+                self._forget()
+            self._seen[stem] = source_id
             return stem
+        earlier = self._seen[stem]
+        if not isinstance(earlier, list):
+            earlier = self._seen[stem] = [earlier]
         if source_id is not None and source_id in earlier:
             number = earlier.index(source_id)
         else:
             number = len(earlier)
             earlier.append(source_id)
         return stem if number == 0 else f"{stem}-{number}"
+
+    def _forget(self) -> None:
+        for old in list(islice(self._seen, _WINDOW)):
+            del self._seen[old]

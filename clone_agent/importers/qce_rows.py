@@ -55,6 +55,7 @@ _ELEMENTS = {
     "location": Kind.LOCATION,
 }
 _WORDLESS = frozenset({Kind.FORWARD, Kind.CARD, Kind.LOCATION})  # what stands in their text is a placeholder or somebody else's
+_PLAIN_TYPES = frozenset({"type_1", "text"})
 _REPLY_TYPES = frozenset({"type_3", "reply"})
 _PLACEHOLDERS = {
     Kind.IMAGE: r"\[(?:图片|动画表情)(?:[:：][^\]\n]*)?\]",
@@ -147,11 +148,21 @@ def _sender(row: Row, chat: QceChat, *, is_system: bool) -> tuple[str, str]:
     """Id and shown name. A person's number is known from other rows where this one lacks it."""
     if is_system:
         return _SYSTEM, "系统消息"
-    sender = row.get("sender")
+    written = row.get("sender")
+    if isinstance(written, dict) and "rawMessage" not in row:
+        key = repr(written)
+        known = chat.senders.get(key)
+        if known is None:
+            known = chat.remember(key, _read_sender(written, {}, chat))
+        return known
+    return _read_sender(written, _dict(row.get("rawMessage")), chat)
+
+
+def _read_sender(sender: object, raw: Row, chat: QceChat) -> tuple[str, str]:
     if isinstance(sender, str):
         name = clean_name(sender)
         return f"name:{name}", name
-    fields, raw = _dict(sender), _dict(row.get("rawMessage"))
+    fields = _dict(sender)
     uid, number = _known(fields.get("uid"), raw.get("senderUid")), _known(fields.get("uin"), raw.get("senderUin"))
     names = (fields.get("groupCard"), fields.get("remark"), fields.get("nickname"), raw.get("sendMemberName"), raw.get("sendNickName"))
     name = clean_name(_known(*names, fields.get("name")))
@@ -164,6 +175,9 @@ def _sender(row: Row, chat: QceChat, *, is_system: bool) -> tuple[str, str]:
 def _kind_and_words(row: Row, content: Row, elements: list[tuple[str, Row]]) -> tuple[Kind, str]:
     written = _text(content.get("text"))
     told = str(row.get("type", ""))
+    if told in _PLAIN_TYPES and len(elements) == 1 and elements[0] == ("text", {"text": written}) and not content.get("resources"):
+        words = clean(written).strip()
+        return (Kind.TEXT, words) if words and not _EMPTY.fullmatch(words) else (Kind.UNKNOWN, "")
     kinds = [_ELEMENTS[name] for name, _ in elements if name in _ELEMENTS]
     kinds += [_ELEMENTS[name] for one in _list(content.get("resources")) if (name := str(_dict(one).get("type"))) in _ELEMENTS]
     if any(kind in _WORDLESS for kind in kinds) or _TYPES.get(told) in _WORDLESS:

@@ -37,7 +37,7 @@ _FACES = (
     r"奸笑|耶"
 )
 _PLACEHOLDER = re.compile(rf"\[({'|'.join(_PLACEHOLDERS)}|{_FACES})\]")
-_MARKED = re.compile(r"\[|来自手机|通话|聊天|有事不在|撤回|文件|红包|抖动")  # a body without any of these is plain words
+_MARKED = re.compile(r"[\[Q音频您撤件包抖话]")  # a body without any of these is plain words
 
 _HINT = re.compile(
     r"\[([^\[\]\n]{1,16})\]\s*(?:我发了一个.{0,40})?请(?:使用|升级|用|更新|在).{0,12}QQ.{0,12}(?:查收|查看|体验|版本|领取|接收).{0,16}",

@@ -7,18 +7,20 @@ have edited. Nothing here knows about senders, kinds or conversations.
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from clone_agent.records import Skipped
 
 HEADER = re.compile(
     r"(?P<date>\d{4}[-/]\d{1,2}[-/]\d{1,2}) +(?:(?P<before>上午|下午|AM|PM) *)?"
-    r"(?P<time>\d{1,2}:\d{1,2}:\d{1,2})(?: *(?P<after>上午|下午|AM|PM|am|pm)(?=[ \t]))?[ \t](?P<sender>.*)",
+    r"(?P<hour>\d{1,2}):(?P<minute>\d{1,2}):(?P<second>\d{1,2})(?: *(?P<after>上午|下午|AM|PM|am|pm)(?=[ \t]))?[ \t](?P<sender>.*)",
     re.S,
 )
 SENDER_ID = re.compile(r"(?P<nick>.*?)\s*(?:\((?P<number>\d{5,11})\)|<(?P<mail>[^<>]+)>)\s*", re.S)
 TITLE = "消息记录（"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SEPARATOR = re.compile(r"={40,}\s*")  # the program writes 64 signs, retyped files have 48
 _LIST = re.compile(r"消息分组[:：](.*)", re.S)
 _PEER = re.compile(r"消息对象[:：](.*)", re.S)
@@ -39,7 +41,8 @@ class Entry(NamedTuple):
     """One message as it stands in the file."""
 
     line: int
-    moment: datetime  # wall clock, without zone
+    moment: datetime
+    second: int  # since 1970, UTC
     sender: str
     body: str
     header: str
@@ -50,7 +53,7 @@ def count_headers(text: str, end: str) -> tuple[int, int, int]:
     every = strict = numbered = 0
     is_after_blank = True
     for line in text.split(end):
-        if line[:1].isdigit() and (header := HEADER.fullmatch(line)) is not None:
+        if line[:1].isdigit() and (header := _header(line)) is not None:
             every += 1
             strict += is_after_blank
             numbered += SENDER_ID.fullmatch(header["sender"]) is not None
@@ -66,57 +69,78 @@ def is_edited(text: str, end: str) -> bool:
     return strict * 2 <= every and (every >= 3 or (every > 0 and numbered == every))
 
 
-def read_pieces(lines: Iterable[str], *, name: str, is_loose: bool) -> Iterator[Block | Entry | Skipped]:
+def read_pieces(lines: Iterable[str], *, name: str, zone: ZoneInfo, is_loose: bool) -> Iterator[Block | Entry | Skipped]:
     """Cut the lines into blocks and their entries, in file order.
 
     Args:
         lines: without line ends, the byte order mark cut off.
         name: of the file, for `Skipped.source`.
+        zone: of the times.
         is_loose: see `is_edited`.
     """
-    yield from _without_pasted(_Cutter(lines, name=name, is_loose=is_loose).pieces(), name)
+    yield from _without_pasted(_Cutter(lines, name=name, clock=_Clock(zone), is_loose=is_loose).pieces(), name)
 
 
 class _Cutter:
     """Walks over the lines once, with a look at the few that follow."""
 
-    def __init__(self, lines: Iterable[str], *, name: str, is_loose: bool) -> None:
+    def __init__(self, lines: Iterable[str], *, name: str, clock: "_Clock", is_loose: bool) -> None:
         self._lines = iter(lines)
         self._ahead: deque[str] = deque()
         self._number = 0
         self._name = name
+        self._clock = clock
         self._is_loose = is_loose
         self._body: list[str] = []
-        self._size = 0
-        self._open: tuple[int, datetime | None, str, str] | None = None  # line, moment, sender, header
+        self._open: tuple[int, re.Match[str]] | None = None  # line and header of the entry whose body is read
 
     def pieces(self) -> Iterator[Block | Entry | Skipped]:
+        """The pieces in file order. This is the innermost loop of an import: lines that cannot begin anything go straight into the body."""
         is_free = True  # a header may stand here
-        while (line := self._next()) is not None:
-            if line == "":
+        size = 0
+        while True:
+            line = self._ahead.popleft() if self._ahead else next(self._lines, None)
+            self._number += 1
+            if line is None:
+                break
+            letter = line[:1]
+            if letter == "":
                 is_free = True
-                self._add(line)
-                continue
-            letter = line[0]
-            if letter in "0123456789" and (is_free or self._is_loose) and self._is_header(line):
-                yield from self._close()
-                self._start(line)
-                is_free = False
+            elif letter in "0123456789":
+                if (is_free or self._is_loose) and (header := _header(line)) is not None:
+                    if self._open is not None:
+                        yield self._closed()
+                    self._open, self._body = (self._number, header), []
+                    is_free, size = False, 0
+                    continue
+                is_free = self._open is None
             elif letter in "=消" and (block := self._block(line, is_free=is_free)) is not None:
-                yield from self._close(is_end=True)
+                if self._open is not None:
+                    yield self._closed(is_end=True)
                 yield block
                 is_free = True
+                continue
             else:
-                is_free = not line.strip() or (self._open is None)
-                self._add(line)
-                if self._size > LONGEST_BODY and self._body:
-                    yield Skipped(source=f"{self._name}:{self._number}", reason="text longer than a million characters, cut")
-                    self._size = -(1 << 60)
-        yield from self._close(is_end=True)
+                is_free = self._open is None or line.isspace()
+            size += len(line)
+            if size <= LONGEST_BODY:
+                self._body.append(line)
+            elif self._open is not None and size - len(line) <= LONGEST_BODY:
+                yield Skipped(source=f"{self._name}:{self._number}", reason="text longer than a million characters, cut")
+        if self._open is not None:
+            yield self._closed(is_end=True)
 
-    def _next(self) -> str | None:
-        self._number += 1
-        return self._ahead.popleft() if self._ahead else next(self._lines, None)
+    def _closed(self, *, is_end: bool = False) -> Entry | Skipped:
+        """The entry that ends here."""
+        assert self._open is not None
+        (line, header), body = self._open, self._body
+        self._open, self._body = None, []
+        while body and (not body[-1].strip() or (is_end and _SEPARATOR.fullmatch(body[-1]))):
+            body.pop()
+        time = self._clock.read(header)
+        if time is None:
+            return Skipped(source=f"{self._name}:{line}", reason="impossible time stamp")
+        return Entry(line, *time, header["sender"], body[0] if len(body) == 1 else "\n".join(body), header[0])
 
     def _peek(self, place: int) -> str:
         while len(self._ahead) <= place:
@@ -125,38 +149,6 @@ class _Cutter:
                 return ""
             self._ahead.append(line)
         return self._ahead[place]
-
-    def _add(self, line: str) -> None:
-        if self._open is not None and self._size >= 0:
-            self._body.append(line)
-            self._size += len(line)
-
-    @staticmethod
-    def _is_header(line: str) -> bool:
-        header = HEADER.fullmatch(line)
-        if header is None:
-            return False
-        sender = header["sender"]
-        return not ("\n" in sender or "\r" in sender) or SENDER_ID.fullmatch(sender) is not None
-
-    def _start(self, line: str) -> None:
-        header = HEADER.fullmatch(line)
-        assert header is not None
-        self._open = (self._number, _moment(header), header["sender"], line)
-        self._body, self._size = [], 0
-
-    def _close(self, *, is_end: bool = False) -> Iterator[Entry | Skipped]:
-        if self._open is None:
-            return
-        line, moment, sender, header = self._open
-        self._open = None
-        body = self._body
-        while body and (not body[-1].strip() or (is_end and _SEPARATOR.fullmatch(body[-1]))):
-            body.pop()
-        if moment is None:
-            yield Skipped(source=f"{self._name}:{line}", reason="impossible time stamp")
-        else:
-            yield Entry(line, moment, sender, "\n".join(body), header)
 
     def _block(self, line: str, *, is_free: bool) -> Block | None:
         """Read a block's head if one begins with `line`; its lines are used up then."""
@@ -176,24 +168,55 @@ class _Cutter:
         if _SEPARATOR.fullmatch(self._at(line, place)):
             place += 1
         for _ in range(place):
-            self._next()
+            self._ahead.popleft()
+        self._number += place
         return Block(start, list_name or "", found[1])
 
     def _at(self, line: str, place: int) -> str:
         return line if place < 0 else self._peek(place)
 
 
-def _moment(header: re.Match[str]) -> datetime | None:
-    year, month, day = header["date"].replace("/", "-").split("-")
-    hour, minute, second = header["time"].split(":")
-    half = header["before"] or header["after"]
-    hours = int(hour)
-    if half is not None and hours <= 12:
-        hours = hours % 12 + (12 if half in _AFTERNOON else 0)
-    try:
-        return datetime(int(year), int(month), int(day), hours, int(minute), int(second))
-    except ValueError:
-        return None
+def _header(line: str) -> re.Match[str] | None:
+    header = HEADER.fullmatch(line)
+    if header is not None and ("\n" in line or "\r" in line) and SENDER_ID.fullmatch(header["sender"]) is None:
+        return None  # a nick may hold a line end, but only before an id
+    return header
+
+
+class _Clock:
+    """Header to time. Remembers the day, since messages of a day stand together."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._written = ""
+        self._day = (1, 1, 1)
+        self._midnight: int | None = None  # seconds since 1970 at the day's start; None where the clocks are changed that day
+
+    def read(self, header: re.Match[str]) -> tuple[datetime, int] | None:
+        """The time of a header, and the same in seconds since 1970; None where no clock can show it."""
+        date, before, hour, minute, second, after = header.group("date", "before", "hour", "minute", "second", "after")
+        hours, minutes, seconds = int(hour), int(minute), int(second)
+        if (before or after) and hours <= 12:
+            hours = hours % 12 + (12 if (before or after) in _AFTERNOON else 0)
+        try:
+            if date != self._written:
+                self._turn_to(date)
+            moment = datetime(*self._day, hours, minutes, seconds, tzinfo=self._zone)
+        except ValueError:
+            return None
+        if self._midnight is None:
+            return moment, int(moment.timestamp() // 1)
+        return moment, self._midnight + hours * 3600 + minutes * 60 + seconds
+
+    def _turn_to(self, written: str) -> None:
+        year, month, day = map(int, written.replace("/", "-").split("-"))
+        start = datetime(year, month, day, tzinfo=self._zone)
+        try:
+            has_one_offset = start.utcoffset() == (start + timedelta(days=1)).utcoffset()
+        except OverflowError:
+            has_one_offset = False
+        self._midnight = int((start - _EPOCH).total_seconds() // 1) if has_one_offset else None
+        self._written, self._day = written, (year, month, day)
 
 
 def _without_pasted(pieces: Iterable[Block | Entry | Skipped], name: str) -> Iterator[Block | Entry | Skipped]:
@@ -205,19 +228,30 @@ def _without_pasted(pieces: Iterable[Block | Entry | Skipped], name: str) -> Ite
     last: Entry | None = None  # in order so far, not given out yet: pasted entries may still join it
     held: list[Entry] = []
     for piece in pieces:
-        if isinstance(piece, Entry) and last is not None and piece.moment.date() < last.moment.date() and len(held) < _MOST_PASTED:
-            held.append(piece)
+        if not isinstance(piece, Entry):
+            if isinstance(piece, Block):
+                yield from _all(last, held)
+                last, held = None, []
+            yield piece
             continue
-        if held and last is not None and isinstance(piece, Entry) and piece.moment >= last.moment:
+        if last is None or (not held and piece.second >= last.second):
+            if last is not None:
+                yield last
+            last = piece
+        elif piece.moment.date() < last.moment.date() and len(held) < _MOST_PASTED:
+            held.append(piece)
+        elif held and piece.second >= last.second:
             for pasted in held:
                 yield Skipped(source=f"{name}:{pasted.line}", reason="a pasted header, kept as text")
-            last = last._replace(body="\n\n".join([last.body, *(f"{pasted.header}\n{pasted.body}" for pasted in held)]).rstrip("\n"))
-            held = []
-        if not isinstance(piece, Skipped) or held:
-            yield from (entry for entry in (last, *held) if entry is not None)
-            last, held = None, []
-        if isinstance(piece, Entry):
-            last = piece
+            yield last._replace(body="\n\n".join([last.body, *(f"{pasted.header}\n{pasted.body}" for pasted in held)]).rstrip("\n"))
+            last, held = piece, []
         else:
-            yield piece
-    yield from (entry for entry in (last, *held) if entry is not None)
+            yield from _all(last, held)
+            last, held = piece, []
+    yield from _all(last, held)
+
+
+def _all(last: Entry | None, held: list[Entry]) -> Iterator[Entry]:
+    if last is not None:
+        yield last
+    yield from held

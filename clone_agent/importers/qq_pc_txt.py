@@ -20,8 +20,8 @@ or `nick<mail>` in groups: the last bracket is the identity, the nick may hold a
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from itertools import chain, islice
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from clone_agent.importers.cleaning import clean, clean_name
@@ -40,6 +40,7 @@ GROUP_LISTS = frozenset(
     {"我的QQ群", "我的群聊", "我加入的群聊", "我创建的群聊", "我管理的群聊", "已退出的多人聊天", "我的多人聊天", "我的讨论组", "QQ群"}
 )
 _LOOK_AHEAD = 2000  # entries of a block that decide whether its senders carry ids
+_MOST_SENDERS = 50_000  # written names remembered
 _SAMPLE = 1 << 22  # bytes that decide how the file is laid out
 _TITLE = re.compile(r"\s*【[^【】]{1,20}】")
 _MENTION = re.compile(r"(?:^|(?<=[^A-Za-z0-9._+-]))@([^\s@,，。:：]{1,30})")
@@ -65,9 +66,9 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     end = find_record_end(text[:HEAD_SIZE])
     chats = _Chats(_blocks(source, encoding, end), unnamed=source.stem)
     with source.open() as stream:
-        pieces = read_pieces(text_records(stream, encoding, end), name=source.name, is_loose=is_edited(text, end))
+        pieces = read_pieces(text_records(stream, encoding, end), name=source.name, zone=options.timezone, is_loose=is_edited(text, end))
         for block, entries in _by_block(pieces):
-            yield from _read_block(block, entries, chats=chats, name=source.name, zone=options.timezone)
+            yield from _read_block(block, entries, chats=chats, name=source.name)
 
 
 def _by_block(pieces: Iterator[Block | Entry | Skipped]) -> Iterator[tuple[Block, Iterator[Entry | Skipped]]]:
@@ -90,7 +91,7 @@ def _blocks(source: Source, encoding: str, end: str) -> list[tuple[Block, str]]:
     found: list[tuple[Block, str]] = []
     with source.open() as stream:
         lines = text_records(stream, encoding, end)
-        pieces = read_pieces(_block_lines(lines), name="", is_loose=False)
+        pieces = read_pieces(_block_lines(lines), name="", zone=ZoneInfo("UTC"), is_loose=False)
         for piece in pieces:
             if isinstance(piece, Block):
                 found.append((piece, ""))
@@ -152,20 +153,28 @@ def group_chat_id(name: str) -> str:
     return chat_id(PLATFORM, "group", clean_name(name))
 
 
+class _Sender(NamedTuple):
+    """Who wrote a message."""
+
+    id: str
+    name: str  # without rank
+    is_system: bool  # the program itself
+
+
 @dataclass(slots=True)
 class _Chat:
     """A block that is being read."""
 
     conversation: Conversation
     has_ids: bool
-    zone: ZoneInfo
     file: str
     ids: MessageIds
     names: dict[str, str] = field(default_factory=dict)  # id -> last nick
+    senders: dict[str, _Sender] = field(default_factory=dict)  # as written -> read
     speakers: dict[str, None] = field(default_factory=dict)  # the first few, system senders left out
 
 
-def _read_block(block: Block, entries: Iterator[Entry | Skipped], *, chats: _Chats, name: str, zone: ZoneInfo) -> Iterator[Record]:
+def _read_block(block: Block, entries: Iterator[Entry | Skipped], *, chats: _Chats, name: str) -> Iterator[Record]:
     ahead = list(islice(entries, _LOOK_AHEAD))
     if not ahead and not block.line:
         return
@@ -175,7 +184,7 @@ def _read_block(block: Block, entries: Iterator[Entry | Skipped], *, chats: _Cha
     conversation = Conversation(
         id=chats.id_of(block, is_group=kind is ChatKind.GROUP), platform=PLATFORM, name=clean_name(block.peer), kind=kind
     )
-    chat = _Chat(conversation, has_ids, zone, name, MessageIds(PLATFORM, conversation.id))
+    chat = _Chat(conversation, has_ids, name, MessageIds(PLATFORM, conversation.id))
     if not senders:
         yield from (piece for piece in ahead if isinstance(piece, Skipped))
         return
@@ -223,38 +232,40 @@ def _owner(chat: _Chat) -> str | None:
 
 
 def _message(entry: Entry, chat: _Chat) -> Message:
-    sender, sender_name, is_system = _sender(entry.sender, chat)
+    sender = chat.senders.get(entry.sender) or _meet(entry.sender, chat)
     body = clean(entry.body)
-    kind, text = (Kind.SYSTEM, body.strip()) if is_system else read_body(body)
-    if not is_system and len(chat.speakers) < 4:
-        chat.speakers[sender] = None
-    sent_at = entry.moment.replace(tzinfo=chat.zone)
+    kind, text = (Kind.SYSTEM, body.strip()) if sender.is_system else read_body(body)
     return Message(
-        id=chat.ids.next(sender=sender, second=_second(sent_at), kind=kind, text=text),
+        id=chat.ids.next(sender=sender.id, second=entry.second, kind=kind, text=text),
         conversation=chat.conversation.id,
-        sender=sender,
-        sender_name=sender_name,
-        sent_at=sent_at,
+        sender=sender.id,
+        sender_name=sender.name,
+        sent_at=entry.moment,
         kind=kind,
         text=text,
-        quoted=body if kind is Kind.SYSTEM and not is_system else "",
+        quoted=body if kind is Kind.SYSTEM and not sender.is_system else "",
         mentions=tuple(_MENTION.findall(text)) if "@" in text else (),
         source=f"{chat.file}:{entry.line}",
     )
 
 
-def _second(sent_at: datetime) -> int:
-    return int(sent_at.timestamp() // 1)
+def _meet(written: str, chat: _Chat) -> _Sender:
+    """Read a sender and remember it, unless its name hangs on what came before."""
+    sender = _sender(written, chat)
+    if sender.name != sender.id and len(chat.senders) < _MOST_SENDERS:
+        chat.senders[written] = sender
+    if not sender.is_system and len(chat.speakers) < 4:
+        chat.speakers[sender.id] = None
+    return sender
 
 
-def _sender(written: str, chat: _Chat) -> tuple[str, str, bool]:
-    """Id, name without rank, and whether it is the program that speaks."""
+def _sender(written: str, chat: _Chat) -> _Sender:
     found = SENDER_ID.fullmatch(written)
     if found is not None and found["number"] in SYSTEM_NUMBERS and found["nick"].strip() == "系统消息":
-        return found["number"], "系统消息", True
+        return _Sender(found["number"], "系统消息", True)
     if found is None or not chat.has_ids:
         name = clean_name(written)
-        return f"name:{name}", name, False
+        return _Sender(f"name:{name}", name, False)
     sender = found["number"] or found["mail"].strip()
     nick = found["nick"]
     rank = _TITLE.match(nick)
@@ -262,6 +273,6 @@ def _sender(written: str, chat: _Chat) -> tuple[str, str, bool]:
         nick = nick[rank.end() :]
     name = clean_name(nick)
     if name == sender:
-        return sender, chat.names.get(sender, name), False
+        return _Sender(sender, chat.names.get(sender, name), False)
     chat.names[sender] = name
-    return sender, name, False
+    return _Sender(sender, name, False)

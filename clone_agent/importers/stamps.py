@@ -1,0 +1,37 @@
+"""Times as exporters write them: epoch seconds or milliseconds, ISO with an offset, local date and clock without one."""
+
+import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+_EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{13}")
+_WRITTEN = re.compile(
+    r"(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})[ T](?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?"
+    r"\s*(?P<offset>Z|[+-]\d{2}:?\d{2})?"
+)
+
+
+def read_time(written: object, zone: ZoneInfo) -> datetime | None:
+    """The moment that a field names, in `zone`; None where it names none or an impossible one.
+
+    Args:
+        written: epoch seconds or milliseconds, as a number or in digits, or a date and clock.
+        zone: of a clock without an offset.
+    """
+    text = str(written).strip() if isinstance(written, str | int | float) and not isinstance(written, bool) else ""
+    try:
+        if _EPOCH.fullmatch(text):
+            return datetime.fromtimestamp(float(text) / (1000 if len(text) == 13 and "." not in text else 1), UTC).astimezone(zone)
+        return _from_clock(_WRITTEN.fullmatch(text), zone)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _from_clock(found: re.Match[str] | None, zone: ZoneInfo) -> datetime | None:
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    moment = datetime(year, month, day, hour, minute, second, tzinfo=zone)
+    if found["offset"] is None:
+        return moment
+    return datetime.fromisoformat(f"{moment:%Y-%m-%dT%H:%M:%S}{found['offset'].replace('Z', '+00:00')}").astimezone(zone)
