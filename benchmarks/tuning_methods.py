@@ -71,17 +71,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dataset", type=Path, help="a dataset folder (default: built from the sample life)")
     parser.add_argument("--sweep", action="store_true", help="several learning rates a method")
     parser.add_argument("--epochs", type=float, help="passes over the examples (default: the method's)")
+    parser.add_argument("--max-steps", type=int, help="end every run earlier")
     parser.add_argument("--methods", help="only these, with commas")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.run:
-        print(json.dumps(run(Trial(**json.loads(options.run)), options.base, options.dataset, options.epochs)))
+        print(json.dumps(run(Trial(**json.loads(options.run)), options.base, options.dataset, options.epochs, options.max_steps)))
         return
     with tempfile.TemporaryDirectory() as scratch:
         dataset = options.dataset or sample_dataset(Path(scratch))
         wanted = options.methods.split(",") if options.methods else None
         trials = [trial for trial in (SWEEP if options.sweep else DEFAULTS) if wanted is None or trial.method in wanted]
-        print_table(in_processes(trials, options.base, dataset, options.epochs))
+        print_table(in_processes(trials, options.base, dataset, options.epochs, options.max_steps))
 
 
 def sample_dataset(home: Path) -> Path:
@@ -97,20 +98,30 @@ def sample_dataset(home: Path) -> Path:
     return home / "dataset"
 
 
-def in_processes(trials: Sequence[Trial], base: str | None, dataset: Path, epochs: float | None) -> Iterator[dict[str, Any]]:
+def in_processes(
+    trials: Sequence[Trial], base: str | None, dataset: Path, epochs: float | None, max_steps: int | None
+) -> Iterator[dict[str, Any]]:
     """Run each trial in a process of its own and yield its figures."""
     for trial in trials:
         command = [sys.executable, __file__, "--dataset", str(dataset), "--run", json.dumps(asdict(trial))]
         command += ["--base", base] if base else []
         command += ["--epochs", str(epochs)] if epochs else []
+        command += ["--max-steps", str(max_steps)] if max_steps else []
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         yield json.loads(done.stdout.splitlines()[-1])
 
 
-def run(trial: Trial, base: str | None, dataset: Path, epochs: float | None) -> dict[str, Any]:
+def run(trial: Trial, base: str | None, dataset: Path, epochs: float | None, max_steps: int | None) -> dict[str, Any]:
     """Tune once and measure."""
     config = TuneConfig(
-        base=base, method=trial.method, settings=trial.settings, learning_rate=trial.learning_rate, epochs=epochs, samples=0, patience=0
+        base=base,
+        method=trial.method,
+        settings=trial.settings,
+        learning_rate=trial.learning_rate,
+        epochs=epochs,
+        max_steps=max_steps,
+        samples=0,
+        patience=0,
     )
     with tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()

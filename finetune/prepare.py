@@ -74,7 +74,7 @@ def prepare(config: TuneConfig, dataset_dir: Path) -> Prepared:
     rows = max(1, round(config.batch_size * len(texts) / _answers(texts)))
     seconds = _seconds_per_step(config, loaded, adapter, texts, rows)
     per_epoch = math.ceil(len(texts) / rows)
-    steps = max(1, math.ceil((config.epochs or config.defaults().epochs) * per_epoch))
+    steps = max(1, math.ceil(config.passes(parameters) * per_epoch))
     plan = TunePlan(
         base=loaded.name,
         method=config.method,

@@ -63,6 +63,11 @@ class TuneConfig:
         own = self.defaults()
         return self.learning_rate or (own.small_learning_rate if parameters < SMALL else own.learning_rate)
 
+    def passes(self, parameters: int) -> float:
+        """How often a model of so many parameters sees the examples."""
+        own = self.defaults()
+        return self.epochs or (own.small_epochs if parameters < SMALL else own.epochs)
+
     def identity(self) -> dict[str, Any]:
         """Everything that changes what is learnt, as JSON; a run is resumed only with the same."""
         value = asdict(self)

@@ -24,6 +24,7 @@ class MethodDefaults:
     small_learning_rate: float
     weight_decay: float = 0.0
     epochs: float = 2.0
+    small_epochs: float = 1.0  # a small model reads its chats once, so that tuning two methods on two cores takes minutes
 
 
 SMALL = 100_000_000  # parameters; below it a model needs larger steps to move at all
