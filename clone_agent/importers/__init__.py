@@ -5,7 +5,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from clone_agent.errors import ExportError, UsageError
-from clone_agent.importers import qce_chunked, qce_json, qq_pc_txt, telegram_json, wechat_pywxdump_csv
+from clone_agent.importers import (
+    qce_chunked,
+    qce_json,
+    qq_pc_txt,
+    telegram_json,
+    wechat_pywxdump_csv,
+    wechat_weflow_json,
+)
 from clone_agent.importers.finding import candidates, exports_in
 from clone_agent.importers.format import Format, ReadOptions, Record, system_zone
 from clone_agent.importers.source import FolderTree, Source
@@ -40,6 +47,13 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="The CSV files that the tool wrote, with users.json beside them",
         matches=wechat_pywxdump_csv.matches,
         read=wechat_pywxdump_csv.read,
+    ),
+    Format(
+        name="wechat_weflow_json",
+        title="WeChat: JSON of WeFlow or EchoTrace",
+        how_to_export="WeFlow or EchoTrace → a chat → export → JSON",
+        matches=wechat_weflow_json.matches,
+        read=wechat_weflow_json.read,
     ),
     Format(
         name="telegram_json",

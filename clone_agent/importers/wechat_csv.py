@@ -1,0 +1,103 @@
+"""Rows of a CSV that people and programs have had in their hands: a broken quote costs one row and not the rest of the file.
+
+A row ends where its quotes are closed. Lines that make no row together (a quote was lost) are taken apart again where a line begins as the
+format's rows do.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from clone_agent.records import Skipped
+
+_LONGEST = 200_000  # characters that may stand between an open quote and its end
+BROKEN = "a broken row"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as it stands."""
+
+    source: str
+    cells: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.cells.get(column, "")
+
+
+def columns_of(text: str) -> list[str]:
+    """The columns in the first line of a CSV."""
+    first = re.split(r"\r?\n|\r", text.removeprefix("\ufeff"), maxsplit=1)[0]
+    try:
+        return [column.strip() for column in next(csv.reader([first]), [])]
+    except csv.Error:
+        return []
+
+
+def read_rows(lines: Iterator[str], *, name: str, start: re.Pattern[str], least: int = 0) -> Iterator[Row | Skipped]:
+    """The rows below the line of columns, and a `Skipped` for each that is broken.
+
+    Args:
+        lines: of the whole file, without LF; a CR at their ends is cut off.
+        name: of the file, for `source`.
+        start: what a row begins with.
+        least: cells that a row must have; all columns by default.
+    """
+    columns = columns_of(next(lines, "").rstrip("\r"))
+    table = _Table(columns, least or len(columns), name, start)
+    waiting: list[str] = []
+    is_open, size, first = False, 0, 2
+    for number, line in enumerate(lines, start=2):
+        if not waiting:
+            if not line.strip():
+                continue
+            first = number
+        waiting.append(line)
+        size += len(line)
+        is_open ^= line.count('"') % 2 == 1
+        if not is_open or size > _LONGEST:
+            yield from table.rows(waiting, first)
+            waiting, is_open, size = [], False, 0
+    if waiting:
+        yield from table.rows(waiting, first)
+
+
+class _Table:
+    """Makes rows of lines."""
+
+    def __init__(self, columns: list[str], least: int, name: str, start: re.Pattern[str]) -> None:
+        self._columns = columns
+        self._least = least
+        self._name = name
+        self._start = start
+
+    def rows(self, lines: list[str], number: int) -> Iterator[Row | Skipped]:
+        """The row that the lines are, or the rows that begin among them."""
+        row = self._row(lines, number, is_strict=True)
+        if isinstance(row, Row):
+            yield row
+            return
+        begun: list[str] = []
+        first = number
+        for place, line in enumerate(lines, start=number):
+            if begun and self._start.match(line) is not None:
+                yield self._row(begun, first, is_strict=False)
+                begun = []
+            if not begun:
+                first = place
+            begun.append(line)
+        yield self._row(begun, first, is_strict=False)
+
+    def _row(self, lines: list[str], number: int, *, is_strict: bool) -> Row | Skipped:
+        source = f"{self._name}:{number}"
+        try:
+            found = list(csv.reader((f"{line.rstrip(chr(13))}\n" for line in lines), strict=is_strict))
+        except csv.Error:
+            found = []
+        cells = found[0] if len(found) == 1 else []
+        while len(cells) > len(self._columns) and not cells[-1].strip():
+            cells.pop()
+        if not self._least <= len(cells) <= len(self._columns):
+            return Skipped(source=source, reason=BROKEN)
+        return Row(source, dict(zip(self._columns, cells, strict=False)))
