@@ -10,6 +10,8 @@ from clone_agent.importers import (
     qce_json,
     qq_pc_txt,
     telegram_json,
+    wechat_memotrace_csv,
+    wechat_memotrace_old_csv,
     wechat_pywxdump_csv,
     wechat_weflow_json,
 )
@@ -54,6 +56,20 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="WeFlow or EchoTrace → a chat → export → JSON",
         matches=wechat_weflow_json.matches,
         read=wechat_weflow_json.read,
+    ),
+    Format(
+        name="wechat_memotrace_csv",
+        title="WeChat: CSV of MemoTrace",
+        how_to_export="MemoTrace → a chat → CSV; the file, or the zip with 聊天记录 in it",
+        matches=wechat_memotrace_csv.matches,
+        read=wechat_memotrace_csv.read,
+    ),
+    Format(
+        name="wechat_memotrace_old_csv",
+        title="WeChat: CSV of MemoTrace, older columns",
+        how_to_export="MemoTrace (WeChatMsg) → a chat, or everything → CSV",
+        matches=wechat_memotrace_old_csv.matches,
+        read=wechat_memotrace_old_csv.read,
     ),
     Format(
         name="telegram_json",

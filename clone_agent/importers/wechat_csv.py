@@ -90,14 +90,21 @@ class _Table:
         yield self._row(begun, first, is_strict=False)
 
     def _row(self, lines: list[str], number: int, *, is_strict: bool) -> Row | Skipped:
+        cells = self._cells(lines, is_strict=is_strict)
+        if not is_strict and sum(line.count('"') for line in lines) % 2 == 1:
+            # The lost quote may have closed a cell that now holds all behind it.
+            plain = self._cells([line.replace('"', "") for line in lines], is_strict=False)
+            cells = plain if len(plain) > len(cells) else cells
         source = f"{self._name}:{number}"
+        return Row(source, dict(zip(self._columns, cells, strict=False))) if cells else Skipped(source=source, reason=BROKEN)
+
+    def _cells(self, lines: list[str], *, is_strict: bool) -> list[str]:
+        """The cells of the one row that the lines are; none where they are no row of this table."""
         try:
-            found = list(csv.reader((f"{line.rstrip(chr(13))}\n" for line in lines), strict=is_strict))
+            found = [row for row in csv.reader((f"{line.rstrip(chr(13))}\n" for line in lines), strict=is_strict) if row]
         except csv.Error:
-            found = []
+            return []
         cells = found[0] if len(found) == 1 else []
         while len(cells) > len(self._columns) and not cells[-1].strip():
             cells.pop()
-        if not self._least <= len(cells) <= len(self._columns):
-            return Skipped(source=source, reason=BROKEN)
-        return Row(source, dict(zip(self._columns, cells, strict=False)))
+        return cells if self._least <= len(cells) <= len(self._columns) else []

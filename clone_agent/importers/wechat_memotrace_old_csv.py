@@ -1,0 +1,160 @@
+"""MemoTrace's (WeChatMsg's) older CSV: rows of WeChat's own database.
+
+    localId,TalkerId,Type,SubType,IsSender,CreateTime,Status,StrContent,StrTime,Remark,NickName,Sender
+    1,2,1,0,0,1704164645,3,你好,2024-01-02 11:04:05                                private: the first nine cells and no more
+    1,5,1,0,1,1704164706,2,好,2024-01-02 11:05:06,,我的昵称,wxid_me                 group: all twelve
+
+UTF-8 with a byte order mark, LF or CRLF, line ends inside fields. `CreateTime` is UTC, `StrTime` local. `Type` is 1 text, 3 image,
+34 voice, 43 video, 47 sticker, 49 app message with `SubType` 57 reply, 2000 transfer …, 50 call, 10000 system; what is no text is XML. `TalkerId`
+numbers the chats: one in a file named after the contact, many in the file of everything. Nobody's wxid stands in private rows.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from clone_agent.importers.cleaning import clean, clean_name
+from clone_agent.importers.encoding import find_encoding, text_records
+from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.identity import chat_id
+from clone_agent.importers.source import Source
+from clone_agent.importers.stamps import read_time
+from clone_agent.importers.wechat_bodies import Body, described
+from clone_agent.importers.wechat_chat import OWNER, PLATFORM, Bubble, Chats, Peer, peer_of, room_kind
+from clone_agent.importers.wechat_csv import Row, columns_of, read_rows
+from clone_agent.importers.wechat_kinds import APP, kind_of_number
+from clone_agent.importers.wechat_xml import is_xml, plain, read_app_message
+from clone_agent.records import ChatKind, Kind, Skipped
+
+_NEEDED = frozenset({"localId", "TalkerId", "Type", "IsSender", "CreateTime", "StrContent"})
+_ROW_START = re.compile(r'"?\d+"?,"?-?\d*"?,"?-?\d+"?,"?-?\d*"?,"?[01]"?,"?\d{9,13}"?,')
+_LEAST = 8
+_MOST_OTHERS = 2  # people remembered of a chat before it is known to be a group
+
+
+def matches(head: Head) -> bool:
+    """The line of columns."""
+    return head.text.lstrip('\ufeff"').startswith("localId") and set(columns_of(head.text)) >= _NEEDED
+
+
+def read(source: Source, options: ReadOptions) -> Iterator[Record]:
+    """Every row; one conversation for each `TalkerId`. A first pass finds out how many there are and who is the owner."""
+    chats = Chats()
+    talks = _Talks(source, _rows(source))
+    yield from chats.learn_owner(talks.owner)
+    for row in _rows(source):
+        if isinstance(row, Skipped):
+            yield row
+        else:
+            yield from _message(row, talks, chats, options.timezone)
+
+
+def _rows(source: Source) -> Iterator[Row | Skipped]:
+    with source.open() as stream:
+        encoding = find_encoding(stream.read(HEAD_SIZE))
+    with source.open() as stream:
+        yield from read_rows(text_records(stream, encoding, "\n"), name=source.name, start=_ROW_START, least=_LEAST)
+
+
+@dataclass(slots=True)
+class _Talk:
+    """One chat of the file."""
+
+    others: set[str] = field(default_factory=set)  # wxids of those who are not the owner
+
+
+class _Talks:
+    """What the rows as a whole tell."""
+
+    def __init__(self, source: Source, rows: Iterator[Row | Skipped]) -> None:
+        self._talks: dict[str, _Talk] = {}
+        self._peer = peer_of(source)
+        own: Counter[str] = Counter()
+        for row in rows:
+            if isinstance(row, Skipped):
+                continue
+            talk = self._talks.setdefault(row["TalkerId"], _Talk())
+            sender = row["Sender"].strip()
+            if _is_own(row):
+                own[sender] += 1
+            elif sender and len(talk.others) < _MOST_OTHERS and _number(row["Type"]) not in {10000, 10002}:
+                talk.others.add(sender)
+        del own[""]
+        self.owner = own.most_common(1)[0][0] if own else OWNER
+
+    def peer(self, talker: str) -> Peer:
+        """Whom the chat is with, as far as the file tells."""
+        if len(self._talks) <= 1:
+            return self._peer
+        return Peer(name=f"{self._peer.name} {talker}", wxid="")
+
+    def room(self, talker: str) -> str:
+        """The conversation's id."""
+        return self._peer.conversation if len(self._talks) <= 1 else chat_id(PLATFORM, self._peer.name, talker)
+
+    def kind(self, talker: str) -> ChatKind:
+        """Private rows name nobody."""
+        if len(self._talks) <= 1 and self._peer.wxid:
+            return room_kind(self._peer.wxid)
+        return ChatKind.GROUP if self._talks[talker].others else ChatKind.PRIVATE
+
+
+def _message(row: Row, talks: _Talks, chats: Chats, zone: ZoneInfo) -> Iterator[Record]:
+    sent_at = read_time(row["CreateTime"], zone) or read_time(row["StrTime"], zone)
+    if sent_at is None:
+        yield Skipped(source=row.source, reason="no time stamp")
+        return
+    talker = row["TalkerId"]
+    peer = talks.peer(talker)
+    sender, name = _sender(row, peer, talks.owner)
+    body, reply_to = _body(row, sender)
+    bubble = Bubble(
+        sender=sender,
+        sender_name=name,
+        sent_at=sent_at,
+        kind=body.kind,
+        text=body.text,
+        quoted=body.quoted,
+        reply_to=reply_to,
+        source_id=row["localId"].strip() or None,
+        attachments=body.attachments,
+        source=row.source,
+    )
+    yield from chats.message(bubble, room=talks.room(talker), name=peer.name, kind=talks.kind(talker))
+
+
+def _sender(row: Row, peer: Peer, owner: str) -> tuple[str, str]:
+    """Id and name; the remark that the owner gave somebody counts before the nick."""
+    sender = row["Sender"].strip()
+    name = clean_name(row["Remark"]) or clean_name(row["NickName"])
+    if _is_own(row):
+        return sender or owner, name or "我"
+    return sender or peer.sender, name or sender or peer.name
+
+
+def _body(row: Row, sender: str) -> tuple[Body, str | None]:
+    number, sub_type = _number(row["Type"]), _number(row["SubType"])
+    kind = kind_of_number(number, sub_type)
+    content = clean(row["StrContent"]).strip()
+    if kind is Kind.SYSTEM and number != APP:
+        return Body(kind, plain(content)), None
+    if number & 0xFFFF == APP and is_xml(content):
+        app = read_app_message(content, sub_type=sub_type)
+        return Body(app.kind, app.text, app.quoted, app.attachments), app.reply_to
+    if kind is Kind.TEXT:
+        content = content.removeprefix(f"{sender}:\n")
+        return Body(kind if content else Kind.UNKNOWN, content), None
+    return (Body(kind) if is_xml(content) else described(content, kind)), None
+
+
+def _is_own(row: Row) -> bool:
+    return row["IsSender"].strip() == "1"
+
+
+def _number(cell: str) -> int:
+    try:
+        return int(cell.strip() or 0)
+    except ValueError:
+        return 0
