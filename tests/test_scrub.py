@@ -1,96 +1,165 @@
-"""Personal data is masked by type; everything else stays as it was."""
+"""Personal data is masked by type; what only looks like it stays."""
 
+import random
+import string
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from clone_agent.scrub import TYPES, scrub
+from clone_agent.scrub import scrub
 
-FOUND = [
-    ("我的号码13800138000啊", "我的号码[手机号]啊", "phone"),
-    ("打138-0013-8000", "打[手机号]", "phone"),
-    ("+86 13800138000 找我", "[手机号] 找我", "phone"),
-    ("１３８００１３８０００", "[手机号]", "phone"),
-    ("身份证11010519491231002X帮我买票", "身份证[身份证号]帮我买票", "id_card"),
-    ("转到6222021234567890128建行", "转到[银行卡号]建行", "bank_card"),
-    ("卡号4111 1111 1111 1111", "卡号[银行卡号]", "bank_card"),
-    ("发我邮箱ab12@qq.com呀", "发我邮箱[邮箱]呀", "email"),
-    ("家里电话0571-86543210", "家里电话[电话]", "landline"),
-    ("车牌京A·12345", "车牌[车牌]", "plate"),
-    ("浙AD12345停哪了", "[车牌]停哪了", "plate"),
-    ("加我微信：lin_wan0417", "加我微信：[微信号]", "wechat_id"),
-    ("wxid_linwan0417abc", "[微信号]", "wechat_id"),
-    ("加我qq20010417", "加我qq[QQ号]", "qq"),
-    ("服务器192.168.1.20", "服务器[IP地址]", "ip"),
-    ("寄到海淀区中关村大街27号3号楼502", "[地址]", "address"),
-    ("取件码是6-3-2041", "取件码是[密码]", "secret"),
-    ("wifi密码是abc12345", "wifi密码是[密码]", "secret"),
-]
-KEPT = [
-    "转到6222021234567890129",  # the check digit is wrong
-    "订单号20231104123456789",
-    "现在是2023年11月4日",
-    "一共12345块",
-    "1234567890123456789",
-    "哈哈哈哈666666666",
-    "单号SF1380012345678",
-    "版本1.2.3.4567",
-    "2020-01-01 12:00:00",
-    "房价100000一平",
-    "10086",
-    "uid=9223372036854775807",
-    "时间戳1699999999999",
-    "今天走了13800步",
-    "这条路很长",
-    "密码忘了怎么办",
-    "@小明 微信说",
-    "在微信上聊",
-    "京东A了",
-    "8.5公里跑了2:14:36",
-    "2栋楼都停电",
-]
+ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
-@pytest.mark.parametrize(("text", "masked", "kind"), FOUND)
-def test_personal_data_is_masked_by_type(text: str, masked: str, kind: str) -> None:
-    scrubbed = scrub(text)
-    assert (scrubbed.text, scrubbed.found) == (masked, {kind: 1})
+def id_card(draw: random.Random) -> str:
+    region = draw.choice(("110101", "310104", "440305", "510107"))
+    body = f"{region}{draw.randint(1950, 2008)}{draw.randint(1, 12):02d}{draw.randint(1, 28):02d}{draw.randint(0, 999):03d}"
+    return body + "10X98765432"[sum(int(digit) * weight for digit, weight in zip(body, ID_WEIGHTS, strict=True)) % 11]
 
 
-@pytest.mark.parametrize("text", KEPT)
-def test_what_only_looks_like_it_is_kept(text: str) -> None:
-    assert scrub(text).text == text
+def bank_card(draw: random.Random) -> str:
+    body = "6222" + "".join(draw.choices(string.digits, k=14))
+    doubled = [int(digit) * (2 - place % 2) for place, digit in enumerate(reversed(body))]
+    return body + str(-sum(digit - 9 if digit > 9 else digit for digit in doubled) % 10)
 
 
-def test_several_kinds_in_one_message_are_all_masked() -> None:
-    scrubbed = scrub("13800138000或者ab@qq.com，13900139000也行")
-    assert scrubbed.text == "[手机号]或者[邮箱]，[手机号]也行"
-    assert scrubbed.found == {"phone": 2, "email": 1}
-
-
-@given(
-    st.text(
-        alphabet=st.characters(codec="utf-8", exclude_categories=("Nd",)).filter(lambda character: character not in "@．＠"), max_size=80
-    )
-)
-def test_text_without_digits_and_signs_comes_back_unchanged(text: str) -> None:
-    if not any(word in text.lower() for word in ("密码", "口令", "pass", "pwd", "码", "wx", "微信", "vx", "薇信")):
-        assert scrub(text).text == text
-
-
-@given(st.text(max_size=60))
-def test_masking_twice_masks_nothing_more_of_what_was_masked(text: str) -> None:
-    once = scrub(text).text
-    assert all(kind in TYPES for kind in scrub(once).found)
+def phone(draw: random.Random) -> str:
+    return f"1{draw.choice('3456789')}{draw.randrange(10**9):09d}"
 
 
 @pytest.mark.parametrize(
-    "evil",
-    ["1" * 200_000, "路" * 100_000 + "a" * 100_000, "a" * 200_000, "6222 " * 40_000, "微信" * 100_000, "a@" * 100_000, "密码是" * 60_000],
+    ("text", "masked"),
+    [
+        ("我的号码13812345678啊", "我的号码[手机号]啊"),
+        ("打138-1234-5678", "打[手机号]"),
+        ("+86 138 1234 5678 找我", "[手机号] 找我"),
+        ("１３８１２３４５６７８", "[手机号]"),
+        ("座机010-62345678转801", "座机[座机号]"),
+        ("发我邮箱ab12@qq.com呀", "发我邮箱[邮箱]呀"),
+        ("车牌京A·12345停门口", "车牌[车牌号]停门口"),
+        ("绿牌粤BD12345", "绿牌[车牌号]"),
+        ("加我qq12345678", "加我qq[QQ号]"),
+        ("扣扣号：1234567", "扣扣号：[QQ号]"),
+        ("微信号：ab_123456", "微信号：[微信号]"),
+        ("vx abc12345 备注来意", "vx [微信号] 备注来意"),
+        ("wxid_a1b2c3d4e5f6g7", "[微信号]"),
+        ("连192.168.1.20试试", "连[IP地址]试试"),
+        ("wifi密码是abc1234", "wifi密码是[密码]"),
+        ("验证码 482913，5分钟内有效", "验证码 [密码]，5分钟内有效"),
+        ("取件码3-2-1047", "取件码[密码]"),
+        ("482913是你的验证码", "[密码]是你的验证码"),
+        ("寄到海淀区中关村大街27号3号楼502", "寄到[地址]"),
+        ("我住武林路88号2单元301室 别走错", "我住[地址] 别走错"),
+        ("快递放5栋2单元301", "快递放[地址]"),
+        ("身份证号：110101900307123", "身份证号：[身份证号]"),
+    ],
 )
-def test_a_hostile_line_takes_no_longer_than_a_long_one(evil: str) -> None:
+def test_personal_data_is_masked_and_the_rest_stays(text: str, masked: str) -> None:
+    assert scrub(text).text == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "订单号20231104123456789",
+        "快递单号13800138000",
+        "单号SF1380012345678",
+        "现在是2023年11月4日",
+        "2020-01-01 12:00:00",
+        "时间戳1699999999999",
+        "一共12345块",
+        "1234567890123456789",
+        "哈哈哈哈666666666",
+        "666666",
+        "我跑了10公里用了59分钟",
+        "版本1.2.3.4567",
+        "固件版本 1.2.3.4",
+        "房价100000一平",
+        "打10086或者95588",
+        "淘口令￥abc123￥",
+        "uid=9223372036854775807",
+        "今天走了13800步",
+        "这条路很长",
+        "难道3号考试？",
+        "我知道5号放假",
+        "一路2号线",
+        "密码是什么来着",
+        "密码忘了",
+        "用微信wechat登录",
+        "[图片]{ABC-123}.jpg",
+        "@小明 周五见",
+        "云南昆明见",
+        "苏打水12345",
+    ],
+)
+def test_what_only_looks_like_it_stays(text: str) -> None:
+    assert scrub(text).text == text
+    assert scrub(text).found == {}
+
+
+def test_numbers_with_checksums_are_found_in_every_spelling() -> None:
+    draw = random.Random(1)
+    for _ in range(300):
+        card, bank = id_card(draw), bank_card(draw)
+        assert scrub(f"身份证{card}帮我买票").text == "身份证[身份证号]帮我买票"
+        assert scrub(f"他的是{card.lower()}。").text == "他的是[身份证号]。"
+        assert scrub(f"转到{bank}建行").text == "转到[银行卡号]建行"
+        assert scrub(" ".join(bank[at : at + 4] for at in range(0, 19, 4))).text == "[银行卡号]"
+        assert scrub(f"call {phone(draw)}").text == "call [手机号]"
+
+
+def test_a_wrong_checksum_is_no_card() -> None:
+    draw = random.Random(2)
+    for _ in range(100):
+        bank = bank_card(draw)
+        wrong = bank[:-1] + str((int(bank[-1]) + 1) % 10)
+        assert "[银行卡号]" not in scrub(wrong).text
+
+
+def test_what_was_replaced_is_counted() -> None:
+    assert scrub("13812345678 和 13912345678，邮箱 a@b.cn").found == {"phone": 2, "email": 1}
+
+
+def test_masking_twice_changes_nothing() -> None:
+    text = "我住武林路88号2单元301室，电话13812345678，wifi密码是abc1234"
+    once = scrub(text).text
+    assert scrub(once).text == once
+
+
+def test_short_messages_are_fast() -> None:
+    draw = random.Random(3)
+    words = ["今天晚上一起吃饭吗我们去吃火锅好不好呀哈哈哈哈", "6", "12:30 门口见", "好的好的", "1块5一斤", "@阿宝 明天8点"]
+    messages = [draw.choice(words) for _ in range(20_000)]
     started = time.process_time()
-    scrub(evil)
-    assert time.process_time() - started < 20  # quadratic patterns take minutes; a bound on kind, not on speed
+    for message in messages:
+        scrub(message)
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "1",
+        "路",
+        "a",
+        "a@",
+        "1-",
+        "路1号",
+        "13812345678",
+        "京A",
+        "密码",
+        "1.",
+        "栋1",
+        "wx",
+        "6222 ",
+        "qq1",
+        "a.",
+        "大街12号3单元",
+        "@a.",
+        "验证码1",
+    ],
+)
+def test_no_line_takes_long(unit: str) -> None:
+    started = time.process_time()
+    scrub(unit * (200_000 // len(unit)))
+    assert time.process_time() - started < 1
