@@ -50,6 +50,7 @@ class Screen:
     def say(self, text: str = "") -> None:
         """Print a line of the result for people."""
         self.out.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.out.file.flush()  # a pipe shows each step when it is done
 
     def note(self, text: str) -> None:
         """Print a line that is not part of the result."""

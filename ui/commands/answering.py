@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from clone_agent.errors import UsageError
-from clone_agent.records import Delta, Hit, Reply
+from clone_agent.records import Delta, Hit, Reply, Scope
 from ui.options import Call, common, is_asked
 from ui.show import Screen, count
 
@@ -52,7 +52,7 @@ def voice_options(function: _F) -> _F:
 @click.command(epilog="Example: clone-agent ask 去年国庆我们去哪了")
 @click.argument("question")
 @click.option("--memory/--no-memory", "use_memory", default=True, help="Recall before answering.")
-@click.option("--on", "moment", type=click.DateTime(), help="Answer as if it were this day.  [default: now]")
+@click.option("--on", "moment", type=click.DateTime(), help="Answer as of this moment, like 2024-06-01.  [default: now]")
 @voice_options
 @common
 def ask(call: Call, question: str, use_memory: bool, moment: datetime | None, **voice: object) -> None:
@@ -143,7 +143,7 @@ def hit_fields(hit: Hit) -> dict[str, object]:
 def _speak(screen: Screen, agent: "CloneAgent", question: str, *, use_memory: bool, now: datetime | None) -> Reply:
     """Print the reply as it comes."""
     with _typing(screen) as write:
-        for event in agent.answer(question, use_memory=use_memory, now=now):
+        for event in agent.answer(question, use_memory=use_memory, now=now, scope=Scope(before=now)):
             match event:
                 case Delta():
                     write(event.text)

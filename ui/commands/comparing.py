@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clone_agent.errors import CloneError
-from clone_agent.records import Reply
+from clone_agent.records import Reply, Scope
 from ui.commands.answering import VoiceOptions, choose_voice, remind, reply_fields, voice_options
 from ui.options import PARTIAL, Call, common
 from ui.show import Screen, show_error
@@ -118,8 +118,8 @@ def _answer(agent: "CloneAgent", question: "Question", kind: str, *, use_memory:
 
 
 def final(agent: "CloneAgent", question: str, *, use_memory: bool, now: datetime | None = None) -> Reply:
-    """The finished reply to a question."""
-    *_, reply = agent.answer(question, use_memory=use_memory, now=now)
+    """The finished reply to a question; with `now`, as of that moment: what was said later is not recalled."""
+    *_, reply = agent.answer(question, use_memory=use_memory, now=now, scope=Scope(before=now))
     assert isinstance(reply, Reply), "an answer ends with its reply"
     return reply
 

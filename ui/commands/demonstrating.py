@@ -33,8 +33,9 @@ _SHOWN = 12
 @click.option("--serve/--no-serve", default=True, help="Serve the chat at the end.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the page.  [default: the first free one from 7860 on]")
 @click.option("--max-steps", type=click.IntRange(1), help="End each tuning run earlier.  [default: what suits the method]")
+@click.option("--base", metavar="NAME_OR_PATH", help="GLM to tune.  [default: the one that ships]")
 @common
-def demo(call: Call, serve: bool, port: int | None, max_steps: int | None) -> None:
+def demo(call: Call, serve: bool, port: int | None, max_steps: int | None, base: str | None) -> None:
     """Show everything on the chats of an invented owner, which ship with the program.
 
     Works in a data home of its own. The questions are of the half that is kept for reporting; every one of them counts.
@@ -43,7 +44,7 @@ def demo(call: Call, serve: bool, port: int | None, max_steps: int | None) -> No
 
     call = Call(_demo_home(call), call.screen)
     _bring_the_life(call)
-    reports = [_tune(call, method, max_steps) for method in METHODS]
+    reports = [_tune(call, method, base, max_steps) for method in METHODS]
     _step(call, index)
     with open_clone(call.home, call.settings, use_memory=True) as clone:
         questions, answers = _ask_everything(call, clone)
@@ -95,13 +96,13 @@ def _step(call: Call, command: click.Command, written: str = "", **arguments: ob
         context.invoke(command, call=beside, **arguments)
 
 
-def _tune(call: Call, method: str, max_steps: int | None) -> "TuneReport":
-    require_dataset(call, None)
+def _tune(call: Call, method: str, base: str | None, max_steps: int | None) -> "TuneReport":
+    require_dataset(call, base)
     from finetune.tune_config import TuneConfig
 
     call.screen.say(f"\n$ clone-agent tune --method {method}")
     with call.home.lock():
-        report = tune_adapter(call, TuneConfig(method=method, max_steps=max_steps), name=method, resume=True)
+        report = tune_adapter(call, TuneConfig(base=base, method=method, max_steps=max_steps), name=method, resume=True)
     call.screen.say(f"{method}: {loss_line(report)}; {report.steps:,} steps in {report.seconds:,.0f} s")
     return report
 
