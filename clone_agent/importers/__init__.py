@@ -12,8 +12,10 @@ from clone_agent.importers import (
     telegram_json,
     wechat_memotrace_csv,
     wechat_memotrace_old_csv,
+    wechat_memotrace_txt,
     wechat_pywxdump_csv,
     wechat_weflow_json,
+    wechat_weflow_txt,
 )
 from clone_agent.importers.finding import candidates, exports_in
 from clone_agent.importers.format import Format, ReadOptions, Record, system_zone
@@ -58,6 +60,13 @@ FORMATS: tuple[Format, ...] = (
         read=wechat_weflow_json.read,
     ),
     Format(
+        name="wechat_weflow_txt",
+        title="WeChat: text of WeFlow",
+        how_to_export="WeFlow → a chat → export → TXT",
+        matches=wechat_weflow_txt.matches,
+        read=wechat_weflow_txt.read,
+    ),
+    Format(
         name="wechat_memotrace_csv",
         title="WeChat: CSV of MemoTrace",
         how_to_export="MemoTrace → a chat → CSV; the file, or the zip with 聊天记录 in it",
@@ -70,6 +79,13 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="MemoTrace (WeChatMsg) → a chat, or everything → CSV",
         matches=wechat_memotrace_old_csv.matches,
         read=wechat_memotrace_old_csv.read,
+    ),
+    Format(
+        name="wechat_memotrace_txt",
+        title="WeChat: text of MemoTrace",
+        how_to_export="MemoTrace (WeChatMsg) → a chat → TXT; the file, or the zip with 聊天记录 in it",
+        matches=wechat_memotrace_txt.matches,
+        read=wechat_memotrace_txt.read,
     ),
     Format(
         name="telegram_json",

@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.encoding import find_encoding, find_record_end, text_records
+from clone_agent.importers.excerpts import Writer, writers_of
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.identity import MessageIds, chat_id
 from clone_agent.importers.qq_pc_bodies import read_body
@@ -47,14 +48,14 @@ _MENTION = re.compile(r"(?:^|(?<=[^A-Za-z0-9._+-]))@([^\s@,，。:：]{1,30})")
 
 
 def matches(head: Head) -> bool:
-    """The title, the head of a block, or at least one header that carries a QQ number or a mail address."""
+    """The title, the head of a block, headers that carry QQ numbers or mail addresses, or headers that may be QQ's as well as another's."""
     text = head.text
     if TITLE in text[:200] or re.search(r"^消息分组[:：]|^=+\r?\n消息对象[:：]", text, re.M):
         return not head.data.startswith(b"From: <Save by Tencent MsgMgr>") and "<html" not in text[:2000]
     if not re.search(r"^\d{4}[-/]\d{1,2}[-/]\d{1,2} ", text, re.M):
         return False
     every, _, numbered = count_headers(text, find_record_end(text))
-    return numbered > 0 and numbered * 2 >= every
+    return (numbered > 0 and numbered * 2 >= every) or Writer.QQ in writers_of(text)
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

@@ -23,7 +23,7 @@ _WORDS = (
 )
 _PLACEHOLDER = re.compile(
     rf"!?(?:\[|【)(?P<word>{_WORDS})(?:(?P<mark>[|:：])(?P<inside>.{{0,2000}}?))?(?:\]|】)"
-    r"(?P<rest>\((?:https?://|[\w./%-])[^\n]*\)|[\s:：].*|)",
+    r"(?P<rest>\((?:https?://|[\w./%-])[^\n]*\)|[\s:：].*|(?<=】).*|)",
     re.S | re.I,
 )
 _ALONE = frozenset({Kind.IMAGE, Kind.VIDEO, Kind.STICKER})  # nothing but a path or a description stands behind them

@@ -67,12 +67,13 @@ _NAMES = (
     (re.compile("转账|收款|退还|^transfer$", re.I), Kind.TRANSFER),
     (re.compile("系统|拍一拍|撤回|添加好友|打招呼|公告|邀请|通知|^system$", re.I), Kind.SYSTEM),
 )
-# A red packet, a transfer and a shared place are cards in some tools' names: 红包卡片, 转账卡片, 位置分享.
+# Some tools' names hold two kinds: 红包卡片, 转账卡片, 位置分享, 语音转文字.
 _BEFORE_CARDS = (
     (re.compile("红包"), Kind.RED_PACKET),
     (re.compile("转账"), Kind.TRANSFER),
     (re.compile("位置"), Kind.LOCATION),
     (re.compile("通话"), Kind.CALL),
+    (re.compile("语音"), Kind.VOICE),
 )
 _UNKNOWN_NUMBER = re.compile(r"(?:未知|其他|unknown)\D*(\d{1,20})\D*", re.I)
 

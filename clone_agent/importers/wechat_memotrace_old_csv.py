@@ -5,8 +5,8 @@
     1,5,1,0,1,1704164706,2,好,2024-01-02 11:05:06,,我的昵称,wxid_me                 group: all twelve
 
 UTF-8 with a byte order mark, LF or CRLF, line ends inside fields. `CreateTime` is UTC, `StrTime` local. `Type` is 1 text, 3 image,
-34 voice, 43 video, 47 sticker, 49 app message with `SubType` 57 reply, 2000 transfer …, 50 call, 10000 system; what is no text is XML. `TalkerId`
-numbers the chats: one in a file named after the contact, many in the file of everything. Nobody's wxid stands in private rows.
+34 voice, 43 video, 47 sticker, 49 app message with `SubType` 57 reply, 2000 transfer …, 50 call, 10000 system; what is no text is XML.
+`TalkerId` numbers the chats: one in a file named after the contact, many in the file of everything. Nobody's wxid stands in private rows.
 """
 
 import re
