@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -29,9 +30,19 @@ _HISTORY = 12
 @click.option("--password", "ask_password", is_flag=True, help=f"Ask for a password that visitors must know; or set {PASSWORD_VARIABLE}.")
 @click.option("--share", is_flag=True, help="Also make a public link; needs a password.")
 @click.option("--memory/--no-memory", "use_memory", default=True, help="Recall before answering.")
+@click.option("--on", "moment", type=click.DateTime(), help="Talk as of this moment, like 2024-06-01.  [default: now]")
 @voice_options
 @common
-def chat(call: Call, terminal: bool, port: int | None, ask_password: bool, share: bool, use_memory: bool, **voice: object) -> None:
+def chat(
+    call: Call,
+    terminal: bool,
+    port: int | None,
+    ask_password: bool,
+    share: bool,
+    use_memory: bool,
+    moment: datetime | None,
+    **voice: object,
+) -> None:
     """Talk with the clone in the browser, on an address of this machine."""
     from ui.wiring import open_clone
 
@@ -41,16 +52,24 @@ def chat(call: Call, terminal: bool, port: int | None, ask_password: bool, share
     if share:
         _agree_to_share(call, password, yes=options.yes)
     call.home.require()
+    now = None if moment is None else moment.astimezone()
     with open_clone(call.home, settings, use_memory=use_memory) as clone:
         if terminal:
             remind(call.screen, clone)
-            talk_here(call.screen, clone)
+            talk_here(call.screen, clone, now=now)
         else:
-            serve_page(call, clone, settings, port=port or settings.port, password=password, share=share)
+            serve_page(call, clone, settings, port=port or settings.port, password=password, share=share, now=now)
 
 
 def serve_page(
-    call: Call, clone: "Clone", settings: "Settings", *, port: int | None, password: str | None = None, share: bool = False
+    call: Call,
+    clone: "Clone",
+    settings: "Settings",
+    *,
+    port: int | None,
+    password: str | None = None,
+    share: bool = False,
+    now: datetime | None = None,
 ) -> None:
     """Serve the page until Ctrl-C."""
     from ui.environment import prepare_browser
@@ -71,9 +90,10 @@ def serve_page(
         model=clone.voice.label,
         is_tuned=clone.voice.is_tuned,
         has_memory=clone.memory is not None,
+        today="" if now is None else f"{now:%Y-%m-%d}",
         notices=tuple(_notices(clone, settings)),
     )
-    page = build_page(Speaker(agent=clone.agent, where=where), facts)
+    page = build_page(Speaker(agent=clone.agent, where=where, now=now), facts)
     served = serve(page, home=call.home.root, port=port, password=password, share=share)
     _announce(call, served.url, served.share_url, share=share)
     try:
@@ -84,13 +104,13 @@ def serve_page(
         served.close()
 
 
-def talk_here(screen: Screen, clone: "Clone") -> None:
+def talk_here(screen: Screen, clone: "Clone", *, now: datetime | None = None) -> None:
     """Talk line by line until the input ends; with `--json` one object a reply."""
     history: list[ChatTurn] = []
     screen.note(f"{clone.voice.label}. AI-generated, not the person. An empty line ends the talk.")
     while question := _next_line():
         try:
-            reply = _reply_here(screen, clone, question, history)
+            reply = _reply_here(screen, clone, question, history, now)
         except CloneError as error:
             screen.warn(f"{error.problem} {error.remedy}")
             continue
@@ -98,8 +118,8 @@ def talk_here(screen: Screen, clone: "Clone") -> None:
         screen.result(reply_fields(question, reply))
 
 
-def _reply_here(screen: Screen, clone: "Clone", question: str, history: Sequence[ChatTurn]) -> Reply:
-    for event in clone.agent.answer(question, history=history[-_HISTORY:], use_memory=clone.memory is not None):
+def _reply_here(screen: Screen, clone: "Clone", question: str, history: Sequence[ChatTurn], now: datetime | None) -> Reply:
+    for event in clone.agent.answer(question, history=history[-_HISTORY:], use_memory=clone.memory is not None, now=now):
         match event:
             case Recalled():
                 pass

@@ -1,6 +1,7 @@
 """`demo`: the whole way on the sample life: import, dataset, tune twice, index, questions answered two ways, chat."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,8 +58,14 @@ def demo(call: Call, serve: bool, port: int | None, max_steps: int | None, base:
             }
         )
         if serve:
-            call.screen.say("\n$ clone-agent chat")
-            serve_page(call, clone, call.settings, port=port)
+            now = _day_after(clone.archive)
+            call.screen.say(f"\n$ clone-agent chat --on {now:%Y-%m-%d}")
+            serve_page(call, clone, call.settings, port=port, now=now)
+
+
+def _day_after(archive: "Archive") -> datetime:
+    """The day after the last message: what the invented owner calls today."""
+    return max(info.last for info in archive.conversations() if info.last).astimezone() + timedelta(days=1)
 
 
 def _demo_home(call: Call) -> Path:

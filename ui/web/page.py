@@ -33,6 +33,7 @@ class PageFacts:
     model: str  # who speaks: "small GLM that ships · lora"
     is_tuned: bool
     has_memory: bool
+    today: str = ""  # the date that the clone takes for today, where it is not today's
     notices: tuple[Notice, ...] = ()
 
 
@@ -178,7 +179,9 @@ def _heading(language: str, facts: PageFacts) -> str:
         for notice in facts.notices
     )
     name = escape(say(language, "heading", name=facts.name))
-    model = escape(say(language, "spoken_by", model=facts.model))
+    model = escape(
+        " · ".join([*([say(language, "today", date=facts.today)] if facts.today else []), say(language, "spoken_by", model=facts.model)])
+    )
     label = escape(say(language, "ai_label"))
     return f'<div class="heading"><h1>{name}</h1><span class="ai-label">{label}</span><span class="model">{model}</span></div>{notices}'
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from gradio import ChatMessage
 
@@ -37,6 +38,7 @@ class Speaker:
 
     agent: CloneAgent
     where: Surroundings
+    now: datetime | None = None  # the day that "yesterday" counts from; None: today
 
     def answer(self, talk: Talk, question: str, *, use_memory: bool, language: str) -> Iterator[Talk]:
         """Continue a talk by one question; every state is to be shown, the last one to be kept.
@@ -55,7 +57,7 @@ class Speaker:
 
     def _stream(self, asked: Talk, question: str, *, use_memory: bool, language: str) -> Iterator[Talk]:
         text, shown_at = "", 0.0
-        for event in self.agent.answer(question, history=asked.turns[-_REMEMBERED_TURNS:], use_memory=use_memory):
+        for event in self.agent.answer(question, history=asked.turns[-_REMEMBERED_TURNS:], use_memory=use_memory, now=self.now):
             match event:
                 case Recalled():
                     yield _with(asked, [waiting(language, "thinking")])

@@ -25,6 +25,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "ai_label": ("AI 生成，非本人", "AI-generated, not the person"),
     "heading": ("{name}的分身", "{name}’s clone"),
     "spoken_by": ("模型：{model}", "Model: {model}"),
+    "today": ("这里的今天是 {date}", "Today is taken to be {date}"),
     "recalling": ("回忆中……", "Remembering…"),
     "thinking": ("正在输入……", "Typing…"),
     "sources": ("{count} 条来源", "Sources: {count}"),
