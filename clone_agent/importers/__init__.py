@@ -12,10 +12,13 @@ from clone_agent.importers import (
     telegram_json,
     wechat_chatlog_csv,
     wechat_chatlog_json,
+    wechat_dump_txt,
+    wechat_mail_text,
     wechat_memotrace_csv,
     wechat_memotrace_old_csv,
     wechat_memotrace_txt,
     wechat_pywxdump_csv,
+    wechat_pywxdump_json,
     wechat_weflow_json,
     wechat_weflow_txt,
 )
@@ -53,6 +56,13 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="The CSV files that the tool wrote, with users.json beside them",
         matches=wechat_pywxdump_csv.matches,
         read=wechat_pywxdump_csv.read,
+    ),
+    Format(
+        name="wechat_pywxdump_json",
+        title="WeChat: JSON of PyWxDump",
+        how_to_export="The JSON files that the tool wrote, with users.json beside them",
+        matches=wechat_pywxdump_json.matches,
+        read=wechat_pywxdump_json.read,
     ),
     Format(
         name="wechat_weflow_json",
@@ -102,6 +112,20 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="chatlog → /api/v1/chatlog?talker=…&format=csv; better format=json",
         matches=wechat_chatlog_csv.matches,
         read=wechat_chatlog_csv.read,
+    ),
+    Format(
+        name="wechat_dump_txt",
+        title="WeChat: text of wechat-dump",
+        how_to_export="wechat-dump → dump-msg.py",
+        matches=wechat_dump_txt.matches,
+        read=wechat_dump_txt.read,
+    ),
+    Format(
+        name="wechat_mail_text",
+        title="WeChat: text of chosen messages, by mail or shared",
+        how_to_export="WeChat → long press a message → 多选 → 邮件; save the mail's text",
+        matches=wechat_mail_text.matches,
+        read=wechat_mail_text.read,
     ),
     Format(
         name="telegram_json",

@@ -4,6 +4,7 @@
     好的[引用 小红：在吗]           WeFlow: the own words before the quote
     好的 / 引用:小红:在吗           MemoTrace: the quote on a line below; 引用：小红: 在吗 in its newer versions
     > 小红(wxid_red) 01-02 11:04:05 / > 在吗 / 好的      chatlog: the quote above
+    「小红：在吗」 / - - - - - - - - / 好的               WeChat itself until 2019, in any tool's plain text
 
 WeChat sends a picture by itself, so `[图片]哈哈` is typed text; `[微笑]` is one of its faces and belongs to the words.
 """
@@ -35,6 +36,7 @@ _NOTICE = re.compile(
 )
 _BELOW = re.compile(r"(?P<own>.*?)(?:^|\n)引用[:：](?:未知|(?P<name>[^:：\n]{0,60})[:：] ?(?P<quoted>.*))", re.S)
 _BEHIND = re.compile(r"(?P<own>.*?)\[引用 (?:(?P<name>[^:：\[\]\n]{0,60})：)?(?P<quoted>.*)\]", re.S)
+_OLD_QUOTE = re.compile(r"「(?:(?P<name>[^：:」\n]{0,60})[：:] ?)?(?P<quoted>.*?)」\s*\n\s*(?:[-—] ?){5,}\s*\n(?P<own>.*)", re.S)
 _ABOVE = re.compile(r"(?P<quote>(?:> [^\n]*(?:\n|\Z))+)(?P<own>.*)", re.S)
 _ABOVE_HEAD = re.compile(r"(?:.*\(.*\)|\S+) (?:\d{4}-)?(?:\d{2}-\d{2} )?\d{2}:\d{2}:\d{2}|\[引用\]")
 
@@ -69,6 +71,15 @@ def read_quote(body: str) -> Body | None:
         return None
     own = found["own"].strip()
     return Body(Kind.REPLY if own else Kind.UNKNOWN, own, (found["quoted"] or "").strip())
+
+
+def read_old_quote(text: str) -> Body | None:
+    """A reply as WeChat wrote it into plain text until 2019; None where it is none."""
+    found = _OLD_QUOTE.fullmatch(text) if text.startswith("「") else None
+    if found is None:
+        return None
+    own = found["own"].strip()
+    return Body(Kind.REPLY if own else Kind.UNKNOWN, own, found["quoted"].strip())
 
 
 def read_quote_above(body: str) -> Body | None:

@@ -14,6 +14,7 @@ from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Record
 from clone_agent.importers.identity import MessageIds, chat_id
 from clone_agent.importers.source import Source
+from clone_agent.importers.wechat_bodies import read_old_quote
 from clone_agent.records import ChatKind, Conversation, Kind, Message
 
 PLATFORM = "wechat"
@@ -121,8 +122,9 @@ class Chats:
             self._told[room] = Conversation(id=room, platform=PLATFORM, name=name, kind=kind, owner=self.owner)
             self._ids.setdefault(room, MessageIds(PLATFORM, room))
             yield self._told[room]
-        text = clean(bubble.text).strip()
-        own = bubble.kind
+        text, quoted, own = clean(bubble.text).strip(), bubble.quoted, bubble.kind
+        if own is Kind.TEXT and (reply := read_old_quote(text)) is not None:
+            own, text, quoted = reply.kind, reply.text, reply.quoted
         if not text and own in {Kind.TEXT, Kind.REPLY}:
             own = Kind.UNKNOWN
         is_system = own is Kind.SYSTEM
@@ -137,7 +139,7 @@ class Chats:
             sent_at=bubble.sent_at,
             kind=own,
             text=text,
-            quoted=clean(bubble.quoted).strip(),
+            quoted=clean(quoted).strip(),
             reply_to=bubble.reply_to,
             source_id=bubble.source_id,
             mentions=mentions(text),

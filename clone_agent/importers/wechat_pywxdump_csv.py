@@ -17,7 +17,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import chain, islice
 from zoneinfo import ZoneInfo
 
@@ -26,6 +25,9 @@ from clone_agent.importers.encoding import find_encoding, text_records
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.identity import MessageIds
 from clone_agent.importers.source import Source
+from clone_agent.importers.stamps import read_time
+from clone_agent.importers.wechat_bodies import Body, read_body, read_old_quote
+from clone_agent.importers.wechat_kinds import kind_of_name
 from clone_agent.records import ChatKind, Conversation, Kind, Message, Skipped
 
 PLATFORM = "wechat"
@@ -35,26 +37,9 @@ _LOOK_AHEAD = 2000
 _LONGEST_ROW = 100_000  # characters; csv refuses longer fields
 _SYSTEM = "name:系统消息"
 _OWNER = "name:我"
-_KINDS = (
-    (re.compile("引用"), Kind.REPLY),
-    (re.compile("转发"), Kind.FORWARD),
-    (re.compile("表情|GIF"), Kind.STICKER),
-    (re.compile("小程序|链接|公众号|名片|卡片|视频号|音乐|分享"), Kind.CARD),
-    (re.compile("文本|文字"), Kind.TEXT),
-    (re.compile("图片"), Kind.IMAGE),
-    (re.compile("通话"), Kind.CALL),
-    (re.compile("语音"), Kind.VOICE),
-    (re.compile("视频"), Kind.VIDEO),
-    (re.compile("文件"), Kind.FILE),
-    (re.compile("位置"), Kind.LOCATION),
-    (re.compile("红包"), Kind.RED_PACKET),
-    (re.compile("转账"), Kind.TRANSFER),
-    (re.compile("系统|拍一拍|撤回|添加好友|打招呼|公告"), Kind.SYSTEM),
-)
 _QUOTE = re.compile(r"(?P<own>.*?)\s*\[引用\]\((?P<time>[^()\n]{8,25})\)(?P<name>[^:：\n]{0,60})[:：](?P<quoted>.*)", re.S)
 _TAG = re.compile(r"<[^<>]{1,200}>")
 _MENTION = re.compile(r"@([^\s@]{1,40})\u2005")
-_ZERO_DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?")
 
 
 def matches(head: Head) -> bool:
@@ -70,7 +55,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     with source.open() as stream:
         rows = _rows(text_records(stream, encoding, "\n"), source.name)
         ahead = list(islice(rows, _LOOK_AHEAD))
-        reader = _Reader(source, options.timezone, [row for row in ahead if isinstance(row, _Row)])
+        reader = RowReader(source, options.timezone, [row for row in ahead if isinstance(row, Row)])
         for row in chain(ahead, rows):
             if isinstance(row, Skipped):
                 yield row
@@ -79,7 +64,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """One row as it stands."""
 
     source: str
@@ -90,10 +75,16 @@ class _Row:
 
     @property
     def is_own(self) -> bool:
+        """Whether the owner sent it."""
         return self["is_sender"].strip() == "1"
 
+    @property
+    def is_program(self) -> bool:
+        """Whether it is a notice of WeChat's."""
+        return kind_of_name(self["type_name"]) is Kind.SYSTEM
 
-def _rows(lines: Iterator[str], name: str) -> Iterator[_Row | Skipped]:
+
+def _rows(lines: Iterator[str], name: str) -> Iterator[Row | Skipped]:
     """Put the lines of each row together by what a row begins with, so that a broken quote costs one row and not the rest of the file."""
     columns = [column.strip() for column in next(csv.reader([next(lines, "")]), [])]
     start, waiting = 2, list[str]()
@@ -110,7 +101,7 @@ def _rows(lines: Iterator[str], name: str) -> Iterator[_Row | Skipped]:
         yield from _parsed(waiting, columns, f"{name}:{start}")
 
 
-def _parsed(lines: list[str], columns: list[str], source: str) -> Iterator[_Row | Skipped]:
+def _parsed(lines: list[str], columns: list[str], source: str) -> Iterator[Row | Skipped]:
     try:
         rows = [row for row in csv.reader(f"{line}\n" for line in lines) if row]
     except csv.Error:
@@ -119,45 +110,46 @@ def _parsed(lines: list[str], columns: list[str], source: str) -> Iterator[_Row 
         if len(row) < len(columns) - 1 or len(row) > len(columns):
             yield Skipped(source=source, reason="a broken row")
         else:
-            yield _Row(source, dict(zip(columns, row, strict=False)))
+            yield Row(source, dict(zip(columns, row, strict=False)))
 
 
-class _Reader:
-    """Rows to messages, with what the first rows tell about who is who."""
+class RowReader:
+    """Rows to messages, with what the first rows tell about who is who. PyWxDump's JSON has the same rows."""
 
-    def __init__(self, source: Source, zone: ZoneInfo, ahead: list[_Row]) -> None:
+    def __init__(self, source: Source, zone: ZoneInfo, ahead: list[Row]) -> None:
         self._zone = zone
         self._names = _names(source)
         rooms = {row["room_name"].strip() for row in ahead} - {""}
         own = Counter(row["talker"].strip() for row in ahead if row.is_own and row["talker"].strip() not in {"", "我", *rooms})
-        others = Counter(row["talker"].strip() for row in ahead if not row.is_own and row["talker"].strip())
+        others = Counter(row["talker"].strip() for row in ahead if not row.is_own and row["talker"].strip() and not row.is_program)
         if not rooms:
             for name in others:
                 del own[name]
-        self._owner = own.most_common(1)[0][0] if own else _OWNER
-        self._room = next((name for name, _ in others.most_common()), source.stem)  # of rows without a room
+        self._owner = _identity(own.most_common(1)[0][0]) if own else _OWNER
+        self._room = next(iter(others)) if len(others) == 1 else source.stem  # of rows without a room
         self._people: dict[str, set[str]] = {}
         for row in ahead:
-            if not row.is_own and row["talker"].strip() not in {self._owner, ""}:
+            if not row.is_own and not row.is_program and row["talker"].strip() not in {self._owner, ""}:
                 self._people.setdefault(self._room_of(row), set()).add(row["talker"].strip())
         self._ids: dict[str, MessageIds] = {}
 
-    def _room_of(self, row: _Row) -> str:
+    def _room_of(self, row: Row) -> str:
         return row["room_name"].strip() or self._room
 
     def _is_group(self, room: str) -> bool:
         return room.endswith("@chatroom") or len(self._people.get(room, ())) > 1
 
-    def _sender(self, row: _Row, room: str, kind: Kind) -> str:
+    def _sender(self, row: Row, room: str, kind: Kind) -> str:
         if kind is Kind.SYSTEM:
             return _SYSTEM
         if row.is_own:
             return self._owner
         # In a private chat the other one is the room, whatever `talker` says (test_person_0_730.csv:2 has the owner's id there).
-        return row["talker"].strip() or room if self._is_group(room) else room
+        return _identity(row["talker"].strip() or room if self._is_group(room) else room)
 
-    def message(self, row: _Row) -> Iterator[Record]:
-        sent_at = _time(row["CreateTime"].strip(), self._zone)
+    def message(self, row: Row) -> Iterator[Record]:
+        """The message of a row, with its conversation before the first one; or why there is none."""
+        sent_at = read_time(row["CreateTime"], self._zone)
         if sent_at is None:
             yield Skipped(source=row.source, reason="no time stamp")
             return
@@ -190,9 +182,14 @@ class _Reader:
         return Conversation(id=identity, platform=PLATFORM, name=self._names.get(room) or clean_name(room), kind=kind, owner=self._owner)
 
     def _name(self, sender: str) -> str:
-        if sender == self._owner:
+        if sender == self._owner and not sender.startswith("name:"):
             return self._names.get(sender) or "我"
         return self._names.get(sender) or clean_name(sender.removeprefix("name:"))
+
+
+def _identity(talker: str) -> str:
+    """`Message.sender`: WeFlow has shown names where PyWxDump has wxids."""
+    return talker if re.fullmatch(r"[!-~]+", talker) else f"name:{clean_name(talker)}"
 
 
 def _names(source: Source) -> dict[str, str]:
@@ -208,14 +205,16 @@ def _names(source: Source) -> dict[str, str]:
     return {key: clean_name(str(user.get("remark") or user.get("nickname") or "")) for key, user in named.items()}
 
 
-def _content(row: _Row) -> tuple[Kind, str, str]:
+def _content(row: Row) -> tuple[Kind, str, str]:
     """Kind, own words, other people's words."""
     told, written = row["type_name"], clean(row["msg"]).strip()
-    kind = next((kind for pattern, kind in _KINDS if pattern.search(told)), Kind.UNKNOWN)
+    kind = kind_of_name(told)
     if kind is Kind.SYSTEM or written.startswith("<revokemsg>"):
         return Kind.SYSTEM, _TAG.sub("", written).strip(), ""
     if kind is Kind.TEXT:
-        return (Kind.TEXT if written else Kind.UNKNOWN), written, ""
+        # WeFlow calls whatever is no picture, voice, video, sticker or file a "text".
+        body = read_old_quote(written) or (read_body(written) if told.isascii() else Body(Kind.TEXT if written else Kind.UNKNOWN, written))
+        return body.kind, body.text, body.quoted
     if kind is Kind.REPLY:
         quote = _QUOTE.fullmatch(written)
         own, quoted = (quote["own"].strip(), quote["quoted"].strip()) if quote else (written, "")
@@ -227,19 +226,3 @@ def _attachments(src: str, kind: Kind) -> tuple[str, ...]:
     if not src or src.startswith("http") or kind not in {Kind.IMAGE, Kind.VIDEO, Kind.VOICE, Kind.FILE}:
         return ()
     return (clean_name(re.split(r"[\\/]", src)[-1]),)
-
-
-def _time(written: str, zone: ZoneInfo) -> datetime | None:
-    try:
-        if re.fullmatch(r"\d{9,13}", written):
-            return datetime.fromtimestamp(int(written) / (1000 if len(written) == 13 else 1), UTC).astimezone(zone)
-        found = _ZERO_DATE.fullmatch(written)
-        if found is None:
-            return None
-        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=zone)
-        if found[7] is None:
-            return moment
-        return datetime.fromisoformat(f"{moment:%Y-%m-%dT%H:%M:%S}{found[7].replace('Z', '+00:00')}").astimezone(zone)
-    except (ValueError, OverflowError, OSError):
-        return None
