@@ -68,7 +68,7 @@ class QceChat:
         self.timezone = options.timezone
         self.file = file
         self.row = 0
-        self.senders: dict[str, tuple[str, str]] = {}  # as written -> id and name
+        self.senders: dict[tuple[tuple[str, object], ...], tuple[str, str]] = {}  # as written -> id and name
         self._rows = survey.rows
         self._stem = stem
         self._info: dict[str, object] = {}
@@ -118,7 +118,7 @@ class QceChat:
             return self._conversation
         return None
 
-    def remember(self, written: str, sender: tuple[str, str]) -> tuple[str, str]:
+    def remember(self, written: tuple[tuple[str, object], ...], sender: tuple[str, str]) -> tuple[str, str]:
         """Keep a sender that was read, so that the next row of theirs is quick."""
         if len(self.senders) < _MOST_SENDERS:
             self.senders[written] = sender

@@ -12,8 +12,8 @@ and `rawMessage`; V2 and V3 only `id`, `time`, `sender` and `content` as strings
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.qce_chat import NOBODY, QceChat
@@ -21,8 +21,7 @@ from clone_agent.records import Conversation, Kind, Message, Skipped
 
 Row = dict[str, Any]  # somebody's JSON; every field is checked where it is used
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SYSTEM = "name:系统消息"
+_SYSTEM = ("name:系统消息", "系统消息")
 _TYPES = {
     "type_6": Kind.VOICE,
     "type_7": Kind.VIDEO,
@@ -78,84 +77,119 @@ def read_row(row: object, chat: QceChat) -> Iterator[Conversation | Message | Sk
     if not isinstance(row, dict):
         yield Skipped(source=source, reason="no message")
         return
-    sent_at = _time(row, chat)
-    if sent_at is None:
+    time = _time(row, chat)
+    if time is None:
         yield Skipped(source=source, reason="no time stamp")
         return
-    is_system = _is_system(row)
-    sender, sender_name = _sender(row, chat, is_system=is_system)
-    if not is_system and (better := chat.meet(sender)) is not None:
+    if _is_system(row):
+        yield _message(row, chat, time, sender=_SYSTEM, content=_system_content(row), source=source)
+        return
+    sender = _sender(row, chat)
+    if (better := chat.meet(sender[0])) is not None:
         yield better
-    yield _message(row, chat, sent_at=sent_at, sender=sender, sender_name=sender_name, is_system=is_system, source=source)
+    yield _message(row, chat, time, sender=sender, content=_read_content(row, chat), source=source)
 
 
-def _message(row: Row, chat: QceChat, *, sent_at: datetime, sender: str, sender_name: str, is_system: bool, source: str) -> Message:
-    raw = row.get("content")
-    content: Row = raw if isinstance(raw, dict) else {"text": raw if isinstance(raw, str) else ""}
-    elements = [(str(one.get("type")), _dict(one.get("data"))) for one in _list(content.get("elements")) if isinstance(one, dict)]
-    if is_system:
-        kind, words, quoted, reply_to = Kind.SYSTEM, clean(_text(content.get("text"))).strip(), "", None
-    else:
-        kind, words = _kind_and_words(row, content, elements)
-        reply_to, quoted = _quote(content, elements)
-        if kind is Kind.REPLY and not words:
-            kind = Kind.UNKNOWN
-        if _flag(row.get("recalled", row.get("isRecalled"))) and not chat.are_flags_broken:
-            kind = Kind.RECALL
+class _Content(NamedTuple):
+    """What a row says."""
+
+    kind: Kind
+    text: str
+    quoted: str = ""
+    reply_to: str | None = None
+    mentions: tuple[str, ...] = ()
+    attachments: tuple[str, ...] = ()
+
+
+def _message(row: Row, chat: QceChat, time: tuple[datetime, int], *, sender: tuple[str, str], content: _Content, source: str) -> Message:
     source_id = _text(row.get("id") or row.get("messageId")) or None
     return Message(
-        id=chat.ids.next(sender=sender, second=int(sent_at.timestamp() // 1), kind=kind, text=words, source_id=source_id),
+        id=chat.ids.next(sender=sender[0], second=time[1], kind=content.kind, text=content.text, source_id=source_id),
         conversation=chat.conversation.id,
-        sender=sender,
-        sender_name=sender_name,
-        sent_at=sent_at,
-        kind=kind,
-        text=words,
-        quoted=quoted,
-        reply_to=reply_to,
+        sender=sender[0],
+        sender_name=sender[1],
+        sent_at=time[0],
+        kind=content.kind,
+        text=content.text,
+        quoted=content.quoted,
+        reply_to=content.reply_to,
         source_id=source_id,
-        mentions=_mentions(content, elements, chat),
-        attachments=_attachments(content, elements),
+        mentions=content.mentions,
+        attachments=content.attachments,
         source=source,
     )
 
 
-def _time(row: Row, chat: QceChat) -> datetime | None:
-    """Milliseconds since 1970 before anything else; the local `time` only where there is nothing better."""
+def _system_content(row: Row) -> _Content:
+    content = row.get("content")
+    written = content.get("text") if isinstance(content, dict) else content
+    return _Content(Kind.SYSTEM, clean(_text(written)).strip())
+
+
+def _read_content(row: Row, chat: QceChat) -> _Content:
+    raw = row.get("content")
+    content: Row = raw if isinstance(raw, dict) else {"text": _text(raw)}
+    is_recalled = _flag(row.get("recalled", row.get("isRecalled"))) and not chat.are_flags_broken
+    if _is_plain(row, content):
+        words = clean(content["text"]).strip()
+        if words and _EMPTY.fullmatch(words) is None:
+            return _Content(Kind.RECALL if is_recalled else Kind.TEXT, words)
+    elements = [(str(one.get("type")), _dict(one.get("data"))) for one in _list(content.get("elements")) if isinstance(one, dict)]
+    kind, words = _kind_and_words(row, content, elements)
+    reply_to, quoted = _quote(content, elements)
+    if is_recalled:
+        kind = Kind.RECALL
+    elif kind is Kind.REPLY and not words:
+        kind = Kind.UNKNOWN
+    return _Content(kind, words, quoted, reply_to, _mentions(content, elements, chat), _attachments(content, elements))
+
+
+def _is_plain(row: Row, content: Row) -> bool:
+    """Whether a row is nothing but text: most are, and need no closer look."""
+    elements = content.get("elements")
+    if row.get("type") not in _PLAIN_TYPES or not isinstance(elements, list) or len(elements) != 1:
+        return False
+    has_more = content.get("resources") or content.get("mentions") or content.get("reply")
+    return not has_more and elements[0] == {"type": "text", "data": {"text": content.get("text")}} and isinstance(content.get("text"), str)
+
+
+def _time(row: Row, chat: QceChat) -> tuple[datetime, int] | None:
+    """When, and the same in seconds since 1970: from the epoch field; from the local `time` only where there is nothing better."""
     stamp = row.get("timestamp")
     if isinstance(stamp, str) and re.fullmatch(r"-?\d{9,14}", stamp):
         stamp = int(stamp)
     try:
         if isinstance(stamp, int | float) and not isinstance(stamp, bool) and stamp:
-            milliseconds = stamp if abs(stamp) >= 10**11 else stamp * 1000
-            return (_EPOCH + timedelta(milliseconds=milliseconds)).astimezone(chat.timezone)
+            seconds = stamp / 1000 if abs(stamp) >= 10**11 else stamp
+            return datetime.fromtimestamp(seconds, chat.timezone), int(seconds // 1)
         written = stamp if isinstance(stamp, str) and stamp else row.get("time")
         if isinstance(written, str) and written:
             moment = datetime.fromisoformat(written.strip().replace("/", "-"))
-            return moment.replace(tzinfo=chat.timezone) if moment.tzinfo is None else moment.astimezone(chat.timezone)
+            moment = moment.replace(tzinfo=chat.timezone) if moment.tzinfo is None else moment.astimezone(chat.timezone)
+            return moment, int(moment.timestamp() // 1)
     except (ValueError, OverflowError, OSError):
         return None
     return None
 
 
 def _is_system(row: Row) -> bool:
+    if _flag(row.get("system", row.get("isSystemMessage"))) or row.get("type") == "system":
+        return True
     sender = row.get("sender")
-    is_nobody = isinstance(sender, dict) and _text(sender.get("uid")) == "未知" and _text(sender.get("uin")) in NOBODY
-    return _flag(row.get("system", row.get("isSystemMessage"))) or row.get("type") == "system" or is_nobody
+    return isinstance(sender, dict) and sender.get("uid") == "未知" and _text(sender.get("uin")) in NOBODY
 
 
-def _sender(row: Row, chat: QceChat, *, is_system: bool) -> tuple[str, str]:
+def _sender(row: Row, chat: QceChat) -> tuple[str, str]:
     """Id and shown name. A person's number is known from other rows where this one lacks it."""
-    if is_system:
-        return _SYSTEM, "系统消息"
     written = row.get("sender")
-    if isinstance(written, dict) and "rawMessage" not in row:
-        key = repr(written)
+    if not isinstance(written, dict) or "rawMessage" in row:
+        return _read_sender(written, _dict(row.get("rawMessage")), chat)
+    try:
+        key = tuple(written.items())
         known = chat.senders.get(key)
-        if known is None:
-            known = chat.remember(key, _read_sender(written, {}, chat))
-        return known
-    return _read_sender(written, _dict(row.get("rawMessage")), chat)
+    except TypeError:  # a list or an object where a name should be
+        return _read_sender(written, {}, chat)
+    return known or chat.remember(key, _read_sender(written, {}, chat))
 
 
 def _read_sender(sender: object, raw: Row, chat: QceChat) -> tuple[str, str]:
@@ -175,9 +209,6 @@ def _read_sender(sender: object, raw: Row, chat: QceChat) -> tuple[str, str]:
 def _kind_and_words(row: Row, content: Row, elements: list[tuple[str, Row]]) -> tuple[Kind, str]:
     written = _text(content.get("text"))
     told = str(row.get("type", ""))
-    if told in _PLAIN_TYPES and len(elements) == 1 and elements[0] == ("text", {"text": written}) and not content.get("resources"):
-        words = clean(written).strip()
-        return (Kind.TEXT, words) if words and not _EMPTY.fullmatch(words) else (Kind.UNKNOWN, "")
     kinds = [_ELEMENTS[name] for name, _ in elements if name in _ELEMENTS]
     kinds += [_ELEMENTS[name] for one in _list(content.get("resources")) if (name := str(_dict(one).get("type"))) in _ELEMENTS]
     if any(kind in _WORDLESS for kind in kinds) or _TYPES.get(told) in _WORDLESS:
