@@ -202,7 +202,7 @@ def _rank(ranker: Ranker, memory: History, question: dict[str, Any]) -> Ranking:
 def _row(memory: History, question: dict[str, Any], ranking: Ranking, unit: str, budget: int) -> dict[str, Any]:
     ranked = [memory.ids[number - 1] for number in ranking.numbers]
     gold = {str(turn) for turn in question["gold"]}
-    packed = pack(ranking.numbers, memories=memory.table.memories, neighbours=memory.table.neighbours, top_k=len(memory.ids), budget=budget)
+    packed = pack(ranking.numbers, memory.table, memories=memory.table.memories, top_k=len(memory.ids), budget=budget)
     evidence = len(gold & {found.id for _, found in packed}) / len(gold)
     if unit == "session":
         ranked = list(dict.fromkeys(memory.sessions[turn] for turn in ranked))
