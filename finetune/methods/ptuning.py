@@ -42,5 +42,5 @@ METHOD = Method(
     title="P-Tuning v2: a prefix in every layer",
     settings=PTuningSettings,
     attach=attach,
-    defaults=MethodDefaults(learning_rate=2e-2, small_learning_rate=1e-1),
+    defaults=MethodDefaults(learning_rate=2e-2, small_learning_rate=3e-1),
 )
