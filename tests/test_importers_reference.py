@@ -197,3 +197,18 @@ def test_telegram_full_export() -> None:
     rows = fields["chats"][1]["message_list"]
     assert [row["kind"] for row in rows] == ["text", "sticker", "forward"]
     assert rows[2]["text"] == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "sender", "text"), [("chatlab.json", "u1", "hello chatlab json"), ("chatlab.jsonl", "tg1", "hello chatlab jsonl")]
+)
+def test_chatlab(name: str, sender: str, text: str) -> None:
+    chat = only_chat(f"chatlab/{name}", zone=UTC, messages=True)
+    assert (chat["messages"], counts(chat), speech(chat)) == (1, {sender: 1}, [text])
+    assert chat["first"] == "2024-01-02T03:04:05+00:00"
+
+
+def test_chatlab_types() -> None:
+    chat = only_chat("chatlab/all_types.json", zone=UTC, messages=True)
+    assert (chat["messages"], counts(chat), chat["owner"]) == (19, {"me": 10, "f": 9}, "me")
+    assert {row["kind"] for row in chat["message_list"] if row["text"]} == {"text", "reply"}

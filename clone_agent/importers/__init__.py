@@ -6,8 +6,12 @@ from zoneinfo import ZoneInfo
 
 from clone_agent.errors import ExportError, UsageError
 from clone_agent.importers import (
+    chatlab,
+    discord_json,
     qce_chunked,
     qce_json,
+    qce_tab_txt,
+    qce_txt,
     qq_pc_txt,
     telegram_json,
     wechat_chatlog_csv,
@@ -133,6 +137,34 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="Telegram Desktop → a chat → ⋮ → Export chat history, or Settings → Advanced → Export Telegram data → JSON",
         matches=telegram_json.matches,
         read=telegram_json.read,
+    ),
+    Format(
+        name="chatlab",
+        title="ChatLab: JSON or JSONL",
+        how_to_export="ChatLab → export, or any program that writes ChatLab's standard format",
+        matches=chatlab.matches,
+        read=chatlab.read,
+    ),
+    Format(
+        name="qce_txt",
+        title="QQ Chat Exporter: text",
+        how_to_export="QQ Chat Exporter (QQNT) → export → TXT; better JSON",
+        matches=qce_txt.matches,
+        read=qce_txt.read,
+    ),
+    Format(
+        name="qce_tab_txt",
+        title="QQ Chat Exporter V2, V3: text with TABs",
+        how_to_export="The text file that the old version wrote; better JSON of a new one",
+        matches=qce_tab_txt.matches,
+        read=qce_tab_txt.read,
+    ),
+    Format(
+        name="discord_json",
+        title="Discord: JSON of DiscordChatExporter",
+        how_to_export="DiscordChatExporter → a channel → export → JSON",
+        matches=discord_json.matches,
+        read=discord_json.read,
     ),
 )
 

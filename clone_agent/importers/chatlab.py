@@ -1,0 +1,179 @@
+"""ChatLab's standard format, JSON and JSONL: what other programs hand chats over in.
+
+    {"chatlab":{"version":"0.0.2","exportedAt":1711468800},
+     "meta":{"name":"群","platform":"qq","type":"group","groupId":"600100","ownerId":"10000"},
+     "members":[{"platformId":"10001","accountName":"Alice","groupNickname":"A"}],
+     "messages":[{"sender":"10001","accountName":"Alice","timestamp":1711468800,"type":0,"content":"你好","platformMessageId":"100"}]}
+
+As JSONL each object stands on a line of its own, with `_type` header, member or message; a byte order mark, lines that begin with `#`
+and blank lines are allowed. `timestamp` is in seconds, `content` may be null. Types: 0 text, 1 image, 2 voice, 3 video, 4 file, 5 emoji,
+7 link, 8 location, 20 red packet, 21 transfer, 22 poke, 23 call, 24 share, 25 reply, 26 forward, 27 contact, 80 system, 81 recall, 99 other.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+
+from clone_agent.importers.chats import Bubble, Chat
+from clone_agent.importers.encoding import find_encoding, text_pieces, text_records
+from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.identity import chat_id
+from clone_agent.importers.json_fields import Row, row_in, text_in
+from clone_agent.importers.json_stream import Damaged, JsonStream
+from clone_agent.importers.qq_pc_txt import group_chat_id
+from clone_agent.importers.source import Source
+from clone_agent.importers.stamps import read_time
+from clone_agent.records import ChatKind, Kind, Skipped
+
+_KINDS = {
+    0: Kind.TEXT,
+    1: Kind.IMAGE,
+    2: Kind.VOICE,
+    3: Kind.VIDEO,
+    4: Kind.FILE,
+    5: Kind.STICKER,
+    7: Kind.CARD,
+    8: Kind.LOCATION,
+    20: Kind.RED_PACKET,
+    21: Kind.TRANSFER,
+    23: Kind.CALL,
+    24: Kind.CARD,
+    25: Kind.REPLY,
+    26: Kind.FORWARD,
+    27: Kind.CARD,
+    80: Kind.SYSTEM,
+    81: Kind.RECALL,
+}
+_OWN = frozenset({Kind.TEXT, Kind.REPLY})
+_CARRIED = frozenset({Kind.CARD, Kind.FORWARD, Kind.SYSTEM, Kind.RECALL})  # their content is worth keeping, but is nobody's own words
+_KEYS = ("chatlab", "meta", "members", "messages")
+
+
+def matches(head: Head) -> bool:
+    """An object with `chatlab`, or lines with `_type`."""
+    lines = [line for line in re.split(r"\r?\n", head.text[:20_000]) if line.strip() and not line.lstrip().startswith("#")]
+    if lines and '"_type"' in lines[0] and lines[0].lstrip().startswith("{"):
+        return True
+    return head.text.lstrip().startswith("{") and re.match(r'\s*\{\s*"chatlab"\s*:\s*\{', head.text) is not None
+
+
+def read(source: Source, options: ReadOptions) -> Iterator[Record]:
+    """Every message, from either shape."""
+    with source.open() as stream:
+        data = stream.read(HEAD_SIZE)
+    encoding = find_encoding(data)
+    text = data.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
+    reader = _Reader(source, options)
+    with source.open() as stream:
+        if text.startswith("#") or '"_type"' in text.partition("\n")[0]:
+            yield from _read_lines(text_records(stream, encoding, "\n"), reader)
+        else:
+            yield from _read_object(JsonStream(text_pieces(stream, encoding), name=source.name), reader)
+
+
+def _read_lines(lines: Iterator[str], reader: "_Reader") -> Iterator[Record]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        place = f"{reader.file}:{number}"
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            yield Skipped(source=place, reason="damaged, cannot be decoded")
+            continue
+        match row_in(row).get("_type"):
+            case "header":
+                reader.meta = row_in(row.get("meta"))
+            case "member":
+                reader.meet(row)
+            case "message":
+                yield from reader.message(row, place)
+            case _:
+                yield Skipped(source=place, reason="no message")
+
+
+def _read_object(parts: JsonStream, reader: "_Reader") -> Iterator[Record]:
+    for key in parts.members(anchors=_KEYS):
+        if key == "meta":
+            reader.meta = row_in(parts.value_or_none())
+        elif key == "members" and parts.peek() == "[":
+            for member in parts.elements():
+                reader.meet(row_in(member))
+        elif key == "messages" and parts.peek() == "[":
+            for number, row in enumerate(parts.elements(), start=1):
+                place = f"{reader.file}#{number}"
+                if isinstance(row, Damaged):
+                    yield Skipped(source=place, reason="cut off in the middle" if row.is_end else "damaged, cannot be decoded")
+                else:
+                    yield from reader.message(row_in(row), place)
+        else:
+            parts.skip()
+    if parts.is_damaged:
+        yield Skipped(source=reader.file, reason="damaged, cannot be decoded")
+
+
+class _Reader:
+    """Rows to messages, with what header and members tell."""
+
+    def __init__(self, source: Source, options: ReadOptions) -> None:
+        self.file = source.name
+        self.meta: Row = {}
+        self._stem = source.stem
+        self._zone = options.timezone
+        self._names: dict[str, str] = {}
+        self._chat: Chat | None = None
+
+    def meet(self, member: Row) -> None:
+        """Remember a member's name."""
+        self._names[text_in(member.get("platformId"))] = text_in(member.get("groupNickname")) or text_in(member.get("accountName"))
+
+    def message(self, row: Row, place: str) -> Iterator[Record]:
+        """The message of a row."""
+        sent_at = read_time(row.get("timestamp"), self._zone)
+        if sent_at is None:
+            yield Skipped(source=place, reason="no time stamp")
+            return
+        sender = text_in(row.get("sender"))
+        name = text_in(row.get("groupNickname")) or text_in(row.get("accountName")) or self._names.get(sender, "")
+        kind = _KINDS.get(row.get("type", 99), Kind.UNKNOWN) if isinstance(row.get("type"), int) else Kind.UNKNOWN
+        content = text_in(row.get("content"))
+        if kind in _OWN and not content.strip():
+            kind = Kind.UNKNOWN
+        if self._chat is None:
+            self._chat = self._open()
+        yield from self._chat.add(
+            Bubble(
+                sender=sender or f"name:{name}",
+                sender_name=name,
+                sent_at=sent_at,
+                kind=kind,
+                text=content if kind in _OWN else "",
+                quoted=content if kind in _CARRIED else "",
+                reply_to=text_in(row.get("replyToMessageId")) or None,
+                source_id=text_in(row.get("platformMessageId")) or None,
+                attachments=(content,) if kind is Kind.FILE and content else (),
+                source=place,
+            )
+        )
+
+    def _open(self) -> Chat:
+        platform, told = text_in(self.meta.get("platform")) or "unknown", self.meta.get("type")
+        name, owner = text_in(self.meta.get("name")), text_in(self.meta.get("ownerId")) or None
+        kind = {"group": ChatKind.GROUP, "private": ChatKind.PRIVATE}.get(told) if isinstance(told, str) else None
+        identity = self._identity(platform, name, owner, is_group=kind is ChatKind.GROUP)
+        return Chat(platform, identity, name=name, kind=kind, owner=owner)
+
+    def _identity(self, platform: str, name: str, owner: str | None, *, is_group: bool) -> str:
+        """The conversation's id, the same as from the platform's own exporters where the numbers are told."""
+        number = text_in(self.meta.get("groupId")) if is_group else self._peer(owner)
+        if not number:
+            if not name:
+                return chat_id(platform, "unnamed", self._stem)
+            return group_chat_id(name) if is_group and platform == "qq" else chat_id(platform, "group" if is_group else "private", name)
+        if platform == "qq":
+            return f"qq:{'group' if is_group else 'private'}:{number}"
+        return f"{platform}:{number.removeprefix('user') if platform == 'telegram' else number}"
+
+    def _peer(self, owner: str | None) -> str:
+        others = [member for member in self._names if member != owner]
+        return others[0] if owner is not None and len(others) == 1 else ""
