@@ -6,7 +6,7 @@ named time, get a fixed amount more; since the arms alone may miss them, the nam
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from memory.table import Fact, PassageTable
 from memory.when import Span, without_time
 
 ARM_DEPTH = 200
+_MOST_SPREAD = 600  # turns that segments hand their scores to: in a chat of short bubbles a segment has forty
 _FEWEST_IN_SPAN = 3  # fewer passages in the named time: it was probably not meant, or nothing was said then
 _MOST_IN_SPAN = 5_000  # more: a search of their own costs time and finds nothing new
 _JUDGED = 8  # best passages whose words count for the coverage
@@ -166,15 +167,17 @@ class Ranker:
             arms.append(dict(found) if granularity == "turn" else self._spread(found, allowed))
         return arms
 
-    def _spread(self, found: Iterable[tuple[int, float]], allowed: Collection[int] | None) -> dict[int, float]:
-        """A segment's score for each of its turns; a turn in two segments takes the better."""
-        scores = dict(found)
+    def _spread(self, found: Sequence[tuple[int, float]], allowed: Collection[int] | None) -> dict[int, float]:
+        """A segment's score for each of its turns, the best segments first; a turn in two segments takes the better."""
         kept = None if allowed is None else set(allowed)
+        members = self._table.members(number for number, _ in found)
         spread: dict[int, float] = {}
-        for number, members in self._table.members(scores).items():
-            for turn in members:
-                if kept is None or turn in kept:
-                    spread[turn] = max(scores[number], spread.get(turn, scores[number]))
+        for number, score in found:
+            for turn in members.get(number, ()):
+                if (kept is None or turn in kept) and turn not in spread:
+                    spread[turn] = score
+            if len(spread) >= _MOST_SPREAD:
+                break
         return spread
 
 
