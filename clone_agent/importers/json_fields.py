@@ -1,0 +1,30 @@
+"""Fields of somebody's JSON, each taken only as what it should be."""
+
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def text_in(value: object) -> str:
+    """A string as it is, a whole number in digits, anything else as ""."""
+    return value if isinstance(value, str) else str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def row_in(value: object) -> Row:
+    """An object, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def list_in(value: object) -> list[Any]:
+    """An array, or an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def rows_in(value: object) -> list[Row]:
+    """The objects of an array."""
+    return [one for one in list_in(value) if isinstance(one, dict)]
+
+
+def file_name(value: object) -> str:
+    """The last part of a path or address."""
+    return text_in(value).partition("?")[0].replace("\\", "/").rstrip("/").rpartition("/")[2]

@@ -1,0 +1,241 @@
+"""QQ Chat Exporter (QQNT): text.
+
+    [QQChatExporter V5 / https://github.com/shuakami/qq-chat-exporter]
+    …
+    聊天名称: 测试群
+    聊天类型: 群聊                                       or 私聊
+    消息总数: 2
+                                                       (two blank lines before each record)
+    [龙王] Alice:                                       the rank, then the name, then a colon that is no part of it
+    时间: 2024-01-01 08:04:00                           local
+    内容: [回复 Bob: 第一行]                             may go on over lines; [无文本内容] and the like stand for nothing
+    收到
+    资源: 1 个文件                                       these three belong to the record, in this order, only after the body
+      - image: a.png
+    提及: Bob
+    回复: 01-01 08:01 Bob - 第一行
+    ===============================================
+                  导出完成
+
+UTF-8, LF. A record begins where a line that ends with a colon stands right above `时间: YYYY-`. There are no ids, the owner is not told
+and a recalled message is not marked: JSON of the same program is better.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
+
+from clone_agent.importers.chats import Bubble, Chat, named
+from clone_agent.importers.cleaning import clean_name
+from clone_agent.importers.encoding import LONGEST_RECORD
+from clone_agent.importers.format import Head, ReadOptions, Record
+from clone_agent.importers.identity import chat_id
+from clone_agent.importers.opening import lines_of
+from clone_agent.importers.qq_pc_bodies import read_body
+from clone_agent.importers.qq_pc_txt import PLATFORM, group_chat_id
+from clone_agent.importers.source import Source
+from clone_agent.importers.stamps import read_time
+from clone_agent.records import ChatKind, Kind, Skipped
+
+_TITLE = "[QQChatExporter"
+_KNOWN_TITLE = re.compile(r"\[QQChatExporter(?: V[3-6])?(?: / \S*)?\]")
+_FACT = re.compile(r"(聊天名称|聊天类型): ?(.*)")
+_TIME = re.compile(r"时间: (\d{4}-\S+(?: \S+)?)\s*")
+_NAME = re.compile(r"(.*):[ \t]*")
+_RANK = re.compile(r"\[[^\[\]]{1,20}\] (?=\S)")
+_END = re.compile(r"={20,}")
+_RESOURCES = re.compile(r"资源: (\d+) 个文件\s*")
+_RESOURCE = re.compile(r"  - (?P<type>\w+): (?P<name>.*)")
+_REPLY = re.compile(r"回复: \d{2}-\d{2} \d{2}:\d{2} (?P<who>.*?) - (?P<words>.*)", re.S)
+_REPLY_HEAD = re.compile(r"\[回复(?:消息|\s(?P<who>[^:：\n]{0,80})[:：]\s?(?P<words>.*?))\](?:\n|\Z|(?=\S))", re.S)
+_EMPTY = re.compile(r"\[(?:无文本内容|系统消息|表情消息|\w{1,12}消息)\]")
+_MARK = re.compile(
+    r"\[(?P<image>(?:图片|动画表情)(?:[:：][^\]\n]*)?)\]|\[(?P<voice>语音(?:[:： ][^\]\n]*)?)\]|\[(?P<video>视频(?:[:：][^\]\n]*)?)\]"
+    r"|\[(?P<file>文件(?:[:：][^\]\n]*)?)\]|\[(?P<forward>合并转发(?:[:：][^\]]*)?)\](?:\"?/?></msg>\])?"
+    r"|\[(?P<card>(?:卡片消息|JSON消息|Markdown消息)(?:[:：][^\]\n]*)?)\]|\[(?P<location>位置(?:消息)?(?:[:：][^\]\n]*)?)\]"
+    r"|\[(?P<sticker>\[[^\[\]\n]{1,16}\]|(?:表情|商城表情)[^\[\]\n]{0,20})\]"
+)
+_WORDLESS = (Kind.FORWARD, Kind.CARD, Kind.LOCATION)
+_SYSTEM_NAMES = frozenset({"系统消息", "0", "未知", "系统"})
+
+
+class _Entry(NamedTuple):
+    line: int
+    name: str
+    time: str
+    body: list[str]  # the first line without 内容
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """What a record's lines say."""
+
+    kind: Kind
+    text: str
+    quoted: str = ""
+    mentions: tuple[str, ...] = ()
+    attachments: tuple[str, ...] = ()
+
+
+def matches(head: Head) -> bool:
+    """The exporter's name in square brackets begins the text."""
+    return head.text.lstrip().startswith(_TITLE)
+
+
+def read(source: Source, options: ReadOptions) -> Iterator[Record]:
+    """Every record of the text."""
+    lines = enumerate(lines_of(source), start=1)
+    facts: dict[str, str] = {}
+    first: list[tuple[int, str]] = []
+    for number, line in lines:
+        if line.lstrip().startswith(_TITLE) and not _KNOWN_TITLE.fullmatch(line.strip()):
+            yield Skipped(source=source.name, reason="unknown version of QQ Chat Exporter, read as far as possible")
+        if (fact := _FACT.fullmatch(line)) is not None:
+            facts.setdefault(fact[1], clean_name(fact[2]))
+        first = [*first[-1:], (number, line)]
+        if _TIME.fullmatch(line):
+            break
+    kind = {"群聊": ChatKind.GROUP, "私聊": ChatKind.PRIVATE, "好友": ChatKind.PRIVATE}.get(facts.get("聊天类型", ""))
+    name = facts.get("聊天名称", "")
+    chat = Chat(PLATFORM, _conversation(kind, name, source), name=name, kind=kind)
+    for entry in _entries(chain(first, lines), source.name):
+        if isinstance(entry, Skipped):
+            yield entry
+            continue
+        sent_at = read_time(entry.time, options.timezone)
+        place = f"{source.name}:{entry.line}"
+        if sent_at is None:
+            yield Skipped(source=place, reason="no time stamp")
+            continue
+        sender = clean_name(_RANK.sub("", entry.name, count=1) if kind is not ChatKind.PRIVATE else entry.name)
+        is_system = sender in _SYSTEM_NAMES
+        content = _content(entry.body)
+        body = _Body(Kind.SYSTEM, "\n".join(content)) if is_system else _read_body(content)
+        yield from chat.add(
+            Bubble(
+                sender=named("系统消息" if is_system else sender),
+                sender_name="系统消息" if is_system else sender,
+                sent_at=sent_at,
+                kind=body.kind,
+                text=body.text,
+                quoted=body.quoted,
+                mentions=body.mentions,
+                attachments=body.attachments,
+                source=place,
+            )
+        )
+
+
+def _conversation(kind: ChatKind | None, name: str, source: Source) -> str:
+    if not name:
+        return chat_id(PLATFORM, "unnamed", source.stem)
+    return chat_id(PLATFORM, "private", name) if kind is ChatKind.PRIVATE else group_chat_id(name)
+
+
+def _entries(lines: Iterator[tuple[int, str]], file: str) -> Iterator[_Entry | Skipped]:
+    """The text cut into records; the lines of a record that is too long are counted."""
+    current: _Entry | None = None
+    above: tuple[int, str] | None = None
+    size = 0
+    for number, line in lines:
+        time = _TIME.fullmatch(line)
+        name = _NAME.fullmatch(above[1]) if above is not None and time is not None else None
+        if time is not None and name is not None and above is not None:
+            if current is not None:
+                yield current
+            current, above, size = _Entry(above[0], name[1], time[1], []), None, 0
+            continue
+        if above is not None and current is not None:
+            current.body.append(above[1])
+            size += len(above[1])
+        above = (number, line)
+        if size > LONGEST_RECORD and current is not None:
+            yield current
+            yield Skipped(source=f"{file}:{number}", reason="the rest of a record that is too long")
+            current, size = None, 0
+    if current is not None:
+        yield current._replace(body=_without_footer([*current.body, above[1]] if above is not None else current.body))
+
+
+def _without_footer(body: list[str]) -> list[str]:
+    for place in range(len(body) - 1, 0, -1):
+        if body[place].strip() == "导出完成" and _END.fullmatch(body[place - 1].strip()):
+            return body[: place - 1]
+    while body and (_END.fullmatch(body[-1].strip()) or not body[-1].strip()):
+        body = body[:-1]  # the file is cut inside the footer
+    return body
+
+
+def _content(lines: list[str]) -> list[str]:
+    lines = [lines[0].removeprefix("内容:").removeprefix(" "), *lines[1:]] if lines else []
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return lines
+
+
+def _read_body(lines: list[str]) -> _Body:
+    reply = _take_reply(lines)
+    mentions = _take_mentions(lines)
+    attachments = _take_resources(lines)
+    text = "\n".join(lines).strip()
+    is_reply = reply is not None or text.startswith("[回复")
+    text, quoted = _without_quote(text, reply) if is_reply else (text, "")
+    if _EMPTY.fullmatch(text):
+        text = ""
+    kinds = [Kind(mark.lastgroup or "unknown") for mark in _MARK.finditer(text)]
+    kind, words = read_body(_MARK.sub("", text)) if text else (Kind.UNKNOWN, "")
+    others = next((one for one in kinds if one in _WORDLESS), None)
+    if others is not None:
+        kind, words = others, ""
+    elif not words and kinds:
+        kind = next((one for one in kinds if one is not Kind.STICKER), kinds[0])
+    elif is_reply and words:
+        kind = Kind.REPLY
+    return _Body(kind, words, reply[1] if reply is not None else quoted, mentions, attachments)
+
+
+def _take_reply(lines: list[str]) -> tuple[str, str] | None:
+    """Cut the line 回复 off, which may go on over lines where the text begins with a quote."""
+    for place in range(len(lines) - 1, 0, -1):
+        found = _REPLY.fullmatch("\n".join(lines[place:]))
+        if found is not None:
+            del lines[place:]
+            return found["who"], found["words"]
+        if not (lines and lines[0].startswith("[回复")):
+            return None
+    return None
+
+
+def _take_mentions(lines: list[str]) -> tuple[str, ...]:
+    if len(lines) < 2 or not lines[-1].startswith("提及: ") or not any("@" in line for line in lines[:-1]):
+        return ()
+    return tuple(dict.fromkeys(clean_name(name) for name in lines.pop().removeprefix("提及: ").split(",") if name.strip()))
+
+
+def _take_resources(lines: list[str]) -> tuple[str, ...]:
+    """Cut the list of files off, where it stands at the end and has as many lines as it says."""
+    names: list[str] = []
+    for place in range(len(lines) - 1, 0, -1):
+        item = _RESOURCE.fullmatch(lines[place])
+        if item is not None:
+            names.append(item["name"])
+            continue
+        told = _RESOURCES.fullmatch(lines[place])
+        if told is None or int(told[1]) != len(names):
+            return ()
+        del lines[place:]
+        return tuple(reversed(names))
+    return ()
+
+
+def _without_quote(text: str, reply: tuple[str, str] | None) -> tuple[str, str]:
+    """Own words, and the quote as the text itself carries it."""
+    if reply is not None and text.startswith(exact := f"[回复 {reply[0]}: {reply[1]}]"):
+        return text[len(exact) :].strip(), reply[1]
+    # A quote may itself hold brackets; the exporter ends it with a line end.
+    if (end := text.find("]\n")) >= 0 and (head := _REPLY_HEAD.match(text[: end + 2])) is not None:
+        return text[end + 2 :].strip(), (head["words"] or text[head.start("words") : end] if head["words"] is not None else "")
+    head = _REPLY_HEAD.match(text)
+    return (text[head.end() :].strip(), head["words"] or "") if head is not None else (text, "")
