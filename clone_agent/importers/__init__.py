@@ -12,7 +12,10 @@ from clone_agent.importers import (
     qce_json,
     qce_tab_txt,
     qce_txt,
+    qq_pc_mht,
     qq_pc_txt,
+    qqnt_export_json,
+    qqnt_export_txt,
     telegram_json,
     wechat_chatlog_csv,
     wechat_chatlog_json,
@@ -39,6 +42,13 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="消息管理器 → right click a contact → 导出消息记录 → 文本文件 (*.txt); or 导出全部消息记录",
         matches=qq_pc_txt.matches,
         read=qq_pc_txt.read,
+    ),
+    Format(
+        name="qq_mht",
+        title="QQ for Windows, TIM: MHT",
+        how_to_export="消息管理器 → right click a contact → 导出消息记录 → 网页格式 (*.mht)",
+        matches=qq_pc_mht.matches,
+        read=qq_pc_mht.read,
     ),
     Format(
         name="qce_json",
@@ -165,6 +175,20 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="DiscordChatExporter → a channel → export → JSON",
         matches=discord_json.matches,
         read=discord_json.read,
+    ),
+    Format(
+        name="qqnt_export_txt",
+        title="QQ: text of QQNT_Export",
+        how_to_export="QQNT_Export → TXT; the file is named after the chat",
+        matches=qqnt_export_txt.matches,
+        read=qqnt_export_txt.read,
+    ),
+    Format(
+        name="qqnt_export_json",
+        title="QQ: JSON of QQNT_Export",
+        how_to_export="QQNT_Export → JSON; the file is named after the chat",
+        matches=qqnt_export_json.matches,
+        read=qqnt_export_json.read,
     ),
 )
 

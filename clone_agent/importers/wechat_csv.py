@@ -57,10 +57,19 @@ def read_rows(lines: Iterator[str], *, name: str, start: re.Pattern[str], least:
         size += len(line)
         is_open ^= line.count('"') % 2 == 1
         if not is_open or size > _LONGEST:
-            yield from table.rows(waiting, first)
-            waiting, is_open, size = [], False, 0
-    if waiting:
-        yield from table.rows(waiting, first)
+            found, kept = table.rows(waiting, first)
+            yield from found
+            first += len(waiting) - len(kept)
+            is_open = sum(row.count('"') for row in kept) % 2 == 1
+            if kept and not is_open:
+                yield from table.rows(kept, first)[0]
+                kept = []
+            waiting, size = kept, sum(map(len, kept))
+    while waiting:
+        found, kept = table.rows(waiting, first)
+        yield from found
+        first += len(waiting) - len(kept)
+        waiting = kept
 
 
 class _Table:
@@ -72,22 +81,14 @@ class _Table:
         self._name = name
         self._start = start
 
-    def rows(self, lines: list[str], number: int) -> Iterator[Row | Skipped]:
-        """The row that the lines are, or the rows that begin among them."""
+    def rows(self, lines: list[str], number: int) -> tuple[list[Row | Skipped], list[str]]:
+        """The row that the lines are, or the rows that begin among them, and the lines of the last one, which may go on."""
         row = self._row(lines, number, is_strict=True)
-        if isinstance(row, Row):
-            yield row
-            return
-        begun: list[str] = []
-        first = number
-        for place, line in enumerate(lines, start=number):
-            if begun and self._start.match(line) is not None:
-                yield self._row(begun, first, is_strict=False)
-                begun = []
-            if not begun:
-                first = place
-            begun.append(line)
-        yield self._row(begun, first, is_strict=False)
+        starts = [place for place, line in enumerate(lines) if place and self._start.match(line) is not None]
+        if isinstance(row, Row) or not starts:
+            return [row if isinstance(row, Row) else self._row(lines, number, is_strict=False)], []
+        bounds = zip([0, *starts], starts, strict=False)
+        return [self._row(lines[begin:end], number + begin, is_strict=False) for begin, end in bounds], lines[starts[-1] :]
 
     def _row(self, lines: list[str], number: int, *, is_strict: bool) -> Row | Skipped:
         cells = self._cells(lines, is_strict=is_strict)

@@ -107,7 +107,7 @@ class _Chat:
                 is_free = not before.strip() or _DATE.fullmatch(before) is not None
                 strict, loose = strict + is_free, loose + (not is_free)
             before = line
-        who = clean_name(title["who"]).strip('"“”「」') if title else ""
+        who = clean_name(title["who"]) if title else ""
         return cls(title=who, names=names, is_loose=loose > strict, fallback=source.stem)
 
     def _is_group(self, title: str) -> bool:

@@ -4,6 +4,7 @@ Both write `stamp name`, the body, a blank line. How lines become messages is th
 from there.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -19,6 +20,7 @@ from clone_agent.importers.wechat_chat import OWNER, Bubble, Chats, Peer, named,
 from clone_agent.records import ChatKind, Kind, Skipped
 
 _LOOK_AHEAD = 5000
+_LONG = 100  # messages
 _SAMPLE = 1 << 22  # bytes that decide how the file is laid out
 _OWN_NAMES = frozenset({"我", "你", "Me"})
 
@@ -44,7 +46,7 @@ def read_stamped(source: Source, options: ReadOptions, understand: Callable[[str
     spoken_ahead = [(clean_name(entry.sender), clean(entry.body)) for entry in ahead if isinstance(entry, Entry) and entry.body.strip()]
     speakers = {name for name, _ in spoken_ahead}
     whole = (understand(name, body, True) for name, body in spoken_ahead)
-    people = _People(peer_of(source), {spoken.name for spoken in whole} - {""})
+    people = _People(peer_of(source), Counter(spoken.name for spoken in whole))
     chats = Chats()
     for entry in chain(ahead, entries):
         if isinstance(entry, Skipped):
@@ -86,7 +88,9 @@ def _entries(source: Source, zone: ZoneInfo) -> Iterator[Entry | Skipped]:
 class _People:
     """Who speaks in the file: the owner, the contact, or the members of a group."""
 
-    def __init__(self, place: Peer, speakers: set[str]) -> None:
+    def __init__(self, place: Peer, counts: Counter[str]) -> None:
+        # In a long text a name that speaks once is more likely a damaged one than a third person.
+        speakers = {name for name, count in counts.items() if name and (count > 1 or counts.total() < _LONG)}
         own = speakers & _OWN_NAMES
         others = speakers - own
         if place.wxid:
