@@ -14,6 +14,7 @@ from clone_agent.importers import (
     qce_txt,
     qq_pc_mht,
     qq_pc_txt,
+    qqnt_db,
     qqnt_export_json,
     qqnt_export_txt,
     telegram_json,
@@ -189,6 +190,13 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="QQNT_Export → JSON; the file is named after the chat",
         matches=qqnt_export_json.matches,
         read=qqnt_export_json.read,
+    ),
+    Format(
+        name="qqnt_db",
+        title="QQ: nt_msg.db, decrypted",
+        how_to_export="The decrypted nt_msg.db, with profile_info.db and group_info.db beside it",
+        matches=qqnt_db.matches,
+        read=qqnt_db.read,
     ),
 )
 
