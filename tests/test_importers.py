@@ -119,7 +119,7 @@ def test_an_unknown_file_names_what_can_be_read(tmp_path: Path) -> None:
     with pytest.raises(ExportError) as error:
         messages_of(path)
     assert error.value.problem == "chat.txt is not recognised."
-    assert "qq_pc_txt, qce_json, qce_chunked" in error.value.remedy
+    assert all(one.name in error.value.remedy for one in FORMATS)
     assert "无所谓" not in str(error.value)
 
 

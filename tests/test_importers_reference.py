@@ -212,3 +212,16 @@ def test_chatlab_types() -> None:
     chat = only_chat("chatlab/all_types.json", zone=UTC, messages=True)
     assert (chat["messages"], counts(chat), chat["owner"]) == (19, {"me": 10, "f": 9}, "me")
     assert {row["kind"] for row in chat["message_list"] if row["text"]} == {"text", "reply"}
+
+
+def test_qq_mht() -> None:
+    chat = only_chat("qq_mht/01_group_crlf.mht", messages=True)
+    assert (chat["name"], chat["messages"], chat["owner"]) == ("咕咕瓜的避难窝", 9, "23240009")
+    assert counts(chat) == {"10000": 2, "2600000946": 1, "2800000523": 1, "dmt@example.com": 2, "519000018": 1, "23240009": 2}
+    assert (chat["first"], chat["last"]) == ("2020-02-11T04:36:46+08:00", "2020-02-12T20:12:30+08:00")
+    rows = chat["message_list"]
+    assert rows[1]["text"] == "回声洞分洞——(291)\n\n第二段\n——吃瓜群众"
+    assert rows[2]["sender_name"] == "你这个人 awa"
+    assert [row["kind"] for row in rows] == ["system", "text", "text", "text", "image", "text", "text", "system", "text"]
+    assert rows[6]["text"] == "前半后半 a < b && c > d"
+    assert rows[8]["sent_at"] == "2020-02-12T20:11:59+08:00"

@@ -7,7 +7,8 @@
 
 As JSONL each object stands on a line of its own, with `_type` header, member or message; a byte order mark, lines that begin with `#`
 and blank lines are allowed. `timestamp` is in seconds, `content` may be null. Types: 0 text, 1 image, 2 voice, 3 video, 4 file, 5 emoji,
-7 link, 8 location, 20 red packet, 21 transfer, 22 poke, 23 call, 24 share, 25 reply, 26 forward, 27 contact, 80 system, 81 recall, 99 other.
+7 link, 8 location, 20 red packet, 21 transfer, 22 poke, 23 call, 24 share, 25 reply, 26 forward, 27 contact, 80 system, 81 recall,
+99 other.
 """
 
 import json
@@ -20,7 +21,7 @@ from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.json_fields import Row, row_in, text_in
 from clone_agent.importers.json_stream import Damaged, JsonStream
-from clone_agent.importers.qq_pc_txt import group_chat_id
+from clone_agent.importers.qq_pc_blocks import group_chat_id
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
 from clone_agent.records import ChatKind, Kind, Skipped

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from clone_agent.importers.cleaning import clean_name
 from clone_agent.importers.format import ReadOptions
 from clone_agent.importers.identity import MessageIds, chat_id
-from clone_agent.importers.qq_pc_txt import PLATFORM, group_chat_id
+from clone_agent.importers.qq_pc_blocks import PLATFORM, group_chat_id
 from clone_agent.records import ChatKind, Conversation, Skipped
 
 _CHUNK = 1 << 22

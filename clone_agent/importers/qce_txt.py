@@ -33,8 +33,8 @@ from clone_agent.importers.encoding import LONGEST_RECORD
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.opening import lines_of
+from clone_agent.importers.qq_pc_blocks import PLATFORM, group_chat_id
 from clone_agent.importers.qq_pc_bodies import read_body
-from clone_agent.importers.qq_pc_txt import PLATFORM, group_chat_id
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
 from clone_agent.records import ChatKind, Kind, Skipped

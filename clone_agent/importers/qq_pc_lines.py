@@ -46,6 +46,8 @@ class Entry(NamedTuple):
     sender: str
     body: str
     header: str
+    is_own: bool = False  # marked as the owner's
+    attachments: tuple[str, ...] = ()
 
 
 def count_headers(text: str, end: str) -> tuple[int, int, int]:
@@ -78,13 +80,13 @@ def read_pieces(lines: Iterable[str], *, name: str, zone: ZoneInfo, is_loose: bo
         zone: of the times.
         is_loose: see `is_edited`.
     """
-    yield from _without_pasted(_Cutter(lines, name=name, clock=_Clock(zone), is_loose=is_loose).pieces(), name)
+    yield from _without_pasted(_Cutter(lines, name=name, clock=Clock(zone), is_loose=is_loose).pieces(), name)
 
 
 class _Cutter:
     """Walks over the lines once, with a look at the few that follow."""
 
-    def __init__(self, lines: Iterable[str], *, name: str, clock: "_Clock", is_loose: bool) -> None:
+    def __init__(self, lines: Iterable[str], *, name: str, clock: "Clock", is_loose: bool) -> None:
         self._lines = iter(lines)
         self._ahead: deque[str] = deque()
         self._number = 0
@@ -183,7 +185,7 @@ def _header(line: str) -> re.Match[str] | None:
     return header
 
 
-class _Clock:
+class Clock:
     """Header to time. Remembers the day, since messages of a day stand together."""
 
     def __init__(self, zone: ZoneInfo) -> None:
