@@ -251,7 +251,7 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(corpus: Corpus,
             assert isinstance(model, GlmForCausalLM)
             optimizers, progress = Optimizers(model), Progress(stage="main")
             if part:
-                progress = load_checkpoint(folder, model, optimizers)
+                progress = load_checkpoint(folder, model, optimizers, stage="main")
             mixture = Mixture(tokenizer, corpus, recipe)
             config = LoopConfig(tokens=tokens, decay_share=0.0, log_every=1)
             train_stage(model, optimizers, progress, config=config, batch=mixture.batch, out=folder)

@@ -13,7 +13,7 @@ class Shape:
     """Sizes of a model. Depth buys reading (match the question, find the line, copy), width mostly vocabulary."""
 
     hidden_size: int = 192
-    layers: int = 5
+    layers: int = 6
     intermediate_size: int = 512
     heads: int = 6
     key_value_heads: int = 3

@@ -12,7 +12,7 @@ from datetime import datetime
 from random import Random
 
 from finetune.base_model.facts import World, draw_time
-from finetune.base_model.questions import Question, dress_question, dress_reply
+from finetune.base_model.questions import Question, dress_question, dress_reply, lead
 from finetune.base_model.slots import person_name, slot_value
 
 _NUMERAL = "0-9一二两三四五六七八九十百千万"
@@ -134,13 +134,14 @@ def draw_cloze(world: World, rng: Random) -> Told | None:
     before = sentence[: found.start() if gap.kind == "who" else found.start("x")]
     after = sentence[found.end("x") :]
     text = before + value + after
-    speaker = world.owner if rng.random() < 0.35 else rng.choice(world.people)
+    speaker = world.owner if rng.random() < 0.35 - 0.25 * world.lead else rng.choice(world.people)
     asked = _asked(before, after, gap, rng)
     if text.count(value) > 1 or len(_LIGHT.sub("", asked)) < 5 + len(gap.asked[0]):
         return None
     asked = dress_question(_addressed(asked, speaker, world, rng), world, rng)
     gold = value + _unit(after) if gap.kind == "number" and rng.random() < 0.6 else value
-    reply = dress_reply(("因为" if gap.kind == "why" and rng.random() < 0.4 else "") + gold, world, rng)
+    is_led = gap.kind != "who" and rng.random() < max(0.4, world.lead)
+    reply = dress_reply((lead(text, value) if is_led else "") + gold, world, rng)
     question = Question(kind=f"cloze.{gap.kind}", text=asked, reply=reply, gold=value)
     return Told(at=draw_time(world, rng), speaker=speaker, text=re.sub(r"[，。！？、]+", " ", text).strip(), question=question)
 

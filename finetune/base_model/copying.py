@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from finetune.base_model.items import Item
 
+_MARKS = "在去叫是买吃点几哪时说个有送给看到用要来"
 START, PACE, GROWTH = 60, 1, 0.004  # tokens at first, tokens more a step, share more a step once copying works
 WORKS = 0.75  # running accuracy from which the vocabulary grows by its own share
 
@@ -28,11 +29,23 @@ class Vocabulary:
         self.separator, self.colon, self.line_end, self.bracket = (
             encode(mark, add_special_tokens=False)[0] for mark in ("|", "：", "\n", "[")
         )
-        self.stop = tokenizer.convert_tokens_to_ids("<|user|>")
+        self.numbers = [encode(f"[{number}] ", add_special_tokens=False) for number in range(20)]
+        self.marks = encode(_MARKS, add_special_tokens=False)
+        self.who = encode("谁", add_special_tokens=False)[0]
+        start, stop, system, self.user, self.assistant = tokenizer.convert_tokens_to_ids(
+            ["[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>"]
+        )
+        self.opening = [start, stop, system, self.line_end]
+        self._dates = [encode(f"2023-10-0{day} 周{'一二三四五六日'[day % 7]} 21:04 ", add_special_tokens=False) for day in range(10)]
+        self._digits = encode("0123456789", add_special_tokens=False)
 
     def grow(self, accuracy: float) -> None:
         """Widen after a step whose running accuracy is `accuracy`."""
         self.size = min(len(self._order), self.size + PACE + (GROWTH * self.size if accuracy > WORKS else 0))
+
+    def date(self, rng: Random) -> list[int]:
+        """The ids of a date as a memory line shows it, its digits at random."""
+        return [rng.choice(self._digits) if token in self._digits else token for token in rng.choice(self._dates)]
 
     def pool(self, rng: Random, size: int = 60) -> list[int]:
         """Some tokens of those in use."""
@@ -63,3 +76,43 @@ def lookup_item(vocabulary: Vocabulary, rng: Random, *, lines: int) -> Item:
         ids += [*asked, *values[line], vocabulary.line_end]
         weights += [0.0] * len(asked) + [1.0] * (len(values[line]) + 1)
     return Item(kind="lookup", ids=ids, weights=weights)
+
+
+def record_item(vocabulary: Vocabulary, rng: Random, *, lines: int, asked: int = 8) -> Item:
+    """Numbered lines of marked fields in any order; then, as turns of a talk, one field of a line and the mark of another, to be given.
+
+    This is what a question about a memory does: it repeats some words of a line and asks for others, which stand before them as often as
+    after. The marks are the same in all lines, so the words alone tell which line is meant. Some items ask for the number of the line or
+    for who said it instead, and some name the number: the two halves of the way from the words to the answer.
+    """
+    pool = vocabulary.pool(rng, 60 + 10 * lines)
+    marks = rng.sample(vocabulary.marks, k=rng.randint(2, 2 + min(2, lines // 3)))
+    rows = [{mark: rng.choices(pool, k=rng.randint(2, 4)) for mark in marks} for _ in range(lines)]
+    names = [rng.choices(pool, k=rng.randint(2, 3)) for _ in range(lines)]
+    form = rng.choices(("number", "by_number", "who", "record"), (3, 1, 3, 4))[0]
+    has_names = form == "who" or rng.random() < 0.4
+    ids = list(vocabulary.opening)
+    for number, (row, name) in enumerate(zip(rows, names, strict=True), start=1):
+        ids += vocabulary.numbers[number]
+        ids += [*vocabulary.date(rng), *name, vocabulary.colon] if has_names else []
+        for mark in rng.sample(marks, k=len(marks)):
+            ids += [mark, *row[mark]]
+        ids.append(vocabulary.line_end)
+    ids.append(vocabulary.user)
+    weights = [0.0] * len(ids)
+    for _ in range(asked):
+        line = rng.randrange(lines)
+        known, wanted = rng.sample(marks, k=2)
+        key, answer = rows[line][known], rows[line][wanted]
+        if form == "number":
+            wanted, answer = vocabulary.bracket, vocabulary.numbers[line + 1]
+        elif form == "by_number":
+            key = vocabulary.numbers[line + 1]
+        elif form == "who":
+            wanted, answer = vocabulary.who, names[line]
+        question = [*key, wanted] if rng.random() < 0.6 else [wanted, *key]
+        asking = [vocabulary.line_end, *question, vocabulary.assistant, vocabulary.line_end]
+        ids += [*asking, *answer, vocabulary.user]
+        first = [1.0, 2.0] if form == "number" else [2.0]
+        weights += [0.0] * len(asking) + first + [1.0] * (len(answer) + 1 - len(first))
+    return Item(kind=f"re_{form}", ids=ids, weights=weights)

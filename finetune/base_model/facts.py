@@ -44,6 +44,8 @@ class World:
     new_patterns: bool  # patterns kept for evaluation
     sentences: Sequence[str]  # things people say, of this side of the split: noise, and clauses for "who said …"
     stories: Sequence[str]  # longer ones, Chinese, for questions made out of real sentences
+    variety: int  # scenes in use, in the order of their file
+    lead: float  # share of answers that begin with the words before them in the line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +74,8 @@ class Fact:
 
 def draw_fact(world: World, rng: Random, *, scene: Scene | None = None, actor: str = "") -> Fact:
     """A new fact."""
-    scene = scene or rng.choice(scenes(world.language))
-    actor = actor or (world.owner if rng.random() < 0.35 else rng.choice(world.people))
+    scene = scene or rng.choice(scenes(world.language)[: world.variety])
+    actor = actor or (world.owner if rng.random() < 0.35 - 0.25 * world.lead else rng.choice(world.people))
     first_person = not scene.told or rng.random() < 0.75
     others = [name for name in (world.owner, *world.people) if name != actor]
     at = draw_time(world, rng, holiday=scene.name == "trip")
@@ -151,7 +153,9 @@ def period(at: datetime, now: datetime, rng: Random) -> dict[str, str]:
     return named
 
 
-def draw_world(rng: Random, *, language: str, said: Said, held_out: bool = False, new_patterns: bool = False) -> World:
+def draw_world(
+    rng: Random, *, language: str, said: Said, held_out: bool = False, new_patterns: bool = False, variety: int = 999, lead: float = 0.3
+) -> World:
     """A persona, the people around it and today's date."""
     names = list(dict.fromkeys(person_name(rng, language, held_out=held_out) for _ in range(rng.randint(4, 6))))
     now = datetime(2023, 1, 1) + timedelta(days=rng.randrange(365 * 4 + 300), hours=rng.randrange(24), minutes=rng.randrange(60))
@@ -166,4 +170,6 @@ def draw_world(rng: Random, *, language: str, said: Said, held_out: bool = False
         new_patterns=new_patterns,
         sentences=said.sentences,
         stories=said.stories,
+        variety=variety,
+        lead=lead,
     )

@@ -7,29 +7,30 @@ from random import Random
 from transformers import PreTrainedTokenizerFast
 
 from clone_agent.records import ChatTurn
-from finetune.base_model.copying import Vocabulary, copy_item, lookup_item
+from finetune.base_model.copying import Vocabulary, copy_item, lookup_item, record_item
 from finetune.base_model.items import Item
 from finetune.base_model.loop import Progress
 from finetune.base_model.reading import Level, ReadingTask, draw_reading
 from finetune.base_model.small_talk import ChatTask, Corpus, draw_chat
 from finetune.chat_format import chat_format, plain_ids
 
-POINTER, COPIED = 3.0, 2.0  # weights of the first and the other tokens of the words to be found; 1 elsewhere
+POINTER, COPIED = 4.0, 2.0  # weights of the first and the other tokens of the words to be found; 1 elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Shares of the tasks and how they grow harder."""
 
-    chat: float = 0.2
-    copying: float = 0.08
-    english: float = 0.15
-    first_lines: int = 3
-    most_lines: int = 12
-    full_at: int = 10_000_000  # tokens after which blocks have up to `most_lines` lines
+    chat: float = 0.06
+    copying: float = 0.25
+    english: float = 0.1
+    first_lines: int = 1
+    most_lines: int = 8
+    full_at: int = 6_000_000  # tokens after which blocks have up to `most_lines` lines
+    varied_at: int = 5_000_000  # tokens after which every scene is in use
     context: int = 640  # longer items are left out
-    batch_tokens: int = 4_500
-    group: int = 8  # batches drawn and sorted by length together
+    batch_tokens: int = 2_400
+    group: int = 12  # batches drawn and sorted by length together
 
 
 class Mixture:
@@ -52,8 +53,18 @@ class Mixture:
     def _draw_group(self, number: int) -> list[list[Item]]:
         rng = Random(f"{self._seed} main {number}")
         recipe = self._recipe
-        grown = min(1.0, number * recipe.group * recipe.batch_tokens / recipe.full_at)  # by the number alone, so that a resumed run agrees
-        level = Level(most_lines=round(recipe.first_lines + grown * (recipe.most_lines - recipe.first_lines)), noise=0.2 + 0.15 * grown)
+        done = number * recipe.group * recipe.batch_tokens  # by the number alone, so that a resumed run agrees
+        grown, spread = min(1.0, done / recipe.full_at), min(1.0, done / recipe.varied_at)
+        level = Level(
+            most_lines=round(recipe.first_lines + grown * (recipe.most_lines - recipe.first_lines)),
+            fewest_questions=3 if grown < 0.5 else 1,
+            most_questions=6 if grown < 0.5 else 4,
+            variety=4 + round(60 * spread),
+            lead=1.0 - 0.3 * max(0.0, grown - 0.5),
+            noise=0.1 + 0.25 * grown,
+            cloze=0.2 + 0.55 * spread,
+            absent=0.1 + 0.1 * grown,
+        )
         items: list[Item] = []
         room = self._recipe.batch_tokens * self._recipe.group
         while room > 0:
@@ -69,10 +80,18 @@ class Mixture:
         language = "en" if rng.random() < self._recipe.english else "zh"
         form = rng.random()
         if form < self._recipe.copying:
-            return copy_item(self._vocabulary, rng) if rng.random() < 0.4 else lookup_item(self._vocabulary, rng, lines=rng.randint(2, 10))
+            return self._draw_copying(rng)
         if form < self._recipe.copying + self._recipe.chat:
             return self.chat_item(draw_chat(rng, self._corpus, language=language))
         return self.reading_item(draw_reading(rng, level, language=language, said=self._corpus.said(language)))
+
+    def _draw_copying(self, rng: Random) -> Item:
+        form = rng.random()
+        if form < 0.15:
+            return copy_item(self._vocabulary, rng)
+        if form < 0.3:
+            return lookup_item(self._vocabulary, rng, lines=rng.randint(2, 10))
+        return record_item(self._vocabulary, rng, lines=rng.choice((1, rng.randint(2, 4))))
 
     def chat_item(self, task: ChatTask) -> Item:
         """A talk with loss on the last reply and its stop token."""

@@ -1,5 +1,6 @@
 """Questions about facts: which may be asked so that the lines shown allow one answer, or none."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -36,6 +37,8 @@ def ask_in_vain(fact: Fact, shown: Sequence[Fact], world: World, rng: Random) ->
 def _first(fact: Fact, shown: Sequence[Fact], world: World, rng: Random, *, is_answered: bool) -> Question | None:
     asked = [fact.replaces] if fact.replaces else [slot for slot in fact.scene.questions if slot in fact.known | {"S", "date"}]
     spoken = period(fact.at, world.now, rng)
+    if "date" in asked and rng.random() < 0.5:  # most facts may be asked for their date, few are
+        asked.remove("date")
     for slot in rng.sample(asked, k=len(asked)):
         for _ in range(4):
             pattern = pick(rng, fact.scene.questions[slot], held_out=world.new_patterns)
@@ -48,7 +51,7 @@ def _first(fact: Fact, shown: Sequence[Fact], world: World, rng: Random, *, is_a
             ):
                 text = fill(pattern, _clauses(fact, rng) | spoken | {"S": subject, "P": _POSSESSIVES.get(subject, f"{subject}'s")})
                 gold = _gold(fact, slot, world) if is_answered else ""
-                reply = answer(fact, slot, gold, world, rng) if is_answered else pick(rng, words("unknown", world.language), held_out=False)
+                reply = answer(fact, slot, gold, world, rng) if is_answered else unknown(world, rng)
                 return Question(
                     kind=slot if is_answered else "absent", text=dress_question(text.strip(), world, rng), reply=reply, gold=gold
                 )
@@ -125,8 +128,10 @@ def _gold(fact: Fact, slot: str, world: World) -> str:
 
 def answer(fact: Fact, slot: str, gold: str, world: World, rng: Random) -> str:
     """A reply that holds the answer, mostly bare."""
+    if slot not in {"S", "date", "day"} and rng.random() < world.lead:
+        return dress_reply(lead(fact.text, gold) + gold, world, rng)
     patterns = fact.scene.answers[slot]
-    pattern = patterns[0] if rng.random() < 0.5 else rng.choice(patterns)
+    pattern = patterns[0] if rng.random() < max(0.65, world.lead) else rng.choice(patterns)
     is_own = fact.actor == world.owner
     subject = ("我" if world.language == "zh" else "me") if is_own else fact.actor
     values = fact.values | {slot: gold, "S": subject, "P": "my" if is_own else f"{fact.actor}'s"}
@@ -138,14 +143,27 @@ def answer(fact: Fact, slot: str, gold: str, world: World, rng: Random) -> str:
     return dress_reply(text, world, rng)
 
 
+def lead(line: str, gold: str) -> str:
+    """The word or two characters before the answer in its line: "在", "花了", "at "."""
+    before = line[: line.find(gold)]
+    found = re.search(r"[A-Za-z]+ $|[一-鿿]{1,2}$", before)
+    return found[0] if found else ""
+
+
+def unknown(world: World, rng: Random) -> str:
+    """A way to say that one does not remember."""
+    listed = words("unknown", world.language)
+    return listed[0] if rng.random() < world.lead else rng.choice(listed)
+
+
 def dress_reply(text: str, world: World, rng: Random) -> str:
     """An answer as it is typed: mostly bare, at times with a word around it or a second bubble."""
-    dressed = rng.random()
-    if dressed < 0.1:
+    dressed = rng.random() + world.lead * 0.14
+    if dressed < 0.05:
         return rng.choice(words("before", world.language)) + ("" if world.language == "zh" else " ") + text
-    if dressed < 0.18:
+    if dressed < 0.1:
         return text + rng.choice(words("after", world.language))
-    if dressed < 0.24:
+    if dressed < 0.14:
         return f"{text}\n{rng.choice(words('bubble', world.language))}"
     return text
 
@@ -155,7 +173,7 @@ def dress_question(text: str, world: World, rng: Random) -> str:
     if world.language == "en":
         text = text[0].upper() + text[1:] if rng.random() < 0.5 else text
         return text + rng.choice(("?", "?", ""))
-    form = rng.random()
+    form = rng.random() + world.lead * 0.15
     if form < 0.12:
         text = rng.choice(words("opening", "zh")) + text
     elif form < 0.2:

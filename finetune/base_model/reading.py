@@ -13,9 +13,9 @@ from clone_agent.prompt import system_prompt
 from clone_agent.records import Hit, Memory, Persona
 from finetune.base_model.cloze import Told, draw_cloze
 from finetune.base_model.facts import Fact, Said, World, change, draw_fact, draw_time, draw_values, draw_world
-from finetune.base_model.questions import Question, ask, ask_in_vain
+from finetune.base_model.questions import Question, ask, ask_in_vain, unknown
 from finetune.base_model.scenes import scenes
-from finetune.base_model.slots import pick, words
+from finetune.base_model.slots import words
 
 _Line = tuple[datetime, str, str]  # when, who, words
 
@@ -25,7 +25,10 @@ class Level:
     """How hard the tasks are."""
 
     most_lines: int = 10
+    fewest_questions: int = 1
     most_questions: int = 4
+    variety: int = 999  # scenes in use
+    lead: float = 0.3  # share of answers that begin with the words before them in the line
     noise: float = 0.35  # share of lines with small talk around the fact
     absent: float = 0.2  # share of blocks that answer none of the questions
     cloze: float = 0.75  # share of the draws of lines out of real sentences that are made
@@ -46,7 +49,9 @@ def draw_reading(
 ) -> ReadingTask:
     """Make a task."""
     while True:
-        world = draw_world(rng, language=language, said=said, held_out=held_out, new_patterns=new_patterns)
+        world = draw_world(
+            rng, language=language, said=said, held_out=held_out, new_patterns=new_patterns, variety=level.variety, lead=level.lead
+        )
         task = _absent(world, level, rng) if rng.random() < level.absent else _present(world, level, rng)
         if task.questions:
             return task
@@ -61,7 +66,7 @@ def _present(world: World, level: Level, rng: Random) -> ReadingTask:
     for fact in facts:
         shown += _companions(fact, room - len(told) - len(shown), world, level, rng)
     asked: list[Question] = []
-    for _ in range(rng.randint(1, level.most_questions)):
+    for _ in range(rng.randint(level.fewest_questions, level.most_questions)):
         if told and (not shown or rng.random() < len(told) / (len(told) + len(shown))):
             question: Question | None = rng.choice(told).question
         elif rng.random() < 0.12:
@@ -90,9 +95,9 @@ def _absent(world: World, level: Level, rng: Random) -> ReadingTask:
     room = 0 if rng.random() < 0.12 else rng.randint(1, level.most_lines)
     shown = [draw_fact(world, rng) for _ in range(min(room, rng.randint(0, 4)))]
     asked: list[Question] = []
-    for _ in range(rng.randint(1, level.most_questions)):
+    for _ in range(rng.randint(level.fewest_questions, level.most_questions)):
         if rng.random() < 0.35 and (cloze := _cloze(world, level, rng)):
-            reply = pick(rng, words("unknown", world.language), held_out=False)
+            reply = unknown(world, rng)
             question: Question | None = replace(cloze.question, kind="absent", gold="", reply=reply)
         else:
             near = bool(shown) and rng.random() < 0.5

@@ -14,7 +14,7 @@ import torch
 from transformers import AutoTokenizer, GlmForCausalLM, PreTrainedTokenizerFast
 
 from finetune.base_model.architecture import SHAPES, build_model
-from finetune.base_model.copying import Vocabulary, copy_item, lookup_item
+from finetune.base_model.copying import Vocabulary, copy_item, lookup_item, record_item
 from finetune.base_model.corpora import read_dialogues
 from finetune.base_model.evaluate import draw_probes, measure_reading
 from finetune.base_model.items import Item
@@ -33,7 +33,12 @@ def warmup_batches(tokenizer: PreTrainedTokenizerFast, *, items: int = 32, seed:
         vocabulary.grow(progress.accuracy)
         progress.vocabulary = vocabulary.size
         rng = Random(f"{seed} warmup {progress.step}")
-        if progress.vocabulary > 1_000 and progress.step % 2:
+        if progress.vocabulary > 8_000 and progress.step % 8:
+            progress.lines = min(10.0, progress.lines + 0.02 * (progress.found > 0.9))
+            return [
+                record_item(vocabulary, rng, lines=rng.choice((1, rng.randint(2, int(progress.lines) + 1)))) for _ in range(items * 3 // 8)
+            ]
+        if progress.vocabulary > 1_000 and progress.step % 16:
             lines = rng.randint(2, 4 if progress.vocabulary < 4_000 else 8)
             return [lookup_item(vocabulary, rng, lines=lines) for _ in range(items * 2 // 3)]
         return [copy_item(vocabulary, rng) for _ in range(items)]
@@ -69,13 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tokenizer = load_tokenizer(options.corpora, options.out)
     model = build_model(SHAPES[options.shape], tokenizer)
     model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]  # its wrapper loses the overloads
-    optimizers = Optimizers(model)
+    optimizers = Optimizers(model, embedding_share=0.3 if options.stage == "warmup" else 0.1)
     progress = Progress(stage=options.stage)
     if options.resume or options.stage == "main":
-        found = load_checkpoint(options.out, model, optimizers)
-        progress = found if found.stage == options.stage else progress
+        progress = load_checkpoint(options.out, model, optimizers, stage=options.stage)
     if options.stage == "warmup":
-        config = LoopConfig(tokens=options.tokens or 4_000_000, decay_share=0.0)
+        config = LoopConfig(tokens=options.tokens or 4_000_000, decay_share=0.0, learning_rate=2e-3, log_every=50)
         train_stage(model, optimizers, progress, config=config, batch=warmup_batches(tokenizer), out=options.out)
     else:
         run_main(model, tokenizer, optimizers, progress, options.out, options.corpora, options.tokens or 35_000_000, options.batch_tokens)
@@ -95,16 +99,19 @@ def run_main(
 ) -> None:
     """The main stage: reading, chat and some copying, with held-out questions asked every so often."""
     corpus = gather(read_dialogues(corpora))
-    probes = draw_probes(corpus, size=200)
+    probes, easy = draw_probes(corpus, size=160), draw_probes(corpus, size=80, lines=3)
     mixture = Mixture(tokenizer, corpus, Recipe(batch_tokens=batch_tokens))
     train_stage(
         model,
         optimizers,
         progress,
-        config=LoopConfig(tokens=tokens),
+        config=LoopConfig(tokens=tokens, learning_rate=1e-3, warmup_steps=50, evaluate_every=800, log_every=50),
         batch=mixture.batch,
         out=out,
-        evaluate=lambda trained, _: measure_reading(trained, tokenizer, probes),
+        evaluate=lambda trained, _: (
+            measure_reading(trained, tokenizer, probes)
+            | {f"easy.{name}": value for name, value in measure_reading(trained, tokenizer, easy).items() if "kind" not in name}
+        ),
     )
 
 
