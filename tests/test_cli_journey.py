@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from web_stage import GRADIO_WARNINGS, free_port
 
 from clone_agent.home import DataHome
 from ui.cli import main
+from ui.config import _File
 
 COUSIN = Path(__file__).parent.parent / "clone_agent" / "sample_life" / "exports" / "qq" / "浩哥.txt"
 QUESTION = "婚礼定在哪天"
@@ -294,3 +296,30 @@ def test_a_question_that_cannot_be_answered_does_not_cost_the_others(home: Path,
     answers = json.loads(result.stdout)["answers"][0]["answers"]
     assert [answer["error"] is None for answer in answers] == [True, True, False, False]
     assert "lower top_k" in result.stderr
+
+
+def documented(command: str) -> set[str]:
+    """The top-level fields that ui/README.md promises for a command."""
+    readme = (Path(__file__).parent.parent / "ui" / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in readme.splitlines() if line.startswith(f"| `{command}` | `"))
+    text = row.split("|", 2)[2].split(";")[0]
+    while (flat := re.sub(r"\[[^\[\]]*\]|\{[^{}]*\}|\([^()]*\)", "", text)) != text:
+        text = flat
+    return set(re.findall(r"`(\w+)`", text))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["status"], ["index"], ["recall", QUESTION], ["ask", QUESTION], ["verify"], ["rebuild"], ["formats"], ["import", str(COUSIN)]],
+    ids=lambda arguments: arguments[0],
+)
+def test_json_has_the_fields_that_the_readme_promises(home: Path, arguments: list[str]) -> None:
+    assert set(fields(home, *arguments)) == documented(arguments[0])
+
+
+def test_the_readme_names_every_command_and_every_setting() -> None:
+    readme = (Path(__file__).parent.parent / "ui" / "README.md").read_text(encoding="utf-8")
+    assert [name for name in main.commands if f"| `{name}` |" not in readme] == []
+    for section, model in _File.model_fields.items():
+        for key in model.annotation.model_fields:  # type: ignore[union-attr]  # a section is a model
+            assert f"`{section.rstrip('_')}.{key}`" in readme

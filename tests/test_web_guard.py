@@ -5,8 +5,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from web_stage import GRADIO_WARNINGS, Stage, open_stage
+from web_stage import GRADIO_WARNINGS, Stage, free_port, open_stage
 
+from ui.environment import prepare_browser
 from ui.web.guard import Lockout, client
 from ui.web.texts import labels, language_of, say
 
@@ -79,6 +80,19 @@ def test_the_right_password_lets_in_whatever_the_name(visitor: httpx.Client) -> 
     assert log_in(visitor, "wrong") == 400
     assert log_in(visitor, PASSWORD) == 200
     assert visitor.get("/config").status_code == 200
+
+
+def test_a_link_that_cannot_be_made_leaves_the_hardened_page_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare_browser(tmp_path / "tmp")
+    from gradio import networking
+
+    monkeypatch.setattr(networking, "GRADIO_API_SERVER", f"http://127.0.0.1:{free_port()}/nobody-listens")
+    for stage in open_stage(tmp_path, password=PASSWORD, share=True):
+        assert stage.share_url is None
+        page = httpx.get(stage.url, trust_env=False, timeout=30)
+        assert page.status_code == 200
+        assert "amazonaws" not in page.text, "Gradio's own page for links loads its script from elsewhere"
+        assert "default-src 'self'" in page.headers["content-security-policy"]
 
 
 def test_a_client_that_guesses_is_locked_out_and_the_others_are_not() -> None:

@@ -133,6 +133,7 @@ class Stage:
 
     url: str
     archive: Archive
+    share_url: str | None = None
 
 
 def free_port() -> int:
@@ -141,7 +142,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def open_stage(home: Path, *, password: str | None = None, pause_s: float = 0.02) -> Iterator[Stage]:
+def open_stage(home: Path, *, password: str | None = None, pause_s: float = 0.02, share: bool = False) -> Iterator[Stage]:
     silence()
     prepare_browser(home / "tmp")
     from ui.web.bubbles import Surroundings
@@ -158,9 +159,9 @@ def open_stage(home: Path, *, password: str | None = None, pause_s: float = 0.02
         facts = PageFacts(
             name="林晚", model="actor", is_tuned=True, has_memory=True, notices=(Notice(text="do_tune", command="clone-agent tune"),)
         )
-        served = serve(build_page(Speaker(agent=agent, where=where), facts), home=home, port=free_port(), password=password)
+        served = serve(build_page(Speaker(agent=agent, where=where), facts), home=home, port=free_port(), password=password, share=share)
         try:
-            yield Stage(url=served.url, archive=archive)
+            yield Stage(url=served.url, archive=archive, share_url=served.share_url)
         finally:
             served.close()
             gc.collect()  # Gradio leaves event loops to the collector; let them go here, where their warnings are expected

@@ -53,7 +53,7 @@ class CloneGroup(click.Group):
             show_error(error)
             ctx.exit(error.exit_code)
         except (KeyboardInterrupt, click.Abort):
-            click.echo("Interrupted. What was finished is kept; the same command goes on from there.", err=True)
+            click.echo("\nInterrupted. What was finished is kept; the same command goes on from there.", err=True)
             ctx.exit(INTERRUPTED)
         except (click.exceptions.Exit, click.ClickException, BrokenPipeError):
             raise
