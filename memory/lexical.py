@@ -102,7 +102,8 @@ class LexicalIndex:
             return []
         name = f"memory_{granularity}_words"
         match = " OR ".join(f'"{term}"' for term in query.terms)
-        limit = "" if among is None else " AND rowid IN (SELECT value FROM json_each(?))"
+        # The plus keeps SQLite from looking each number up in the index by itself, which takes a hundred times as long.
+        limit = "" if among is None else " AND +rowid IN (SELECT value FROM json_each(?))"
         parameters: Sequence[object] = [match] if among is None else [match, json.dumps(list(among))]
         rows = self._connection.execute(
             f"SELECT rowid, -rank FROM {name} WHERE {name} MATCH ?{limit} ORDER BY rank LIMIT {top_k}",  # noqa: S608
