@@ -1,6 +1,6 @@
 """The chat exports that can be read, one file a format, and the table of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -8,6 +8,8 @@ from clone_agent.errors import ExportError, UsageError
 from clone_agent.importers import (
     chatlab,
     discord_json,
+    generic_csv,
+    generic_jsonl,
     qce_chunked,
     qce_json,
     qce_tab_txt,
@@ -198,6 +200,20 @@ FORMATS: tuple[Format, ...] = (
         matches=qqnt_db.matches,
         read=qqnt_db.read,
     ),
+    Format(
+        name="generic_csv",
+        title="Any CSV with columns for time, sender and text",
+        how_to_export="Any table saved as CSV; name the columns with --columns where their names do not tell",
+        matches=generic_csv.matches,
+        read=generic_csv.read,
+    ),
+    Format(
+        name="generic_jsonl",
+        title="Any JSON Lines with keys for time, sender and text",
+        how_to_export="One object a line; name the keys with --columns where their names do not tell",
+        matches=generic_jsonl.matches,
+        read=generic_jsonl.read,
+    ),
 )
 
 
@@ -223,18 +239,21 @@ def formats_of(path: Path, *, format_name: str | None = None) -> tuple[Format, .
     return tuple({one.name: one for one in (_format_of(source, format_name) for source in sources)}.values())
 
 
-def read_export(path: Path, *, timezone: ZoneInfo | None = None, format_name: str | None = None) -> Iterator[Record]:
+def read_export(
+    path: Path, *, timezone: ZoneInfo | None = None, format_name: str | None = None, columns: Mapping[str, str] | None = None
+) -> Iterator[Record]:
     """Read one export: a file, a folder-shaped export, or a zip with any number of exports.
 
     Args:
         path: where it lies.
         timezone: of times that name none; the system's by default.
         format_name: take this format without a test.
+        columns: of a table that no known program wrote, field to column (`columns.FIELDS`), where the names do not tell.
 
     Raises:
         ExportError: not recognised, unreadable, or without a single message.
     """
-    options = ReadOptions(timezone=timezone or system_zone())
+    options = ReadOptions(timezone=timezone or system_zone(), columns=columns or {})
     has_messages = False
     for source in _sources(path, format_name):
         if isinstance(source, Skipped):

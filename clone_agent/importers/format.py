@@ -4,8 +4,8 @@ A reader yields the `Conversation` before its first `Message`, and a `Skipped` f
 """
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -33,6 +33,7 @@ class ReadOptions:
     """What the user may say about an export."""
 
     timezone: ZoneInfo  # of times that name none
+    columns: Mapping[str, str] = field(default_factory=dict)  # of a table that no known program wrote: field -> column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

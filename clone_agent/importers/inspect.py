@@ -6,7 +6,7 @@ into little memory.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -50,11 +50,12 @@ class Inspection:
     skipped: dict[str, int]  # reason -> how many
     timezone: ZoneInfo | None = None
     format_name: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def messages(self) -> Iterator[Message]:
         """The messages themselves, each once, read again from the export."""
         with closing(_Seen()) as seen:
-            for record in read_export(self.path, timezone=self.timezone, format_name=self.format_name):
+            for record in read_export(self.path, timezone=self.timezone, format_name=self.format_name, columns=self.columns):
                 if isinstance(record, Message) and seen.is_new(record.id):
                     yield record
 
@@ -70,13 +71,16 @@ class Inspection:
         return {"format": self.format, "chats": list(chats.values()), "skipped": self.skipped}
 
 
-def inspect(path: Path, *, timezone: ZoneInfo | None = None, format_name: str | None = None) -> Inspection:
+def inspect(
+    path: Path, *, timezone: ZoneInfo | None = None, format_name: str | None = None, columns: Mapping[str, str] | None = None
+) -> Inspection:
     """Look through an export once.
 
     Args:
         path: a file, a folder-shaped export, or a zip.
         timezone: of times that name none; the system's by default.
         format_name: take this format without a test.
+        columns: of a table that no known program wrote, as for `read_export`.
 
     Raises:
         ExportError: not recognised, unreadable, or without a single message.
@@ -86,7 +90,7 @@ def inspect(path: Path, *, timezone: ZoneInfo | None = None, format_name: str | 
     tallies: dict[str, _Tally] = {}
     skipped: Counter[str] = Counter()
     with closing(_Seen()) as seen:
-        for record in read_export(path, timezone=timezone, format_name=format_name):
+        for record in read_export(path, timezone=timezone, format_name=format_name, columns=columns):
             if isinstance(record, Message):
                 if seen.is_new(record.id):
                     tallies.setdefault(record.conversation, _Tally()).add(record)
@@ -101,6 +105,7 @@ def inspect(path: Path, *, timezone: ZoneInfo | None = None, format_name: str | 
         skipped=dict(skipped),
         timezone=timezone,
         format_name=format_name,
+        columns=columns or {},
     )
 
 

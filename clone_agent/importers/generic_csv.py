@@ -1,0 +1,90 @@
+"""Any CSV with a line of columns, one of which is a time, one a sender, one a text.
+
+    时间,发送者,内容                     or time;sender;content, or with TABs
+    2024/1/2 3:04,小明,你好             RFC quoting, line ends inside quotes; UTF-8, GB18030, UTF-16
+
+`columns` tells how columns are recognised by their names; where they are not, the user names them. Tables of known programs have readers of
+their own and are not taken here.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+
+from clone_agent.importers.columns import is_chat, map_columns
+from clone_agent.importers.format import Head, ReadOptions, Record
+from clone_agent.importers.generic_rows import Cells, read_cells
+from clone_agent.importers.opening import lines_of
+from clone_agent.importers.source import Source
+from clone_agent.records import Skipped
+
+_OF_PROGRAMS = frozenset({"MsgSvrID", "TalkerId", "StrContent", "消息ID", "SenderName", "TalkerName", "更多信息"})
+_DELIMITERS = ",;\t"
+_LONGEST = 200_000  # characters between an open quote and its end
+
+
+def matches(head: Head) -> bool:
+    """A first line whose columns surely are a chat's, and none of a known program's."""
+    line = re.split(r"\r?\n|\r", head.text.lstrip("\ufeff"), maxsplit=1)[0]
+    if line[:1] in {"{", "[", "<"} or len(line) > 2000:
+        return False
+    columns = _cells(line, _delimiter(line))
+    return 3 <= len(columns) <= 60 and not _OF_PROGRAMS & set(columns) and is_chat(columns)
+
+
+def read(source: Source, options: ReadOptions) -> Iterator[Record]:
+    """Every row below the line of columns."""
+    lines = lines_of(source)
+    first = next(lines, "").lstrip("\ufeff")
+    delimiter = _delimiter(first)
+    columns = _cells(first, delimiter)
+    fields = map_columns(columns, options.columns)
+    yield from read_cells(_rows(lines, columns, delimiter, source.name), fields, source, options)
+
+
+def _rows(lines: Iterator[str], columns: list[str], delimiter: str, name: str) -> Iterator[Cells | Skipped]:
+    """A row ends where its quotes are closed; lines that make no row together are rows of their own."""
+    waiting: list[str] = []
+    is_open, size, first = False, 0, 2
+    for number, line in enumerate(lines, start=2):
+        if not waiting and not line.strip():
+            continue
+        first = first if waiting else number
+        waiting.append(line)
+        size += len(line)
+        is_open ^= line.count('"') % 2 == 1
+        if not is_open:
+            yield _row(waiting, columns, delimiter, f"{name}:{first}")
+        elif size > _LONGEST:
+            yield from _apart(waiting, columns, delimiter, name, first)
+        else:
+            continue
+        waiting, is_open, size = [], False, 0
+    yield from _apart(waiting, columns, delimiter, name, first)
+
+
+def _apart(lines: list[str], columns: list[str], delimiter: str, name: str, first: int) -> Iterator[Cells | Skipped]:
+    for number, line in enumerate(lines, start=first):
+        if line.strip():
+            yield _row([line.replace('"', "")], columns, delimiter, f"{name}:{number}")
+
+
+def _row(lines: list[str], columns: list[str], delimiter: str, place: str) -> Cells | Skipped:
+    try:
+        found = [row for row in csv.reader((f"{line}\n" for line in lines), delimiter=delimiter) if row]
+    except csv.Error:
+        found = []
+    if len(found) != 1 or len(found[0]) < min(3, len(columns)):
+        return Skipped(source=place, reason="a broken row")
+    return Cells(place, dict(zip(columns, found[0], strict=False)))
+
+
+def _delimiter(line: str) -> str:
+    return max(_DELIMITERS, key=line.count)
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+    except csv.Error:
+        return []

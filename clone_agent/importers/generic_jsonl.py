@@ -1,0 +1,68 @@
+"""Any JSON Lines file: one object a line, with a time, a sender and a text under some name.
+
+    {"time":"2024-01-02T03:04:05Z","sender":"小明","content":"你好"}
+    {"timestamp":1704164645,"from":{"id":"u1","name":"小红"},"text":"嗯"}
+
+UTF-8. `columns` tells how keys are recognised; the keys of an object inside are joined, as in `fromname`. Where they are not recognised the
+user names them (`from.name`). ChatLab and the chunks of QQ Chat Exporter have readers of their own.
+"""
+
+import json
+from collections.abc import Iterator
+
+from clone_agent.importers.columns import is_chat, map_columns
+from clone_agent.importers.format import Head, ReadOptions, Record
+from clone_agent.importers.generic_rows import Cells, read_cells
+from clone_agent.importers.json_fields import Row
+from clone_agent.importers.opening import lines_of
+from clone_agent.importers.source import Source
+from clone_agent.records import Skipped
+
+_LOOK_AHEAD = 50  # rows whose keys are the columns
+
+
+def matches(head: Head) -> bool:
+    """The first line is an object whose keys surely are a chat's."""
+    line = next((line for line in head.text.split("\n") if line.strip()), "").strip()
+    row = _object(line) if line.startswith("{") and line.endswith("}") else None
+    if row is None or "_type" in row or "chatlab" in row or "messages" in row or isinstance(row.get("content"), dict):
+        return False
+    return is_chat(_flat(row))
+
+
+def read(source: Source, options: ReadOptions) -> Iterator[Record]:
+    """Every line of the file."""
+    columns: dict[str, None] = {}
+    for number, line in enumerate(lines_of(source)):
+        columns |= dict.fromkeys(_flat(_object(line) or {}))
+        if number >= _LOOK_AHEAD:
+            break
+    fields = map_columns(list(columns), options.columns)
+    yield from read_cells(_rows(source), fields, source, options)
+
+
+def _rows(source: Source) -> Iterator[Cells | Skipped]:
+    for number, line in enumerate(lines_of(source), start=1):
+        if not line.strip():
+            continue
+        row = _object(line)
+        place = f"{source.name}:{number}"
+        yield Cells(place, _flat(row)) if row is not None else Skipped(source=place, reason="damaged, cannot be decoded")
+
+
+def _object(line: str) -> Row | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _flat(row: Row) -> dict[str, str]:
+    cells: dict[str, str] = {}
+    for key, value in row.items():
+        inner = value.items() if isinstance(value, dict) else [("", value)]
+        for name, one in inner:
+            if isinstance(one, str | int | float):
+                cells[f"{key}.{name}" if name else key] = str(one)
+    return cells
