@@ -67,6 +67,9 @@ _PLACEHOLDERS = {
     Kind.LOCATION: r"\[位置(?:消息)?(?:[:：][^\]\n]*)?\]",
 }
 _ANY_PLACEHOLDER = {kind: re.compile(pattern, re.S) for kind, pattern in _PLACEHOLDERS.items()}
+_LONE = re.compile(
+    r"\[(?:图片|动画表情|视频|文件|语音)(?:[:：] ?|\s)[^\]\n]+\]|\[合并转发[:：] ?\d+条\]|\[卡片消息[:：][^\]\n]+\]|\[JSON消息\]"
+)
 _EMPTY = re.compile(r"\[(?:无文本内容|系统消息|表情消息|\w+消息)\]")
 _REPLY_HEAD = re.compile(r"\[回复(?:消息|\s[^:：\n]{0,60}[:：]\s?(?P<quoted>.*?))\]\s?\n?", re.S)
 
@@ -132,7 +135,7 @@ def _read_content(row: Row, chat: QceChat) -> _Content:
     is_recalled = _flag(row.get("recalled", row.get("isRecalled"))) and not chat.are_flags_broken
     if _is_plain(row, content):
         words = clean(content["text"]).strip()
-        if words and _EMPTY.fullmatch(words) is None:
+        if words and _EMPTY.fullmatch(words) is None and _LONE.fullmatch(words) is None:
             return _Content(Kind.RECALL if is_recalled else Kind.TEXT, words)
     elements = [(str(one.get("type")), _dict(one.get("data"))) for one in _list(content.get("elements")) if isinstance(one, dict)]
     kind, words = _kind_and_words(row, content, elements)
@@ -211,6 +214,12 @@ def _kind_and_words(row: Row, content: Row, elements: list[tuple[str, Row]]) -> 
     told = str(row.get("type", ""))
     kinds = [_ELEMENTS[name] for name, _ in elements if name in _ELEMENTS]
     kinds += [_ELEMENTS[name] for one in _list(content.get("resources")) if (name := str(_dict(one).get("type"))) in _ELEMENTS]
+    if not kinds and told in _TYPES:
+        kinds = [_TYPES[told]]  # some exports leave the elements out
+    elif not kinds and _LONE.fullmatch(written.strip()) is not None:
+        kinds = [kind for kind, placeholder in _ANY_PLACEHOLDER.items() if placeholder.search(written)]
+    if told in {"type_17", "market_face"}:
+        return Kind.STICKER, ""
     if any(kind in _WORDLESS for kind in kinds) or _TYPES.get(told) in _WORDLESS:
         return next((kind for kind in kinds if kind in _WORDLESS), _TYPES.get(told, Kind.UNKNOWN)), ""
     first = next((_text(data.get("text")) for name, data in elements if name == "text"), None)
