@@ -115,7 +115,8 @@ def check_base(info: AdapterInfo, files: ModelFiles) -> None:
 def require_base(info: AdapterInfo, *, name: str, base_fingerprint: str) -> None:
     """The same for a base whose fingerprint is known."""
     if info.base_fingerprint != base_fingerprint:
+        which = f"{info.base}, not on {name}" if info.base != name else f"an earlier version of {name}"
         raise ModelError(
-            f"The adapter {info.name} was tuned on {info.base}, not on {name}.",
+            f"The adapter {info.name} was tuned on {which}.",
             remedy="Choose the base it was tuned on with --base, another adapter with --adapter, or tune again.",
         )
