@@ -18,13 +18,24 @@ def read_time(written: object, zone: ZoneInfo) -> datetime | None:
         written: epoch seconds or milliseconds, as a number or in digits, or a date and clock.
         zone: of a clock without an offset.
     """
-    text = str(written).strip() if isinstance(written, str | int | float) and not isinstance(written, bool) else ""
+    if isinstance(written, str):
+        text = written.strip()
+    else:
+        text = str(written) if isinstance(written, int | float) and not isinstance(written, bool) else ""
     try:
+        if len(text) > 15 and text[13] == ":" and text[4] == "-" and _is_plain(text):
+            moment = datetime.fromisoformat(text)
+            return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
         if _EPOCH.fullmatch(text):
             return datetime.fromtimestamp(float(text) / (1000 if len(text) == 13 and "." not in text else 1), UTC).astimezone(zone)
         return _from_clock(_WRITTEN.fullmatch(text), zone)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _is_plain(text: str) -> bool:
+    """Whether the standard library reads it; it is many times faster."""
+    return len(text) == 19 or (" " not in text[11:] and text[10] == "T")
 
 
 def _from_clock(found: re.Match[str] | None, zone: ZoneInfo) -> datetime | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Record
@@ -27,20 +28,19 @@ _WITH_ID = re.compile(
 _ENDING = re.compile(r"(?:_utf8|_gbk|_聊天记录|的聊天记录|\(\d{1,3}\))+\Z")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bubble:
+class Bubble(NamedTuple):
     """One row, understood."""
 
     sender: str  # wxid, or `named(name)`
     sender_name: str
     sent_at: datetime
     kind: Kind
+    source: str
     text: str = ""
     quoted: str = ""
     reply_to: str | None = None
     source_id: str | None = None
     attachments: tuple[str, ...] = ()
-    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,10 +55,11 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
             remedy="Ask chatlog for the same with format=json.",
         )
     reader = _Reader(options.timezone)
+    name = source.name
     with source.open() as stream:
-        parts = JsonStream(text_pieces(stream, find_encoding(head.data)), name=source.name)
+        parts = JsonStream(text_pieces(stream, find_encoding(head.data)), name=name)
         for number, row in enumerate(_rows(parts), start=1):
-            yield from reader.row(row, f"{source.name}#{number}")
+            yield from reader.row(row, f"{name}#{number}")
         if parts.is_damaged:
             yield Skipped(source=source.name, reason="damaged, cannot be decoded")
 

@@ -50,6 +50,9 @@ def read_rows(lines: Iterator[str], *, name: str, start: re.Pattern[str], least:
     is_open, size, first = False, 0, 2
     for number, line in enumerate(lines, start=2):
         if not waiting:
+            if '"' not in line and (row := table.plain_row(line, number)) is not None:
+                yield row
+                continue
             if not line.strip():
                 continue
             first = number
@@ -80,6 +83,13 @@ class _Table:
         self._least = least
         self._name = name
         self._start = start
+
+    def plain_row(self, line: str, number: int) -> Row | None:
+        """The row in a line without quotes; None where it needs a closer look."""
+        cells = line.removesuffix("\r").split(",")
+        if not self._least <= len(cells) <= len(self._columns):
+            return None
+        return Row(f"{self._name}:{number}", dict(zip(self._columns, cells, strict=False)))
 
     def rows(self, lines: list[str], number: int) -> tuple[list[Row | Skipped], list[str]]:
         """The row that the lines are, or the rows that begin among them, and the lines of the last one, which may go on."""

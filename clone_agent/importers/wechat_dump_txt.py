@@ -58,12 +58,12 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     place = peer_of(source)
     kind = room_kind(place.wxid) if place.wxid else ChatKind.GROUP if len(others) > 1 else ChatKind.PRIVATE
     peer = place if place.wxid or kind is ChatKind.GROUP or not others else Peer(name=next(iter(others)), wxid="")
-    chats = Chats()
+    chats, room, file = Chats(), peer.conversation, source.name
     for row in chain(ahead, rows):
         if isinstance(row, Skipped):
             yield row
             continue
-        yield from _message(row, chats, peer, kind, options.timezone, source.name)
+        yield from _message(row, chats, peer, room, kind, options.timezone, file)
 
 
 def _rows(source: Source) -> Iterator[_Row | Skipped]:
@@ -75,7 +75,7 @@ def _rows(source: Source) -> Iterator[_Row | Skipped]:
         content: list[str] = []
         first = size = 0
         for number, line in enumerate(text_records(stream, encoding, find_record_end(head.decode(encoding, "replace"))), start=1):
-            found = _START.fullmatch(line)
+            found = _START.fullmatch(line) if "|" in line[:12] else None
             if found is None:
                 size += len(line)
                 if start is None and line.strip():
@@ -90,7 +90,7 @@ def _rows(source: Source) -> Iterator[_Row | Skipped]:
             yield _Row(first, int(start["type"]), start["nick"], start["time"], "\n".join(content))
 
 
-def _message(row: _Row, chats: Chats, peer: Peer, kind: ChatKind, zone: ZoneInfo, file: str) -> Iterator[Record]:
+def _message(row: _Row, chats: Chats, peer: Peer, room: str, kind: ChatKind, zone: ZoneInfo, file: str) -> Iterator[Record]:
     source = f"{file}:{row.line}"
     sent_at = read_time(row.time, zone)
     if sent_at is None:
@@ -112,7 +112,7 @@ def _message(row: _Row, chats: Chats, peer: Peer, kind: ChatKind, zone: ZoneInfo
         attachments=body.attachments,
         source=source,
     )
-    yield from chats.message(bubble, room=peer.conversation, name=peer.name, kind=kind)
+    yield from chats.message(bubble, room=room, name=peer.name, kind=kind)
 
 
 def _body(row: _Row) -> tuple[Body, str | None]:

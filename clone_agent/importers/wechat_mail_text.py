@@ -34,6 +34,7 @@ _TITLE = re.compile(r"^[ \t]*(?:Dear[:：]?\s*)?(?P<who>[^\n]{1,200}?)[ \t]*(?:�
 _DATE = re.compile(r"\s*[—–─\-_]{2,}\s*(?P<year>\d{4})[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})日?\s*[—–─\-_]{2,}\s*")
 _HEAD = re.compile(r"(?P<name>\S.{0,80}?)(?:\s{2,}|\t)(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)\s*")
 _GROUP = re.compile(r"(?:群聊?)?[\"“「](?P<name>.+)[\"”」](?:的?群聊?)?")
+_DASHES = frozenset("—–─-_ \t\u3000")
 _TITLE_WITHIN = 2000  # characters
 _SAMPLE = 1 << 22
 _LONGEST = 1_000_000
@@ -102,7 +103,7 @@ class _Chat:
         strict = loose = 0
         before = ""
         for line in text.split(end):
-            if (head := _HEAD.fullmatch(line)) is not None:
+            if ":" in line and (head := _HEAD.fullmatch(line)) is not None:
                 names[clean_name(head["name"])] += 1
                 is_free = not before.strip() or _DATE.fullmatch(before) is not None
                 strict, loose = strict + is_free, loose + (not is_free)
@@ -151,10 +152,10 @@ class _Cutter:
         size = 0
         for number, line in enumerate(lines, start=1):
             line = line.removesuffix("\r")
-            if (found := _DATE.fullmatch(line)) is not None and (told := _day(found)) is not None:
+            if line[:1] in _DASHES and (found := _DATE.fullmatch(line)) is not None and (told := _day(found)) is not None:
                 day, is_free = told, True
                 continue
-            head = _HEAD.fullmatch(line) if is_free or self._chat.is_loose else None
+            head = _HEAD.fullmatch(line) if ":" in line and (is_free or self._chat.is_loose) else None
             is_free = not line.strip()
             if head is None:
                 size = size + len(line)

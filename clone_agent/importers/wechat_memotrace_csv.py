@@ -61,6 +61,7 @@ class _Chat:
     def __init__(self, source: Source, ahead: list[Row], zone: ZoneInfo) -> None:
         self._peer = peer_of(source)
         self._zone = zone
+        self._room = self._peer.conversation
         self._chats = Chats()
         rows = [row for row in ahead if _body(row).kind is not Kind.SYSTEM]
         speakers = {clean_name(row["发送人"]) for row in rows} - {""}
@@ -104,7 +105,7 @@ class _Chat:
             attachments=body.attachments,
             source=row.source,
         )
-        yield from self._chats.message(bubble, room=self._peer.conversation, name=self._peer.name, kind=self._kind)
+        yield from self._chats.message(bubble, room=self._room, name=self._peer.name, kind=self._kind)
 
     def _sender(self, name: str) -> str:
         if name in self._own:

@@ -12,7 +12,7 @@ UTF-8 with a byte order mark, LF or CRLF, line ends inside fields. `CreateTime` 
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from clone_agent.importers.cleaning import clean, clean_name
@@ -58,47 +58,44 @@ def _rows(source: Source) -> Iterator[Row | Skipped]:
         yield from read_rows(text_records(stream, encoding, "\n"), name=source.name, start=_ROW_START, least=_LEAST)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Talk:
     """One chat of the file."""
 
-    others: set[str] = field(default_factory=set)  # wxids of those who are not the owner
+    peer: Peer
+    room: str  # `Conversation.id`
+    kind: ChatKind
 
 
 class _Talks:
     """What the rows as a whole tell."""
 
     def __init__(self, source: Source, rows: Iterator[Row | Skipped]) -> None:
-        self._talks: dict[str, _Talk] = {}
-        self._peer = peer_of(source)
+        others: dict[str, set[str]] = {}
         own: Counter[str] = Counter()
         for row in rows:
             if isinstance(row, Skipped):
                 continue
-            talk = self._talks.setdefault(row["TalkerId"], _Talk())
+            speakers = others.setdefault(row["TalkerId"], set())
             sender = row["Sender"].strip()
             if _is_own(row):
                 own[sender] += 1
-            elif sender and len(talk.others) < _MOST_OTHERS and _number(row["Type"]) not in {10000, 10002}:
-                talk.others.add(sender)
+            elif sender and len(speakers) < _MOST_OTHERS and _number(row["Type"]) not in {10000, 10002}:
+                speakers.add(sender)
         del own[""]
         self.owner = own.most_common(1)[0][0] if own else OWNER
+        self._talks = {talker: _talk(peer_of(source), talker, names, is_only=len(others) == 1) for talker, names in others.items()}
 
-    def peer(self, talker: str) -> Peer:
-        """Whom the chat is with, as far as the file tells."""
-        if len(self._talks) <= 1:
-            return self._peer
-        return Peer(name=f"{self._peer.name} {talker}", wxid="")
+    def __getitem__(self, talker: str) -> _Talk:
+        return self._talks[talker]
 
-    def room(self, talker: str) -> str:
-        """The conversation's id."""
-        return self._peer.conversation if len(self._talks) <= 1 else chat_id(PLATFORM, self._peer.name, talker)
 
-    def kind(self, talker: str) -> ChatKind:
-        """Private rows name nobody."""
-        if len(self._talks) <= 1 and self._peer.wxid:
-            return room_kind(self._peer.wxid)
-        return ChatKind.GROUP if self._talks[talker].others else ChatKind.PRIVATE
+def _talk(place: Peer, talker: str, others: set[str], *, is_only: bool) -> _Talk:
+    """The chat behind a `TalkerId`. Private rows name nobody."""
+    kind = ChatKind.GROUP if others else ChatKind.PRIVATE
+    if is_only:
+        return _Talk(place, place.conversation, room_kind(place.wxid) if place.wxid else kind)
+    return _Talk(Peer(name=f"{place.name} {talker}", wxid=""), chat_id(PLATFORM, place.name, talker), kind)
 
 
 def _message(row: Row, talks: _Talks, chats: Chats, zone: ZoneInfo) -> Iterator[Record]:
@@ -106,9 +103,8 @@ def _message(row: Row, talks: _Talks, chats: Chats, zone: ZoneInfo) -> Iterator[
     if sent_at is None:
         yield Skipped(source=row.source, reason="no time stamp")
         return
-    talker = row["TalkerId"]
-    peer = talks.peer(talker)
-    sender, name = _sender(row, peer, talks.owner)
+    talk = talks[row["TalkerId"]]
+    sender, name = _sender(row, talk.peer, talks.owner)
     body, reply_to = _body(row, sender)
     bubble = Bubble(
         sender=sender,
@@ -122,7 +118,7 @@ def _message(row: Row, talks: _Talks, chats: Chats, zone: ZoneInfo) -> Iterator[
         attachments=body.attachments,
         source=row.source,
     )
-    yield from chats.message(bubble, room=talks.room(talker), name=peer.name, kind=talks.kind(talker))
+    yield from chats.message(bubble, room=talk.room, name=talk.peer.name, kind=talk.kind)
 
 
 def _sender(row: Row, peer: Peer, owner: str) -> tuple[str, str]:

@@ -30,9 +30,10 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every row; one conversation for each `room_name`."""
     with source.open() as stream:
         encoding = find_encoding(stream.read(HEAD_SIZE))
+    name = source.name
     with source.open() as stream:
-        parts = JsonStream(text_pieces(stream, encoding), name=source.name)
-        rows = (_row(element, f"{source.name}#{number}") for number, element in enumerate(parts.elements(), start=1))
+        parts = JsonStream(text_pieces(stream, encoding), name=name)
+        rows = (_row(element, f"{name}#{number}") for number, element in enumerate(parts.elements(), start=1))
         ahead = list(islice(rows, _LOOK_AHEAD))
         reader = RowReader(source, options.timezone, [row for row in ahead if isinstance(row, Row)])
         for row in chain(ahead, rows):

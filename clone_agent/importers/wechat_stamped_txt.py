@@ -47,7 +47,7 @@ def read_stamped(source: Source, options: ReadOptions, understand: Callable[[str
     speakers = {name for name, _ in spoken_ahead}
     whole = (understand(name, body, True) for name, body in spoken_ahead)
     people = _People(peer_of(source), Counter(spoken.name for spoken in whole))
-    chats = Chats()
+    chats, room, file = Chats(), people.peer.conversation, source.name
     for entry in chain(ahead, entries):
         if isinstance(entry, Skipped):
             yield entry
@@ -65,9 +65,9 @@ def read_stamped(source: Source, options: ReadOptions, understand: Callable[[str
             text=spoken.body.text,
             quoted=spoken.body.quoted,
             attachments=spoken.body.attachments,
-            source=f"{source.name}:{entry.line}",
+            source=f"{file}:{entry.line}",
         )
-        yield from chats.message(bubble, room=people.peer.conversation, name=people.peer.name, kind=people.kind)
+        yield from chats.message(bubble, room=room, name=people.peer.name, kind=people.kind)
 
 
 def _entries(source: Source, zone: ZoneInfo) -> Iterator[Entry | Skipped]:

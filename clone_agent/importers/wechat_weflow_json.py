@@ -54,12 +54,13 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     chat = _Chat.of(facts, source, options.timezone)
     if facts.unknown_version:
         yield Skipped(source=source.name, reason=f"WeFlow version {facts.unknown_version} is not known, read as version 1")
+    name = source.name
     with source.open() as stream:
-        parts = JsonStream(text_pieces(stream, encoding), name=source.name)
+        parts = JsonStream(text_pieces(stream, encoding), name=name)
         for key in parts.members(anchors=("messages",)):
             if key == "messages" and parts.peek() == "[":
                 for number, row in enumerate(parts.elements(), start=1):
-                    yield from chat.row(row, f"{source.name}#{number}")
+                    yield from chat.row(row, f"{name}#{number}")
             else:
                 parts.skip()
         if parts.is_damaged:
