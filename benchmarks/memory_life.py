@@ -1,0 +1,61 @@
+"""Recall on the sample life through the whole pipeline: `python benchmarks/memory_life.py [--split dev] [--top-k 8]`.
+
+Imports the exports into a temporary data home, indexes them and asks the questions as of their dates. A question counts as found when the
+lines hold all messages of one of its gold sets.
+"""
+
+import argparse
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from clone_agent.archive import Archive
+from clone_agent.importers import find_exports, read_export
+from clone_agent.records import Skipped
+from clone_agent.sample_life.questions import HERE, gold_sets, key_ids, load_questions
+from memory.metrics import auroc, kept_and_rejected
+from memory.recall import CONFIDENT, MemoryIndex
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--split", choices=("dev", "report"), default="dev")
+    parser.add_argument("--top-k", type=int, default=8)
+    parser.add_argument("--embedding")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, Archive.open(Path(folder), create=True) as archive:
+        for path in find_exports(HERE / "exports"):
+            if not isinstance(path, Skipped):
+                archive.add(read_export(path, timezone=ZoneInfo("Asia/Shanghai")))
+        memory = MemoryIndex.open(Path(folder), archive, embedding=arguments.embedding)
+        print(memory.index())
+        ids, found, touched = key_ids(archive), defaultdict(list), []
+        confidences: dict[str, list[float]] = {"answerable": [], "foreign": []}
+        for question in load_questions():
+            if question.split != arguments.split:
+                continue
+            recalled = memory.search(question.question, now=question.asked_at, top_k=arguments.top_k)
+            confidences["foreign" if question.never_happened else "answerable"].append(recalled.confidence)
+            if not question.never_happened:
+                got = {message for hit in recalled.hits for message in hit.memory.message_ids}
+                sets = [set(gold) for gold in gold_sets(question, ids)]
+                touched.append(any(gold & got for gold in sets))
+                found["all"].append(any(gold <= got for gold in sets))
+                found[question.category].append(found["all"][-1])
+        memory.close()
+    for name, hits in found.items():
+        print(f"{name}: all evidence for {np.mean(hits):.3f} of {len(hits)}")
+    print(f"some evidence: {np.mean(touched):.3f}")
+    kept, rejected = (np.array(values) for values in confidences.values())
+    print(f"AUROC {auroc(**confidences)}, {kept_and_rejected(**confidences)}")
+    print(
+        f"at {CONFIDENT}: keeps {np.mean(kept >= CONFIDENT):.3f} of the answerable, rejects {np.mean(rejected < CONFIDENT):.3f} of the others"
+    )
+
+
+if __name__ == "__main__":
+    main()
