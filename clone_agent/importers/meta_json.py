@@ -1,0 +1,170 @@
+"""Messenger and Instagram: `message_1.json`, `message_2.json` … of one thread.
+
+    {"participants":[{"name":"小明"},{"name":"José"}],
+     "messages":[{"sender_name":"José","timestamp_ms":1700000002000,"content":"hi","photos":[{"uri":"…"}],"share":{"link":"…"}}],
+     "title":"José","thread_path":"inbox/jose_123"}
+    {"participants":["A","B"],"threadName":"A_1","messages":[{"senderName":"A","timestamp":1700000000000,"text":"hi","type":"text"}]}
+
+Newest message first; the second shape is that of end-to-end encrypted chats. Every string is UTF-8 that was taken for Latin-1 and is
+mended, where it can be. There are only names; a chat of two is titled with the other one's name.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from clone_agent.importers.chats import Bubble, Chat, named
+from clone_agent.importers.cleaning import clean_name
+from clone_agent.importers.format import Head, ReadOptions, Record
+from clone_agent.importers.identity import chat_id
+from clone_agent.importers.json_fields import Row, file_name, list_in, row_in, rows_in, text_in
+from clone_agent.importers.json_stream import Damaged
+from clone_agent.importers.opening import json_of
+from clone_agent.importers.source import Source
+from clone_agent.records import ChatKind, Kind, Skipped
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TURNED = 20_000  # messages that are held to put the oldest first; a file of Meta's has at most 10,000
+_SHAPE = re.compile(r'"sender_name"\s*:\s*"(?:[^"\\]|\\.)*"\s*,\s*"timestamp_ms"|"senderName"\s*:')
+_MEDIA = (
+    ("sticker", Kind.STICKER),
+    ("gifs", Kind.STICKER),
+    ("photos", Kind.IMAGE),
+    ("videos", Kind.VIDEO),
+    ("audio_files", Kind.VOICE),
+    ("files", Kind.FILE),
+    ("media", Kind.IMAGE),
+)
+_NOTICE = re.compile(
+    r".{0,80}?\b(?:liked a message|reacted .{1,16} to (?:your|a|their) .{0,12}message|reacted to .{0,20}message|"
+    r"(?:added|removed) .{1,200} (?:to|from) the group|(?:named|left|joined|created) the (?:group|video chat|call).{0,120}|"
+    r"(?:set|changed|cleared) (?:the|your|his|her|their) (?:nickname|theme|quick reaction|emoji|group).{0,160}|"
+    r"(?:started|missed) (?:a|an|your) .{0,12}(?:call|chat)|(?:started sharing|are now connected|can now message and call).{0,120}|"
+    r"changed the (?:chat theme|group photo|theme).{0,80}|sent an attachment|shared a (?:story|post|reel))\.?",
+    re.I,
+)
+
+
+def matches(head: Head) -> bool:
+    """An object with messages that have a sender's name and milliseconds."""
+    text = head.text.lstrip()
+    return text.startswith("{") and '"messages"' in text and _SHAPE.search(text) is not None and '"chatInfo"' not in text
+
+
+def read(source: Source, options: ReadOptions) -> Iterator[Record]:
+    """Every message, the oldest first."""
+    chat = _open_chat(source)
+    with json_of(source) as parts:
+        for key in parts.members(anchors=("messages",)):
+            if key == "messages" and parts.peek() == "[":
+                yield from _turned(_read_rows(parts.elements(), source, options.timezone), chat)
+            else:
+                parts.skip()
+        if parts.is_damaged:
+            yield Skipped(source=source.name, reason="damaged, cannot be decoded")
+
+
+def _turned(found: Iterator[Bubble | Skipped], chat: Chat) -> Iterator[Record]:
+    held: list[Bubble] = []
+    for one in found:
+        if isinstance(one, Skipped):
+            yield one
+            continue
+        held.append(one)
+        if len(held) >= _TURNED:
+            for bubble in reversed(held):
+                yield from chat.add(bubble)
+            held = []
+    for bubble in reversed(held):
+        yield from chat.add(bubble)
+
+
+def _open_chat(source: Source) -> Chat:
+    facts: Row = {}
+    with json_of(source) as parts:
+        for key in parts.members(anchors=("messages",)):
+            if key in {"participants", "title", "thread_path", "threadName"}:
+                facts[key] = parts.value_or_none()
+            else:
+                parts.skip()
+    people = [_mended(one.get("name") if isinstance(one, dict) else one) for one in list_in(facts.get("participants"))]
+    title = clean_name(_mended(facts.get("title")) or re.sub(r"_\d+$", "", _mended(facts.get("threadName"))))
+    thread = text_in(facts.get("thread_path")) or text_in(facts.get("threadName"))
+    platform = "instagram" if "instagram" in f"{source.tree.label}/{source.path}/{thread}".lower() else "messenger"
+    names = [clean_name(name) for name in people]
+    others = [name for name in names if name != title]
+    kind = (ChatKind.GROUP if len(people) > 2 else ChatKind.PRIVATE) if people else None
+    owner = named(others[0]) if len(people) == 2 and len(others) == 1 else None
+    key = file_name(thread) or title or source.stem
+    return Chat(platform, chat_id(platform, key), name=title, kind=kind, owner=owner)
+
+
+def _read_rows(rows: Iterator[object], source: Source, zone: ZoneInfo) -> Iterator[Bubble | Skipped]:
+    for number, row in enumerate(rows, start=1):
+        place = f"{source.name}#{number}"
+        if not isinstance(row, dict):
+            is_end = isinstance(row, Damaged) and row.is_end
+            yield Skipped(source=place, reason="cut off in the middle" if is_end else "damaged, cannot be decoded")
+            continue
+        sent_at = _time(row.get("timestamp_ms", row.get("timestamp")), zone)
+        if sent_at is None:
+            yield Skipped(source=place, reason="no time stamp")
+            continue
+        yield _bubble(row, sent_at, place)
+
+
+def _bubble(row: Row, sent_at: datetime, place: str) -> Bubble:
+    name = clean_name(_mended(row.get("sender_name", row.get("senderName"))))
+    written = _mended(row.get("content", row.get("text")))
+    kind, words, quoted = _content(row, written)
+    return Bubble(
+        sender=named(name),
+        sender_name=name,
+        sent_at=sent_at,
+        kind=kind,
+        text=words,
+        quoted=quoted,
+        attachments=tuple(file_name(_mended(one.get("uri"))) for key, _ in _MEDIA for one in _media(row.get(key)) if one.get("uri")),
+        source=place,
+    )
+
+
+def _content(row: Row, written: str) -> tuple[Kind, str, str]:
+    """Kind, own words, other people's words."""
+    if row.get("is_unsent") or row.get("isUnsent"):
+        return Kind.RECALL, "", ""
+    if "call_duration" in row or row.get("type") in {"Call", "call"}:
+        return Kind.CALL, "", ""
+    if row.get("type") in {"Subscribe", "Unsubscribe"}:
+        return Kind.SYSTEM, written, ""
+    share = row_in(row.get("share"))
+    shared = "\n".join(part for key in ("share_text", "link") if (part := _mended(share.get(key))))
+    media = next((kind for key, kind in _MEDIA if _media(row.get(key))), None)
+    if written and _NOTICE.fullmatch(written):
+        return (media, "", "") if media is not None else (Kind.CARD, "", shared) if share else (Kind.SYSTEM, written, "")
+    if written:
+        return Kind.TEXT, written, shared
+    return (media, "", "") if media is not None else (Kind.CARD if share else Kind.UNKNOWN, "", shared)
+
+
+def _media(value: object) -> list[Row]:
+    return [value] if isinstance(value, dict) else rows_in(value)
+
+
+def _mended(value: object) -> str:
+    """UTF-8 that was taken for Latin-1, as it was meant; anything else as it is."""
+    text = text_in(value)
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def _time(value: object, zone: ZoneInfo) -> datetime | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return (_EPOCH + timedelta(milliseconds=value)).astimezone(zone)
+    except (OverflowError, ValueError):
+        return None
