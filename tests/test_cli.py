@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from clone_agent.archive import Archive
 from clone_agent.home import DataHome
 from ui.cli import main
 
@@ -244,3 +245,9 @@ def test_everything_in_the_home_is_private_to_the_user(tmp_path: Path) -> None:
     for path in home.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
     assert home.stat().st_mode & 0o077 == 0
+
+
+def test_the_clone_goes_by_the_name_that_was_given(tmp_path: Path) -> None:
+    run("import", COUSIN, "--name", "小晚", home=tmp_path)
+    with Archive.open(tmp_path) as archive:
+        assert archive.persona().name == "小晚"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ui.wiring import Clone
 
 METHODS = ("ptuning", "lora")
-_ZONE = "Asia/Shanghai"
+_OWNER, _ZONE = "林晚", "Asia/Shanghai"  # whose life it is, and where
 _MARKER = "demo"
 _SHOWN = 12
 
@@ -91,7 +91,7 @@ def _demo_home(call: Call) -> Path:
 def _bring_the_life(call: Call) -> None:
     from clone_agent.sample_life.questions import KEYS
 
-    _step(call, import_, f"{KEYS.parent} --timezone {_ZONE}", paths=(KEYS.parent,), timezone=_ZONE)
+    _step(call, import_, f"{KEYS.parent} --name {_OWNER} --timezone {_ZONE}", paths=(KEYS.parent,), name=_OWNER, timezone=_ZONE)
     _step(call, dataset)
 
 

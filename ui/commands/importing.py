@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clone_agent.archive import Archive, Person
     from clone_agent.archive_writer import ImportReport
 
+OWNER_NAME = "owner_name"
 _PATH = click.Path(exists=True, path_type=Path)
 _format_option = click.option(
     "--format", "format_name", metavar="NAME", help="Read as this format (see `clone-agent formats`).  [default: by content]"
@@ -46,10 +47,13 @@ class _Brought:
     metavar="WHO",
     help="Who you are: number, id or name; once for each account.  [default: asked when unsure]",
 )
+@click.option("--name", help="What your clone goes by.  [default: your latest name in the chats]")
 @_format_option
 @_zone_option
 @common
-def import_(call: Call, paths: tuple[Path, ...], named: tuple[str, ...], format_name: str | None, timezone: str | None) -> None:
+def import_(
+    call: Call, paths: tuple[Path, ...], named: tuple[str, ...], name: str | None, format_name: str | None, timezone: str | None
+) -> None:
     """Import chat exports: files, folders or zips.
 
     What is stored already is not stored again, so the same export may come twice, and an interrupted import goes on where it stopped.
@@ -61,6 +65,8 @@ def import_(call: Call, paths: tuple[Path, ...], named: tuple[str, ...], format_
     with call.home.create().lock(), Archive.open(call.home.root, create=True) as archive:
         brought, strangers = _bring_all(call, archive, paths, format_name, zone)
         told = frozenset(owner for one in brought if one.report for owner in one.report.owners)
+        if name is not None:
+            archive.keep_fact(OWNER_NAME, name)
         owner = settle_owner(archive, named=named, told=told, screen=call.screen)
         _print_import(call, archive, brought, strangers, owner)
     if any(one.error for one in brought):
