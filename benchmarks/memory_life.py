@@ -52,9 +52,7 @@ def main() -> None:
     print(f"some evidence: {np.mean(touched):.3f}")
     kept, rejected = (np.array(values) for values in confidences.values())
     print(f"AUROC {auroc(**confidences)}, {kept_and_rejected(**confidences)}")
-    print(
-        f"at {CONFIDENT}: keeps {np.mean(kept >= CONFIDENT):.3f} of the answerable, rejects {np.mean(rejected < CONFIDENT):.3f} of the others"
-    )
+    print(f"at {CONFIDENT}: keeps {np.mean(kept >= CONFIDENT):.3f}, rejects {np.mean(rejected < CONFIDENT):.3f}")
 
 
 if __name__ == "__main__":
