@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -73,6 +74,7 @@ def peer_of(source: Source) -> Peer:
     return Peer(name=clean_name(stem), wxid="")
 
 
+@lru_cache(maxsize=1 << 12)
 def named(name: str) -> str:
     """`Message.sender` of somebody of whom only the name is known."""
     return f"name:{clean_name(name)}"
@@ -135,7 +137,7 @@ class Chats:
             ),
             conversation=room,
             sender=sender,
-            sender_name="系统消息" if is_system else clean_name(bubble.sender_name),
+            sender_name="系统消息" if is_system else _clean_name(bubble.sender_name),
             sent_at=bubble.sent_at,
             kind=own,
             text=text,
@@ -146,6 +148,9 @@ class Chats:
             attachments=bubble.attachments,
             source=bubble.source,
         )
+
+
+_clean_name = lru_cache(maxsize=1 << 12)(clean_name)
 
 
 def mentions(text: str) -> tuple[str, ...]:
