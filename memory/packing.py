@@ -2,7 +2,7 @@
 
 In a chat of short bubbles the line that holds a question's words is often the same question asked before, and the answer is the next line.
 So a short passage brings the two after it along, as long as they are short and prompt. Long ones come alone: neighbours cost recall at a
-fixed budget. On the dev half of the sample life's questions this raises what eight lines hold from .324 to .352.
+fixed budget. On the sample life's dev questions it found 3 more of 108 in eight lines.
 """
 
 from collections.abc import Callable, Sequence
