@@ -1,0 +1,122 @@
+"""iMessage: text of imessage-exporter, one conversation a file.
+
+    May 17, 2022  5:29:42 PM (Read by you after 1 second)     two blanks before an hour of one digit
+    +15558675309                                              the sender: a number, an address, a contact's name, or `Me`
+    Hello world                                               the body; a file is a line with its path
+    Tapbacks:                                                 answers by a sign, no words
+    Loved by Me
+                                                              (blank)
+    May 17, 2022  5:32:00 PM Me renamed the conversation to 测试     one line: the program's
+
+UTF-8, LF, local time. Answers in a thread stand again, indented, below what they answer: only their own place counts. `Me` is the owner.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from clone_agent.importers.chats import Bubble, Chat, named
+from clone_agent.importers.cleaning import clean_name
+from clone_agent.importers.dates import hour_of
+from clone_agent.importers.format import Head, ReadOptions, Record
+from clone_agent.importers.identity import chat_id
+from clone_agent.importers.json_fields import file_name
+from clone_agent.importers.media import kind_of_file
+from clone_agent.importers.opening import entries_of
+from clone_agent.importers.source import Source
+from clone_agent.records import Kind, Skipped
+
+PLATFORM = "imessage"
+_PROGRAM = "Messages"
+_OWNER = "Me"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_HEADER = re.compile(
+    rf"(?P<month>{'|'.join(_MONTHS)}) (?P<day>\d{{2}}), (?P<year>\d{{4}}) {{1,2}}"
+    r"(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})"
+    r" (?P<post>AM|PM)(?P<pre>)(?P<rest>(?: .*)?)"
+)
+_READ = re.compile(r"\s*(?:\((?:Read|Delivered|Sent).*\))?\s*")
+_THREAD = re.compile(rf"\s{{4,}}(?:{'|'.join(_MONTHS)}) \d{{2}}, \d{{4}} ")
+_TAPBACKS = re.compile(r"\s*(?:Tapbacks|Reactions):\s*")
+_REACTION = re.compile(r"\s*(?:\S.{0,80}? by \S.*|Sticker from .*)")
+_NOTES = re.compile(r"(?:This message responded to an earlier message\.|Sent with .{1,40}|Expressive.*|Edited .{1,60} later.*)")
+_FILE = re.compile(
+    r"(?:\S*[/\\]|~)[^\n]*\.\w{2,5}|Attachment (?:missing|unavailable).*|\S+\.(?:heic|jpe?g|png|gif|mov|mp4|caf|m4a|pdf|vcf)", re.I
+)
+_ADDRESS = re.compile(r"\+?\d{4,16}|\S+@\S+\.\S+")
+
+
+def matches(head: Head) -> bool:
+    """The first line is a header, with a sender or a notice."""
+    lines = [line.rstrip("\r") for line in head.text.lstrip("\ufeff\r\n ").split("\n", 2)]
+    found = _HEADER.fullmatch(lines[0])
+    return found is not None and (_READ.fullmatch(found["rest"]) is None or (len(lines) > 1 and bool(lines[1].strip())))
+
+
+def read(source: Source, options: ReadOptions) -> Iterator[Record]:
+    """Every message of the text."""
+    name = clean_name(source.stem)
+    chat = Chat(PLATFORM, chat_id(PLATFORM, name), name=name)
+    for entry in entries_of(source, _HEADER.fullmatch):
+        place = f"{source.name}:{entry.line}"
+        sent_at = _time(entry.head, options.timezone) if entry.head is not None else None
+        if sent_at is None or entry.head is None:
+            yield Skipped(source=place, reason="no time stamp")
+            continue
+        rest = entry.head["rest"]
+        if _READ.fullmatch(rest) is None:
+            text = "\n".join([rest.strip(), *entry.body]).strip()
+            yield from chat.add(
+                Bubble(sender=named(_PROGRAM), sender_name=_PROGRAM, sent_at=sent_at, kind=Kind.SYSTEM, text=text, source=place)
+            )
+            continue
+        who = clean_name(entry.body[0]) if entry.body else ""
+        if not who:
+            yield Skipped(source=place, reason="no sender")
+            continue
+        if who == _OWNER:
+            chat.learn_owner(named(_OWNER))
+        kind, words, files = _content(entry.body[1:])
+        yield from chat.add(
+            Bubble(
+                sender=who if _ADDRESS.fullmatch(who) else named(who),
+                sender_name=who,
+                sent_at=sent_at,
+                kind=kind,
+                text=words,
+                attachments=files,
+                source=place,
+            )
+        )
+
+
+def _content(body: list[str]) -> tuple[Kind, str, tuple[str, ...]]:
+    """Kind, own words, names of files."""
+    own: list[str] = []
+    files: list[str] = []
+    is_reply = is_tapback = False
+    for line in body:
+        if _THREAD.match(line):
+            break
+        is_tapback = _TAPBACKS.fullmatch(line) is not None or (is_tapback and _REACTION.fullmatch(line) is not None)
+        if is_tapback:
+            continue
+        if _NOTES.fullmatch(line):
+            is_reply = is_reply or line.startswith("This message responded")
+        elif _FILE.fullmatch(line.strip()) and not line.startswith("http"):
+            files.append(file_name(line.strip()))
+        else:
+            own.append(line)
+    words = "\n".join(own).replace("\ufffc", "").strip()
+    if words:
+        return (Kind.REPLY if is_reply else Kind.TEXT), words, tuple(files)
+    return (kind_of_file(files[0]) if files else Kind.UNKNOWN), "", tuple(files)
+
+
+def _time(head: re.Match[str], zone: ZoneInfo) -> datetime | None:
+    try:
+        day = (int(head["year"]), _MONTHS.index(head["month"]) + 1, int(head["day"]))
+        return datetime(*day, hour_of(head), int(head["minute"]), int(head["second"]), tzinfo=zone)
+    except ValueError:
+        return None
