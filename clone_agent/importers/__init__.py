@@ -16,6 +16,7 @@ from clone_agent.importers import (
     line_txt,
     meta_json,
     qce_chunked,
+    qce_html,
     qce_json,
     qce_tab_txt,
     qce_txt,
@@ -28,6 +29,7 @@ from clone_agent.importers import (
     signal_sigtop_txt,
     slack_zip,
     sms_xml,
+    telegram_html,
     telegram_json,
     wechat_chatlog_csv,
     wechat_chatlog_json,
@@ -285,6 +287,20 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="imessage-exporter -f txt",
         matches=imessage_txt.matches,
         read=imessage_txt.read,
+    ),
+    Format(
+        name="qce_html",
+        title="QQ Chat Exporter: HTML",
+        how_to_export="QQ Chat Exporter (QQNT) → export → HTML; better JSON",
+        matches=qce_html.matches,
+        read=qce_html.read,
+    ),
+    Format(
+        name="telegram_html",
+        title="Telegram: messages.html",
+        how_to_export="Telegram Desktop → a chat → ⋮ → Export chat history → HTML; better JSON",
+        matches=telegram_html.matches,
+        read=telegram_html.read,
     ),
 )
 

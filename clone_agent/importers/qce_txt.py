@@ -69,7 +69,7 @@ class _Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Body:
+class Body:
     """What a record's lines say."""
 
     kind: Kind
@@ -112,7 +112,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         sender = clean_name(_RANK.sub("", entry.name, count=1) if kind is not ChatKind.PRIVATE else entry.name)
         is_system = sender in _SYSTEM_NAMES
         content = _content(entry.body)
-        body = _Body(Kind.SYSTEM, "\n".join(content)) if is_system else _read_body(content)
+        body = Body(Kind.SYSTEM, "\n".join(content)) if is_system else read_lines(content)
         yield from chat.add(
             Bubble(
                 sender=named("系统消息" if is_system else sender),
@@ -175,7 +175,8 @@ def _content(lines: list[str]) -> list[str]:
     return lines
 
 
-def _read_body(lines: list[str]) -> _Body:
+def read_lines(lines: list[str]) -> Body:
+    """What the lines of a body say, with the quote before them and the lists behind them. `lines` is used up."""
     reply = _take_reply(lines)
     mentions = _take_mentions(lines)
     attachments = _take_resources(lines)
@@ -193,7 +194,7 @@ def _read_body(lines: list[str]) -> _Body:
         kind = next((one for one in kinds if one is not Kind.STICKER), kinds[0])
     elif is_reply and words:
         kind = Kind.REPLY
-    return _Body(kind, words, reply[1] if reply is not None else quoted, mentions, attachments)
+    return Body(kind, words, reply[1] if reply is not None else quoted, mentions, attachments)
 
 
 def _take_reply(lines: list[str]) -> tuple[str, str] | None:
