@@ -100,16 +100,17 @@ class _Chat:
         """From the first megabytes."""
         title = _TITLE.search(text[:_TITLE_WITHIN])
         names: Counter[str] = Counter()
-        strict = loose = 0
+        strict = loose = blanks = 0
         before = ""
         for line in text.split(end):
             if ":" in line and (head := _HEAD.fullmatch(line)) is not None:
                 names[clean_name(head["name"])] += 1
                 is_free = not before.strip() or _DATE.fullmatch(before) is not None
                 strict, loose = strict + is_free, loose + (not is_free)
+            blanks += bool(names) and not line.strip()
             before = line
         who = clean_name(title["who"]) if title else ""
-        return cls(title=who, names=names, is_loose=loose > strict, fallback=source.stem)
+        return cls(title=who, names=names, is_loose=loose > strict or blanks <= 1, fallback=source.stem)
 
     def _is_group(self, title: str) -> bool:
         """By the title, else by how many speak; a name that the title of two people lacks and that speaks once may be a pasted line."""

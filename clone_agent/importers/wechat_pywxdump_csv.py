@@ -11,7 +11,6 @@ files of 5000 rows and a `users.json` with names. `talker` is unreliable in one'
 系统通知 may carry is_sender=1 and is nobody's speech. Excel writes `2024/10/4 11:42` and 8.1E+18 for the number of a message.
 """
 
-import csv
 import json
 import re
 from collections import Counter
@@ -27,6 +26,7 @@ from clone_agent.importers.identity import MessageIds
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
 from clone_agent.importers.wechat_bodies import Body, read_body, read_old_quote
+from clone_agent.importers.wechat_csv import read_rows
 from clone_agent.importers.wechat_kinds import kind_of_name
 from clone_agent.records import ChatKind, Conversation, Kind, Message, Skipped
 
@@ -34,7 +34,7 @@ PLATFORM = "wechat"
 _NEEDED = ("MsgSvrID", "type_name", "is_sender", "talker", "msg", "CreateTime")
 _ROW_START = re.compile(r"\"?\d+\"?,\"?[\d.+E]*\"?,\"?[^,\"\n]{1,24}\"?,\"?[01]\"?,")
 _LOOK_AHEAD = 2000
-_LONGEST_ROW = 100_000  # characters; csv refuses longer fields
+_LEAST = 7  # cells of a row: WeFlow has eight columns, and the last may be missing
 _SYSTEM = "name:系统消息"
 _OWNER = "name:我"
 _QUOTE = re.compile(r"(?P<own>.*?)\s*\[引用\]\((?P<time>[^()\n]{8,25})\)(?P<name>[^:：\n]{0,60})[:：](?P<quoted>.*)", re.S)
@@ -85,32 +85,8 @@ class Row:
 
 
 def _rows(lines: Iterator[str], name: str) -> Iterator[Row | Skipped]:
-    """Put the lines of each row together by what a row begins with, so that a broken quote costs one row and not the rest of the file."""
-    columns = [column.strip() for column in next(csv.reader([next(lines, "")]), [])]
-    start, waiting = 2, list[str]()
-    for number, line in enumerate(chain(lines, ("",)), start=2):
-        is_start = _ROW_START.match(line) is not None
-        if waiting and (is_start or (sum(map(len, waiting[-1:])) > _LONGEST_ROW)):
-            yield from _parsed(waiting, columns, f"{name}:{start}")
-            waiting = []
-        if not waiting:
-            start = number
-        if waiting or line.strip():
-            waiting.append(line)
-    if waiting:
-        yield from _parsed(waiting, columns, f"{name}:{start}")
-
-
-def _parsed(lines: list[str], columns: list[str], source: str) -> Iterator[Row | Skipped]:
-    try:
-        rows = [row for row in csv.reader(f"{line}\n" for line in lines) if row]
-    except csv.Error:
-        rows = [[]]
-    for row in rows:
-        if len(row) < len(columns) - 1 or len(row) > len(columns):
-            yield Skipped(source=source, reason="a broken row")
-        else:
-            yield Row(source, dict(zip(columns, row, strict=False)))
+    for row in read_rows(lines, name=name, start=_ROW_START, least=_LEAST):
+        yield row if isinstance(row, Skipped) else Row(row.source, row.cells)
 
 
 class RowReader:
