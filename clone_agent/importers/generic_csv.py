@@ -15,6 +15,7 @@ from clone_agent.importers.columns import is_chat, map_columns
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.generic_rows import Cells, read_cells
 from clone_agent.importers.opening import lines_of
+from clone_agent.importers.qce_tab_txt import matches as is_qce_text
 from clone_agent.importers.source import Source
 from clone_agent.records import Skipped
 
@@ -26,7 +27,7 @@ _LONGEST = 200_000  # characters between an open quote and its end
 def matches(head: Head) -> bool:
     """A first line whose columns surely are a chat's, and none of a known program's."""
     line = re.split(r"\r?\n|\r", head.text.lstrip("\ufeff"), maxsplit=1)[0]
-    if line[:1] in {"{", "[", "<"} or len(line) > 2000:
+    if line[:1] in {"{", "[", "<"} or len(line) > 2000 or is_qce_text(head):
         return False
     columns = _cells(line, _delimiter(line))
     return 3 <= len(columns) <= 60 and not _OF_PROGRAMS & set(columns) and is_chat(columns)
