@@ -50,7 +50,7 @@ def read_rows(lines: Iterator[str], *, name: str, start: re.Pattern[str], least:
     is_open, size, first = False, 0, 2
     for number, line in enumerate(lines, start=2):
         if not waiting:
-            if '"' not in line and (row := table.plain_row(line, number)) is not None:
+            if (row := table.plain_row(line, number)) is not None:
                 yield row
                 continue
             if not line.strip():
@@ -85,8 +85,15 @@ class _Table:
         self._start = start
 
     def plain_row(self, line: str, number: int) -> Row | None:
-        """The row in a line without quotes; None where it needs a closer look."""
-        cells = line.removesuffix("\r").split(",")
+        """The row that one line is; None where it needs a closer look."""
+        line = line.removesuffix("\r")
+        quotes = line.count('"')
+        if quotes % 2 == 1:
+            return None
+        try:
+            cells = next(csv.reader((line,), strict=True)) if quotes else line.split(",")
+        except (csv.Error, StopIteration):
+            return None
         if not self._least <= len(cells) <= len(self._columns):
             return None
         return Row(f"{self._name}:{number}", dict(zip(self._columns, cells, strict=False)))
