@@ -125,7 +125,9 @@ def _bubble(row: Row, sent_at: datetime, place: str) -> Bubble:
         kind=kind,
         text=words,
         quoted=quoted,
-        attachments=tuple(file_name(_mended(one.get("uri"))) for key, _ in _MEDIA for one in _media(row.get(key)) if one.get("uri")),
+        attachments=tuple(
+            file_name(_mended(one.get("uri"))) for key, _ in _MEDIA if key in row for one in _media(row[key]) if one.get("uri")
+        ),
         source=place,
     )
 
@@ -140,7 +142,7 @@ def _content(row: Row, written: str) -> tuple[Kind, str, str]:
         return Kind.SYSTEM, written, ""
     share = row_in(row.get("share"))
     shared = "\n".join(part for key in ("share_text", "link") if (part := _mended(share.get(key))))
-    media = next((kind for key, kind in _MEDIA if _media(row.get(key))), None)
+    media = next((kind for key, kind in _MEDIA if key in row and _media(row[key])), None)
     if written and _NOTICE.fullmatch(written):
         return (media, "", "") if media is not None else (Kind.CARD, "", shared) if share else (Kind.SYSTEM, written, "")
     if written:

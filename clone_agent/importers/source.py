@@ -92,7 +92,7 @@ class Source:
     @property
     def name(self) -> str:
         """The name of the file or folder, to show and to say where a message stands."""
-        return PurePosixPath(self.path).name or self.tree.label
+        return self.path.rstrip("/").rpartition("/")[2] or self.tree.label
 
     @property
     def stem(self) -> str:
