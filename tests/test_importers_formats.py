@@ -228,7 +228,7 @@ def test_the_order_of_day_and_month_is_found_once_a_file(written: list[str], ord
 
 def test_dates_that_tell_no_order_are_asked_about(tmp_path: Path) -> None:
     path = put(tmp_path, "date,from,message\n01/02/2024 10:00,Ann,hi\n02/03/2024 10:00,Ben,ho\n", "chat.csv")
-    with pytest.raises(UsageError, match="may begin with the day or the month"):
+    with pytest.raises(ExportError, match="may begin with the day or the month"):
         messages_of(path)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import NamedTuple
 
-from clone_agent.errors import UsageError
+from clone_agent.errors import ExportError
 from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.cleaning import clean_name
 from clone_agent.importers.dates import Order, find_order, read_date
@@ -53,13 +53,13 @@ def read_cells(rows: Iterator[Cells | Skipped], columns: Mapping[str, str], sour
         options: the zone of times without one.
 
     Raises:
-        UsageError: the dates do not tell whether the day or the month comes first.
+        ExportError: the dates do not tell whether the day or the month comes first.
     """
     ahead = list(islice(rows, _LOOK_AHEAD))
     reader = _Reader(columns, source)
     order = find_order([reader.time(row) for row in ahead if isinstance(row, Cells)])
     if order is None:
-        raise UsageError(f"The dates of {source.name} may begin with the day or the month.", remedy="Write them as 2024-01-31 first.")
+        raise ExportError(f"The dates of {source.name} may begin with the day or the month.", remedy="Write them as 2024-01-31 first.")
     for row in chain(ahead, rows):
         yield from reader.row(row, order, options) if isinstance(row, Cells) else (row,)
 
