@@ -135,13 +135,14 @@ def draw_cloze(world: World, rng: Random) -> Told | None:
     after = sentence[found.end("x") :]
     text = before + value + after
     speaker = world.owner if rng.random() < 0.35 - 0.25 * world.lead else rng.choice(world.people)
-    asked = _asked(before, after, gap, rng)
+    echoing = _echoing(before, after, gap, rng) if gap.kind != "why" and rng.random() < world.lead else ""
+    asked = echoing or _asked(before, after, gap, rng)
     if text.count(value) > 1 or len(_LIGHT.sub("", asked)) < 5 + len(gap.asked[0]):
         return None
     asked = dress_question(_addressed(asked, speaker, world, rng), world, rng)
     gold = value + _unit(after) if gap.kind == "number" and rng.random() < 0.6 else value
-    is_led = gap.kind != "who" and rng.random() < max(0.4, world.lead)
-    reply = dress_reply((lead(text, value) if is_led else "") + gold, world, rng)
+    is_led = bool(echoing) or (gap.kind != "who" and rng.random() < max(0.4, world.lead))
+    reply = dress_reply((lead(text, value, asked) if is_led else "") + gold, world, rng)
     question = Question(kind=f"cloze.{gap.kind}", text=asked, reply=reply, gold=value)
     return Told(at=draw_time(world, rng), speaker=speaker, text=re.sub(r"[，。！？、]+", " ", text).strip(), question=question)
 
@@ -166,6 +167,13 @@ def _asked(before: str, after: str, gap: _Gap, rng: Random) -> str:
             else left + rng.choice(("到底", "最后", "究竟")) * (not left.endswith(("在", "去", "到", "回", "住")))
         )
     return left + rng.choice(gap.asked) + right
+
+
+def _echoing(before: str, after: str, gap: _Gap, rng: Random) -> str:
+    """The words before the gap as they stand, from a cut on, with a question word: a reply can say them again and go on."""
+    left = re.split(r"[，。！？ 我]", before)[-1][-rng.randint(4, 9) :]
+    right = re.split(r"[，。！？ ]", after)[0][: rng.choice((0, 2, 8))]
+    return left + rng.choice(gap.asked) + right if len(left) > 2 else ""
 
 
 def _unit(after: str) -> str:

@@ -26,7 +26,7 @@ class LoopConfig:
     tokens: int  # the stage ends after so many
     learning_rate: float = 1e-3
     warmup_steps: int = 100
-    decay_share: float = 0.3  # the last share of the tokens, over which the rate falls to a twentieth
+    decay_share: float = 0.75  # the last share of the tokens, over which the rate falls to a twentieth
     log_every: int = 20
     save_every: int = 100
     evaluate_every: int = 500

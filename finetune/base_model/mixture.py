@@ -21,12 +21,12 @@ POINTER, COPIED = 4.0, 2.0  # weights of the first and the other tokens of the w
 class Recipe:
     """Shares of the tasks and how they grow harder."""
 
-    chat: float = 0.06
-    copying: float = 0.25
+    chat: float = 0.1
+    copying: float = 0.2
     english: float = 0.1
-    first_lines: int = 1
+    first_lines: int = 2
     most_lines: int = 8
-    full_at: int = 6_000_000  # tokens after which blocks have up to `most_lines` lines
+    full_at: int = 5_000_000  # tokens after which blocks have up to `most_lines` lines
     varied_at: int = 5_000_000  # tokens after which every scene is in use
     context: int = 640  # longer items are left out
     batch_tokens: int = 2_400
@@ -57,13 +57,13 @@ class Mixture:
         grown, spread = min(1.0, done / recipe.full_at), min(1.0, done / recipe.varied_at)
         level = Level(
             most_lines=round(recipe.first_lines + grown * (recipe.most_lines - recipe.first_lines)),
-            fewest_questions=3 if grown < 0.5 else 1,
+            fewest_questions=2 if grown < 0.5 else 1,
             most_questions=6 if grown < 0.5 else 4,
-            variety=4 + round(60 * spread),
+            variety=6 + round(60 * spread),
             lead=1.0 - 0.3 * max(0.0, grown - 0.5),
             noise=0.1 + 0.25 * grown,
-            cloze=0.2 + 0.55 * spread,
-            absent=0.1 + 0.1 * grown,
+            cloze=0.85,
+            absent=0.2 if grown > 0.6 else 0.0,
         )
         items: list[Item] = []
         room = self._recipe.batch_tokens * self._recipe.group

@@ -51,7 +51,7 @@ def _first(fact: Fact, shown: Sequence[Fact], world: World, rng: Random, *, is_a
             ):
                 text = fill(pattern, _clauses(fact, rng) | spoken | {"S": subject, "P": _POSSESSIVES.get(subject, f"{subject}'s")})
                 gold = _gold(fact, slot, world) if is_answered else ""
-                reply = answer(fact, slot, gold, world, rng) if is_answered else unknown(world, rng)
+                reply = answer(fact, slot, gold, text, world, rng) if is_answered else unknown(world, rng)
                 return Question(
                     kind=slot if is_answered else "absent", text=dress_question(text.strip(), world, rng), reply=reply, gold=gold
                 )
@@ -126,10 +126,10 @@ def _gold(fact: Fact, slot: str, world: World) -> str:
             return fact.values[slot]
 
 
-def answer(fact: Fact, slot: str, gold: str, world: World, rng: Random) -> str:
-    """A reply that holds the answer, mostly bare."""
+def answer(fact: Fact, slot: str, gold: str, text: str, world: World, rng: Random) -> str:
+    """A reply to the question `text` that holds the answer."""
     if slot not in {"S", "date", "day"} and rng.random() < world.lead:
-        return dress_reply(lead(fact.text, gold) + gold, world, rng)
+        return dress_reply(lead(fact.text, gold, text) + gold, world, rng)
     patterns = fact.scene.answers[slot]
     pattern = patterns[0] if rng.random() < max(0.65, world.lead) else rng.choice(patterns)
     is_own = fact.actor == world.owner
@@ -139,15 +139,15 @@ def answer(fact: Fact, slot: str, gold: str, world: World, rng: Random) -> str:
         values["date"] = f"{fact.at.year}年{gold}" if world.language == "zh" else f"{gold}, {fact.at.year}"
     if slot == "date" and world.language == "zh" and rng.random() < 0.1:
         values["date"] = values["date"].replace("号", "日")
-    text = fill(pattern, values)
-    return dress_reply(text, world, rng)
+    return dress_reply(fill(pattern, values), world, rng)
 
 
-def lead(line: str, gold: str) -> str:
-    """The word or two characters before the answer in its line: "在", "花了", "at "."""
+def lead(line: str, gold: str, question: str) -> str:
+    """What a reply says before the answer: as much of the words before it in the line as the question says too, else the word before it."""
     before = line[: line.find(gold)]
+    shared = next((before[start:] for start in range(max(0, len(before) - 10), len(before) - 1) if before[start:] in question), "")
     found = re.search(r"[A-Za-z]+ $|[一-鿿]{1,2}$", before)
-    return found[0] if found else ""
+    return shared.lstrip() or (found[0] if found else "")
 
 
 def unknown(world: World, rng: Random) -> str:

@@ -60,7 +60,7 @@ def draw_reading(
 def _present(world: World, level: Level, rng: Random) -> ReadingTask:
     """A block that answers its questions, one in eight aside."""
     room = rng.randint(1, level.most_lines)
-    told = [cloze for _ in range(min(room, rng.randint(0, 3))) if (cloze := _cloze(world, level, rng))]
+    told = [cloze for _ in range(min(room, rng.randint(0, 4))) if (cloze := _cloze(world, level, rng))]
     facts = [draw_fact(world, rng) for _ in range(min(room - len(told), rng.randint(0 if told else 1, 3)))]
     shown = list(facts)
     for fact in facts:
@@ -69,7 +69,7 @@ def _present(world: World, level: Level, rng: Random) -> ReadingTask:
     for _ in range(rng.randint(level.fewest_questions, level.most_questions)):
         if told and (not shown or rng.random() < len(told) / (len(told) + len(shown))):
             question: Question | None = rng.choice(told).question
-        elif rng.random() < 0.12:
+        elif rng.random() < 0.6 * level.absent:
             question = ask_in_vain(_twin(rng.choice(shown), world, rng), shown, world, rng)
         else:
             question = ask(rng.choice(shown), shown, world, rng)

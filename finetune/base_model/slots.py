@@ -99,11 +99,11 @@ def person_name(rng: Random, language: str, *, held_out: bool) -> str:
     if language == "en":
         return pick(rng, words("person", "en"), held_out=held_out) if rng.random() < 0.7 else _invented(rng).capitalize()
     form = rng.random()
-    if form < 0.35:
+    if form < 0.45:
         return rng.choice(_SURNAMES) + random_han(rng, 1, 2)
-    if form < 0.6:
+    if form < 0.53:
         return rng.choice(("小", "老", "阿", "大")) + (rng.choice(_SURNAMES) if rng.random() < 0.4 else random_han(rng, 1, 1))
-    if form < 0.75:
+    if form < 0.68:
         return pick(rng, words("person", "zh"), held_out=held_out)
     if form < 0.85:
         return random_han(rng, 2, 4)
@@ -127,7 +127,7 @@ def _clock(rng: Random) -> str:
     hour, minute = rng.randint(0, 23), rng.choice((0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, rng.randrange(60)))
     spoken = "一两三四五六七八九十"
     form = rng.random()
-    if form < 0.35:
+    if form < 0.45:
         return f"{hour}:{minute:02}"
     if form < 0.65:
         part = rng.choice(("早上", "上午", "") if hour < 12 else ("下午", "晚上", ""))

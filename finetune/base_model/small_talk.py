@@ -135,7 +135,7 @@ def draw_chat(rng: Random, corpus: Corpus, *, language: str) -> ChatTask:
             if question := ask_in_vain(draw_fact(world, rng), (), world, rng):
                 return ChatTask(language=language, turns=_talk(plain, (question.text,)), reply=question.reply)
     system = plain if rng.random() < 0.6 else block_of_small_talk(world, Level(most_lines=5), rng)
-    if rng.random() < 0.4:
+    if rng.random() < 0.8:
         prompts, replies = rng.choice(_own(language))
         return ChatTask(language=language, turns=_talk(system, (rng.choice(prompts),)), reply=rng.choice(replies).replace("/", "\n"))
     sources = [source for source in corpus.exchanges if (source == "locco") == (language == "en")]

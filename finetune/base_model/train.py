@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tokenizer = load_tokenizer(options.corpora, options.out)
     model = build_model(SHAPES[options.shape], tokenizer)
     model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]  # its wrapper loses the overloads
-    optimizers = Optimizers(model, embedding_share=0.3 if options.stage == "warmup" else 0.1)
+    optimizers = Optimizers(model, embedding_share=1.0 if options.stage == "warmup" else 0.02)
     progress = Progress(stage=options.stage)
     if options.resume or options.stage == "main":
         progress = load_checkpoint(options.out, model, optimizers, stage=options.stage)
