@@ -32,10 +32,8 @@ class Vocabulary:
         self.numbers = [encode(f"[{number}] ", add_special_tokens=False) for number in range(20)]
         self.marks = encode(_MARKS, add_special_tokens=False)
         self.who = encode("谁", add_special_tokens=False)[0]
-        start, stop, system, self.user, self.assistant = tokenizer.convert_tokens_to_ids(
-            ["[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>"]
-        )
-        self.opening = [start, stop, system, self.line_end]
+        self.user, self.assistant = (encode(mark, add_special_tokens=False)[0] for mark in ("<|user|>", "<|assistant|>"))
+        self.opening = [*encode("[gMASK]<sop><|system|>", add_special_tokens=False), self.line_end]
         self._dates = [encode(f"2023-10-0{day} 周{'一二三四五六日'[day % 7]} 21:04 ", add_special_tokens=False) for day in range(10)]
         self._digits = encode("0123456789", add_special_tokens=False)
 
