@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from memory.evaluate import evaluate_memory
+from memory.evaluate import evaluate_memory, weighed
 from memory.ranking import BM25_ALONE, DENSE_ALONE, FUSED, Weights
 
 METHODS = {
@@ -24,7 +24,9 @@ def main() -> None:
     arguments = parser.parse_args()
     print("| set | method |", " | ".join(COLUMNS), "|\n|---|---|" + "---|" * len(COLUMNS))
     for folder in arguments.folders:
-        report = evaluate_memory(folder, embedding=arguments.embedding, methods=METHODS)
+        report = evaluate_memory(
+            folder, embedding=arguments.embedding, methods={name: weighed(weights) for name, weights in METHODS.items()}
+        )
         for name, figures in report.methods.items():
             print(f"| {folder.name} | {name} |", " | ".join(f"{figures.values[column]:.3f}" for column in COLUMNS), "|", flush=True)
 

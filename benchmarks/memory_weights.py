@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory.embed import load_embedder
-from memory.evaluate import build_history, read_lines, understand
+from memory.labelled import build_history, read_lines, understand
 from memory.ranking import FUSED, Evidence, Ranker
 
 ARMS = ("lexical_turn", "lexical_segment", "dense_turn", "dense_segment")

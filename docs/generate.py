@@ -43,8 +43,10 @@ def commands() -> str:
     """A table of the commands, each with the first sentence of its help."""
     rows = []
     for name, command in sorted(command_line.commands.items()):
-        if not command.hidden:
-            rows.append(f"| `clone-agent {name}` | {_summary(command)} |")
+        inner = (
+            {f"{name} {verb}": found for verb, found in command.commands.items()} if isinstance(command, click.Group) else {name: command}
+        )
+        rows += [f"| `clone-agent {words}` | {_summary(found)} |" for words, found in inner.items() if not found.hidden]
     return "\n".join(["| command | what it does |", "|---|---|", *rows])
 
 

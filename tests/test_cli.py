@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -17,7 +18,12 @@ from ui.cli import main
 LIFE = Path(__file__).parent.parent / "clone_agent" / "sample_life" / "exports"
 COUSIN = LIFE / "qq" / "浩哥.txt"
 HEAVY = ("torch", "transformers", "chromadb", "gradio", "langchain", "langchain_core", "numpy", "pydantic")
-COMMANDS = sorted(main.commands)
+LEAVES = {
+    f"{name} {verb}" if verb else name: found
+    for name, command in main.commands.items()
+    for verb, found in (command.commands.items() if isinstance(command, click.Group) else [("", command)])
+}
+COMMANDS = sorted(LEAVES)
 
 
 def run(*arguments: str | Path, home: Path | None = None, **options: object) -> Result:
@@ -45,9 +51,9 @@ def write_group(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", ["", "evaluate", *COMMANDS])
 def test_help_comes_at_once_and_loads_nothing_heavy(command: str) -> None:
-    words = [command] if command else []
+    words = command.split()
     code = f"import sys\nsys.argv = ['clone-agent', *{words}, '--help']\nfrom ui.cli import main\nmain(standalone_mode=False)\n"
     code += f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, encoding="utf-8")
@@ -73,12 +79,11 @@ def test_help_takes_less_than_400_ms() -> None:
 def test_the_example_of_every_help_parses(command: str) -> None:
     import shlex
 
-    import click
-
-    found = main.commands[command]
+    found = LEAVES[command]
     assert found.epilog is not None
-    words = shlex.split(found.epilog.removeprefix("Example: clone-agent "))
-    assert words[0] == command
+    names = command.split()
+    words = shlex.split(found.epilog.removeprefix("Example: clone-agent "))[len(names) - 1 :]
+    assert words[0] == names[-1]
     existing = [
         word.replace("chat.txt", str(COUSIN)).replace("questions.txt", str(COUSIN)).replace("~/exports", str(LIFE)) for word in words[1:]
     ]
@@ -87,7 +92,7 @@ def test_the_example_of_every_help_parses(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_takes_a_home_and_json(command: str) -> None:
-    names = {name for parameter in main.commands[command].params for name in parameter.opts}
+    names = {name for parameter in LEAVES[command].params for name in parameter.opts}
     assert {"--home", "--json"} <= names
 
 

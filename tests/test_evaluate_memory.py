@@ -1,15 +1,17 @@
 """The evaluation reads the documented folder format and prints its metrics."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from clone_agent.errors import UsageError
-from memory.evaluate import evaluate_memory
+from memory.baselines import METHODS as BASELINES
+from memory.evaluate import METHODS, evaluate_memory
 from memory.metrics import auroc, kept_and_rejected, of_question
+from ui.cli import main
 
 TURNS = [
     ("a", "1", "2023-10-01", "2023-10-01T21:04:00", "林晚", "到黄山了 腿都断了", None),
@@ -56,11 +58,26 @@ def test_questions_with_gold_are_measured_and_the_others_counted(folder: Path) -
 
 
 def test_the_json_has_the_documented_fields(folder: Path) -> None:
-    run = subprocess.run([sys.executable, "-m", "memory.evaluate", str(folder), "--json"], capture_output=True, text=True, check=True)
+    run = CliRunner().invoke(main, ["evaluate", "memory", str(folder), "--json"], catch_exceptions=False)
     found = json.loads(run.stdout)
     metrics = {"R@5", "R@10", "R@20", "hit@5", "hit@10", "MRR@10", "nDCG@10", "evidence@4000"}
     assert metrics | {"questions", "dropped", "p50_ms", "p95_ms", "index_s", "by_category", "baselines", "abstention"} <= set(found)
     assert metrics <= set(found["baselines"]["bm25"]) & set(found["by_category"]["single"])
+    assert set(found["baselines"]) == {"bm25", "dense", "langchain_chroma", "langchain_ensemble"}
+
+
+def test_langchains_retrievers_rank_the_same_turns(folder: Path) -> None:
+    methods = evaluate_memory(folder, methods={"fused": METHODS["fused"], "dense": METHODS["dense"], **BASELINES}).methods
+    assert methods["langchain_chroma"].values == methods["dense"].values  # the same vectors, so the same order
+    assert methods["langchain_ensemble"].values["R@5"] > 0.5
+
+
+def test_without_langchains_retrievers_the_command_says_how_to_install_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "langchain_chroma", None)
+    monkeypatch.delitem(sys.modules, "memory.baselines", raising=False)
+    run = CliRunner().invoke(main, ["evaluate", "memory", str(folder)], catch_exceptions=False)
+    assert "pip install 'clone-agent[baselines]'" in run.stderr
+    assert "bm25" in run.stdout
 
 
 def test_sessions_are_ranked_by_their_best_turn(folder: Path) -> None:
@@ -93,6 +110,6 @@ def test_the_published_set_reaches_its_floor(name: str) -> None:
     folder = Path(__file__).parents[2] / "shared" / "benchmarks" / name
     if not folder.is_dir():
         pytest.skip("the evaluation sets do not lie beside the checkout")
-    values = evaluate_memory(folder, methods={"fused": None}).methods["fused"].values
+    values = evaluate_memory(folder, methods={"fused": METHODS["fused"]}).methods["fused"].values
     assert values["R@5"] >= 0.80
     assert values["R@10"] >= 0.90

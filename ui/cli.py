@@ -6,6 +6,7 @@ from ui.commands.answering import ask
 from ui.commands.browsing import chat
 from ui.commands.comparing import compare
 from ui.commands.demonstrating import demo
+from ui.commands.evaluating import evaluate
 from ui.commands.importing import formats, import_, inspect
 from ui.commands.remembering import index, recall
 from ui.commands.standing import rebuild, status, verify
@@ -13,7 +14,7 @@ from ui.commands.teaching import dataset, tune
 from ui.environment import silence
 from ui.options import CloneGroup
 
-_COMMANDS = (import_, inspect, formats, dataset, tune, index, recall, ask, compare, chat, status, verify, rebuild, demo)
+_COMMANDS = (import_, inspect, formats, dataset, tune, index, recall, ask, compare, chat, status, verify, rebuild, demo, evaluate)
 
 
 @click.group(

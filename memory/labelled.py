@@ -1,0 +1,101 @@
+"""Folders of labelled questions about past talks: turns and questions as JSON lines -> a memory for each history, in RAM.
+
+The format stands in `benchmarks/memory.md`. A turn is a passage; its `reply` counts as part of it.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from clone_agent.errors import UsageError
+from clone_agent.records import ChatTurn, Memory
+from memory.embed import Embedder
+from memory.question import named_people, resolve
+from memory.ranking import Named
+from memory.store import ExactVectors
+from memory.table import PassageTable
+from memory.when import find_span
+
+_START = datetime(2000, 1, 1, tzinfo=UTC)  # for turns without a time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """One history's memory, with what a question needs besides it."""
+
+    table: PassageTable
+    vectors: ExactVectors
+    ids: list[str]  # of passage number - 1
+    sessions: dict[str, str]
+    names: dict[str, list[str]]
+    last: datetime
+
+
+def read_lines(folder: Path, name: str) -> list[dict[str, Any]]:
+    """The records of `turns.jsonl` or `questions.jsonl`.
+
+    Raises:
+        UsageError: the file is missing.
+    """
+    path = folder / f"{name}.jsonl"
+    if not path.is_file():
+        raise UsageError(f"{path} is missing.", remedy="Name a folder with turns.jsonl and questions.jsonl (see benchmarks/memory.md).")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def build_history(turns: Sequence[dict[str, Any]], embedder: Embedder) -> History:
+    """Index the turns of one history in RAM; each turn is a passage."""
+    table = PassageTable(sqlite3.connect(":memory:", isolation_level=None))
+    memories = list(_memories(turns))
+    with table.transaction():
+        for session, group in groupby(zip(turns, memories, strict=True), key=lambda pair: str(pair[0]["session"])):
+            table.add_session("history", session.encode(), [memory for _, memory in group])
+        numbers = table.numbers("turn")
+        table.set_vectors(numbers, embedder.encode(table.texts(numbers)))
+    names = {speaker: [speaker] for speaker in {memory.speaker for memory in memories} if speaker not in ("我", "user", "assistant")}
+    return History(
+        table=table,
+        vectors=ExactVectors(table),
+        ids=[memory.id for memory in memories],
+        sessions={str(turn["id"]): str(turn["session"]) for turn in turns},
+        names=names,
+        last=max(memory.ended_at for memory in memories),
+    )
+
+
+def _memories(turns: Sequence[dict[str, Any]]) -> Iterator[Memory]:
+    for position, turn in enumerate(turns):
+        moment = _moment(turn.get("time")) or _START + timedelta(minutes=position)
+        text = turn["text"] + (f"\n{turn['reply']}" if turn.get("reply") else "")
+        yield Memory(
+            id=str(turn["id"]),
+            conversation="history",
+            conversation_name="",
+            speaker=str(turn["speaker"]),
+            speaker_name=str(turn["speaker"]),
+            is_owner=False,
+            started_at=moment,
+            ended_at=moment,
+            text=text,
+            message_ids=(str(turn["id"]),),
+        )
+
+
+def _moment(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def understand(memory: History, question: Mapping[str, Any]) -> tuple[str, Named]:
+    """The question with its subject filled in, and what it names."""
+    history = [ChatTurn(role="user", text=turn if isinstance(turn, str) else str(turn["text"])) for turn in question.get("context") or ()]
+    text = resolve(str(question["question"]), history, names=memory.names)
+    now = _moment(question.get("asked_at")) or memory.last
+    return text, Named(people=named_people(text, memory.names), span=find_span(text, now=now))
