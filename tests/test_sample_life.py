@@ -13,7 +13,7 @@ import pytest
 from clone_agent.errors import DatasetError, ExportError
 from clone_agent.importers import find_exports, read_export
 from clone_agent.records import Conversation, Kind, Message, Skipped
-from clone_agent.sample_life.build import EXPORTS, KEYS, build, read_chats, render
+from clone_agent.sample_life.build import EXPORTS, KEYS, build, read_chats, render, render_keys
 from clone_agent.sample_life.grammar import ZONE
 from clone_agent.sample_life.questions import gold_ids, gold_sets, is_right, load_keys, load_questions, resolve
 
@@ -49,6 +49,7 @@ def written(tmp_path: Path, talk: str = TALK, **settings: str) -> dict[PurePosix
 
 def test_the_committed_exports_are_what_the_scenes_give(chats):
     fresh = {EXPORTS / path: content for path, content in render(chats).items()}
+    assert render_keys(chats) == KEYS.read_bytes()
     committed = {path: path.read_bytes() for path in EXPORTS.rglob("*") if path.is_file()}
     stale = sorted(
         path.relative_to(EXPORTS).as_posix() for path in fresh.keys() | committed.keys() if fresh.get(path) != committed.get(path)
@@ -248,8 +249,14 @@ def test_the_importers_read_every_export_whole_and_find_every_keyed_message(chat
     assert resolve(((names[id], messages) for id, messages in said.items()), keys=keys).keys() == keys.keys()
 
 
+def test_an_import_of_the_whole_folder_finds_the_chats_and_nothing_else(chats):
+    found = [export for export in find_exports(EXPORTS) if isinstance(export, Path)]
+    assert len(found) == len(chats)
+
+
 def test_the_keys_file_names_messages_by_chat_time_and_words(tmp_path):
-    line = json.loads(written(tmp_path)[KEYS])
+    written(tmp_path)
+    line = json.loads(render_keys(read_chats(tmp_path / "scenes")))
     assert (line["key"], line["chat"], line["sender"], line["sender_name"], line["text"]) == (
         "t-bottle",
         "爬山",

@@ -1,7 +1,8 @@
 """Builds the exports of the sample life from its scenes: `python -m clone_agent.sample_life.build`.
 
-Reads every file of `scenes/`, lays its lines on the calendar and writes `exports/`, each chat in the format of its header, with
-`exports/keys.jsonl` beside them: which message carries which key, so that questions can name their gold. Same scenes, same bytes.
+Reads every file of `scenes/`, lays its lines on the calendar and writes `exports/`, each chat in the format of its header, and beside that
+folder, where an import does not read it, `keys.jsonl`: which message carries which key, so that questions can name their gold. Same scenes,
+same bytes.
 """
 
 import json
@@ -18,7 +19,7 @@ from clone_agent.sample_life.writers.wechat_csv import write_wechat_csv
 
 HERE = Path(__file__).parent
 SCENES, EXPORTS = HERE / "scenes", HERE / "exports"
-KEYS = PurePosixPath("keys.jsonl")
+KEYS = HERE / "keys.jsonl"
 _WRITERS: dict[str, Callable[[Chat], dict[PurePosixPath, bytes]]] = {
     "qq_pc_txt": write_qq_text,
     "qce_json": write_qce_json,
@@ -48,19 +49,24 @@ def read_chats(folder: Path = SCENES) -> list[Chat]:
 def render(chats: Iterable[Chat]) -> dict[PurePosixPath, bytes]:
     """The export files: paths below the exports folder, and their bytes."""
     files: dict[PurePosixPath, bytes] = {}
-    keys: list[str] = []
     for chat in chats:
         for path, content in _WRITERS[chat.file.format](chat).items():
             if path in files:
                 raise ExportError(f"{chat.file.path.name}: {path} is written by another chat too.", remedy="Give one of them another name.")
             files[path] = content
-        keys += [_key_line(chat, bubble) for bubble in chat.bubbles if bubble.key]
-    return files | {KEYS: ("\n".join(keys) + "\n").encode()}
+    return files
+
+
+def render_keys(chats: Iterable[Chat]) -> bytes:
+    """The file of keys: one line a message that carries one."""
+    keys = [_key_line(chat, bubble) for chat in chats for bubble in chat.bubbles if bubble.key]
+    return ("\n".join(keys) + "\n").encode()
 
 
 def build(scenes: Path = SCENES, exports: Path = EXPORTS) -> list[Path]:
-    """Write the exports and remove files that no chat makes any more. Returns what was written."""
-    files = render(read_chats(scenes))
+    """Write the exports, and the keys beside their folder, and remove files that no chat makes any more. Returns what was written."""
+    chats = read_chats(scenes)
+    files = render(chats)
     for old in exports.rglob("*"):
         if old.is_file() and PurePosixPath(old.relative_to(exports)) not in files:
             old.unlink()
@@ -68,7 +74,9 @@ def build(scenes: Path = SCENES, exports: Path = EXPORTS) -> list[Path]:
         place = exports / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
-    return [exports / path for path in files]
+    keys = exports.with_name(KEYS.name)
+    keys.write_bytes(render_keys(chats))
+    return [*(exports / path for path in files), keys]
 
 
 def _key_line(chat: Chat, bubble: Bubble) -> str:

@@ -1,7 +1,7 @@
 """The questions asked about the sample life, with the messages that answer them.
 
 `questions/*.jsonl` holds one question a line. Half are for development (`dev`), half only for reporting (`report`). Their gold is given
-as keys; `exports/keys.jsonl` says which message each key means, and `key_ids` finds those messages in an archive that holds the exports.
+as keys; `keys.jsonl` says which message each key means, and `key_ids` finds those messages in an archive that holds the exports.
 """
 
 import json
@@ -17,7 +17,7 @@ from clone_agent.errors import DatasetError
 from clone_agent.records import Message
 
 HERE = Path(__file__).parent
-QUESTIONS, KEYS = HERE / "questions", HERE / "exports" / "keys.jsonl"
+QUESTIONS, KEYS = HERE / "questions", HERE / "keys.jsonl"
 CATEGORIES = ("single", "when", "who", "count", "changed", "group", "relative", "never")
 SPLITS = ("dev", "report")
 

@@ -89,9 +89,9 @@ def _demo_home(call: Call) -> Path:
 
 
 def _bring_the_life(call: Call) -> None:
-    from clone_agent.sample_life.questions import KEYS
+    from clone_agent.sample_life.build import EXPORTS
 
-    _step(call, import_, f"{KEYS.parent} --name {_OWNER} --timezone {_ZONE}", paths=(KEYS.parent,), name=_OWNER, timezone=_ZONE)
+    _step(call, import_, f"{EXPORTS} --name {_OWNER} --timezone {_ZONE}", paths=(EXPORTS,), name=_OWNER, timezone=_ZONE)
     _step(call, dataset)
 
 
