@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from clone_agent.errors import CloneError
+
 
 def private_folder(path: Path) -> Path:
     """Make a folder (0700) with its parents, if it is not there."""
@@ -82,6 +84,25 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def require_space(path: Path, needed: int, *, what: str) -> None:
+    """Check that the disk of `path`, which need not exist yet, has room for `needed` bytes.
+
+    Raises:
+        CloneError: it has not.
+    """
+    place = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise CloneError(
+            f"{what} needs {gibibytes(needed)}, and the disk has {gibibytes(free)} left.", remedy="Make room, or use another disk."
+        )
+
+
+def gibibytes(count: int) -> str:
+    """A number of bytes for people: `3.4 GiB`, or MiB below one of those."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
 
 
 def sync(path: Path) -> None:

@@ -8,13 +8,14 @@ from ui.commands.comparing import compare
 from ui.commands.demonstrating import demo
 from ui.commands.evaluating import evaluate
 from ui.commands.importing import formats, import_, inspect
+from ui.commands.merging import merge
 from ui.commands.remembering import index, recall
 from ui.commands.standing import rebuild, status, verify
 from ui.commands.teaching import dataset, tune
 from ui.environment import silence
 from ui.options import CloneGroup
 
-_COMMANDS = (import_, inspect, formats, dataset, tune, index, recall, ask, compare, chat, status, verify, rebuild, demo, evaluate)
+_COMMANDS = (import_, inspect, formats, dataset, tune, index, recall, ask, compare, chat, merge, status, verify, rebuild, demo, evaluate)
 
 
 @click.group(

@@ -75,7 +75,7 @@ def load_voice(home: DataHome, settings: Settings) -> Voice:
     if settings.server is not None:
         return _server_voice(settings)
     adapter = choose_adapter(home, settings.adapter)
-    base = settings.base or _base_of(adapter)
+    base = settings.base or base_of(adapter)
     check_model(base, adapter)
     from finetune.chat_model import load_chat_model
 
@@ -99,7 +99,7 @@ def check_model(base: str | None, adapter: "AdapterInfo | None" = None) -> None:
         check_base(adapter, files)
 
 
-def _base_of(adapter: "AdapterInfo | None") -> str | None:
+def base_of(adapter: "AdapterInfo | None") -> str | None:
     """The base an adapter was tuned on, as the user named it; None for the model that ships."""
     from finetune.model_files import SHIPPED_NAME
 

@@ -48,6 +48,8 @@ class Method:
     attach: Attach
     defaults: MethodDefaults
     peft_config: Callable[[Any, str], dict[str, Any]] | None = None  # (settings, base) -> adapter_config.json as peft reads it
+    merge: Callable[["Adapter"], None] | None = None  # makes the model a plain one that computes the same; None: impossible
+    four_bit: bool = False  # the base is held in 4 bits
 
 
 @dataclass(slots=True, kw_only=True)

@@ -26,5 +26,6 @@ METHOD = Method(
     title="Full tuning: every weight",
     settings=FullSettings,
     attach=attach,
+    merge=lambda adapter: None,  # the model is the merged one already
     defaults=MethodDefaults(learning_rate=2e-5, small_learning_rate=5e-4, weight_decay=0.01),
 )

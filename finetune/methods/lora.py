@@ -84,6 +84,15 @@ def attach(model: PreTrainedModel, settings: LoraSettings, /) -> Adapter:
     )
 
 
+def merge(adapter: Adapter) -> None:
+    """Add the low-rank products to the weights they belong to, and take the rest out."""
+    if adapter.remove is None:
+        raise AssertionError("LoRA can be taken out")
+    for layer in _layers(adapter.model).values():
+        layer.merge()
+    adapter.remove()
+
+
 def _layers(model: nn.Module) -> dict[str, Any]:
     return {name: module for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)}
 
@@ -100,4 +109,5 @@ METHOD = Method(
     attach=attach,
     defaults=MethodDefaults(learning_rate=2e-4, small_learning_rate=5e-3),
     peft_config=peft_settings,
+    merge=merge,
 )
