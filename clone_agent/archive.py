@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from pathlib import Path
 
+from clone_agent.archive_people import BY_USER, Person, join, list_people, set_owner, undo_join
 from clone_agent.archive_schema import STEPS
 from clone_agent.archive_writer import ArchiveWriter, ImportReport
 from clone_agent.errors import StoreError
@@ -27,6 +28,12 @@ _COLUMNS = (
     "messages.id, sender, sender_name, sent_at, utc_offset, messages.kind, text, quoted, reply_to, source_id, mentions, attachments, source"
 )
 
+# Everybody who speaks in a conversation, with the account (p) and the account that stands for the person (main).
+_SPEAKERS = (
+    "FROM (SELECT DISTINCT sender, person FROM messages WHERE conversation = (SELECT n FROM conversations WHERE id = ?)) m"
+    " JOIN people p ON p.n = m.person JOIN people main ON main.n = coalesce(p.main, p.n)"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationInfo:
@@ -39,22 +46,12 @@ class ConversationInfo:
     last: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Somebody who speaks in the archive."""
-
-    id: str
-    name: str  # the latest
-    names: tuple[str, ...]  # all that were seen
-    messages: int
-    is_owner: bool
-
-
 @dataclass(slots=True)
 class _Names:
-    """Display names by person, with namesakes in one chat told apart."""
+    """Display names, with namesakes in one chat told apart."""
 
-    by_chat: dict[tuple[str, str], str] = field(default_factory=dict)
+    by_sender: dict[tuple[str, str], str] = field(default_factory=dict)  # conversation, `Message.sender`
+    by_person: dict[tuple[str, str], str] = field(default_factory=dict)  # conversation, person id
 
 
 class Archive:
@@ -143,27 +140,25 @@ class Archive:
         return Conversation(id=conversation_id, platform=row[0], name=row[1], kind=ChatKind(row[2]), owner=row[3])
 
     def people(self) -> list[Person]:
-        """Everybody who speaks, the most talkative first."""
-        rows = self.connection.execute(
-            "SELECT p.id, p.name, p.is_owner, m.many, (SELECT json_group_array(name) FROM names WHERE person = p.n) FROM people p"
-            " JOIN (SELECT person, count(*) AS many FROM messages GROUP BY person) m ON m.person = p.n ORDER BY m.many DESC, p.n"
-        )
-        return [Person(id=row[0], name=row[1], is_owner=bool(row[2]), messages=row[3], names=tuple(json.loads(row[4]))) for row in rows]
+        """Everybody who speaks, the most talkative first; accounts that were joined are one person."""
+        return list_people(self.connection)
+
+    def join_people(self, person_ids: Sequence[str], *, reason: str = BY_USER) -> Person:
+        """Make one person of several; see `clone_agent.archive_people.join`."""
+        self._names = _Names()
+        return join(self.connection, person_ids, reason=reason)
+
+    def undo_join(self) -> tuple[Person, ...]:
+        """Take the latest join back; see `clone_agent.archive_people.undo_join`."""
+        self._names = _Names()
+        return undo_join(self.connection)
 
     def set_owner(self, person_ids: Iterable[str]) -> None:
         """Say which people are the owner; everybody else is not."""
-        chosen = list(person_ids)
-        with self.connection:
-            self.connection.execute("BEGIN")
-            self.connection.execute(
-                "UPDATE conversations SET revision = revision + 1 WHERE n IN (SELECT DISTINCT m.conversation FROM messages m JOIN people p"
-                " ON p.n = m.person WHERE p.is_owner != (p.id IN (SELECT value FROM json_each(?))))",
-                (json.dumps(chosen),),
-            )
-            self.connection.execute("UPDATE people SET is_owner = id IN (SELECT value FROM json_each(?))", (json.dumps(chosen),))
+        set_owner(self.connection, person_ids)
 
     def owner_ids(self) -> frozenset[str]:
-        """Person ids of the owner; empty while nobody knows who that is."""
+        """Ids of the owner's accounts; empty while nobody knows who that is."""
         return frozenset(row[0] for row in self.connection.execute("SELECT id FROM people WHERE is_owner"))
 
     def persona(self) -> Persona:
@@ -199,6 +194,7 @@ class Archive:
             conversation=self.conversation(conversation),
             owner=self.owner_ids(),
             name_of=lambda message: self.display_name(conversation, message.sender),
+            person_of=self._speakers(conversation).__getitem__,
             gap=gap,
         )
 
@@ -233,21 +229,38 @@ class Archive:
     def display_name(self, conversation: str, sender: str) -> str:
         """The latest name of a sender; namesakes in one chat carry the end of their number."""
         key = (conversation, sender)
-        if key not in self._names.by_chat:
+        if key not in self._names.by_sender:
             self._name_chat(conversation)
-        return self._names.by_chat.get(key, sender.removeprefix("name:"))
+        return self._names.by_sender.get(key, sender.removeprefix("name:"))
+
+    def person_name(self, conversation: str, person: str) -> str:
+        """The same for the id of a person or account."""
+        key = (conversation, person)
+        if key not in self._names.by_person:
+            self._name_chat(conversation)
+        return self._names.by_person.get(key, person.rpartition(":")[2])
+
+    def _speakers(self, conversation: str) -> dict[str, str]:
+        """`Message.sender` to person id."""
+        rows = self.connection.execute(
+            f"SELECT m.sender, main.id {_SPEAKERS}",
+            (conversation,),
+        )
+        return dict(rows)
 
     def _name_chat(self, conversation: str) -> None:
         rows = self.connection.execute(
-            "SELECT DISTINCT m.sender, p.name, p.is_owner FROM messages m JOIN people p ON p.n = m.person"
-            " WHERE m.conversation = (SELECT n FROM conversations WHERE id = ?)",
+            "SELECT m.sender, p.id, main.id, main.is_owner, (SELECT name FROM people one WHERE one.n = main.n OR one.main = main.n"  # noqa: S608
+            f" ORDER BY name = '', last_seen DESC LIMIT 1) {_SPEAKERS}",
             (conversation,),
         ).fetchall()
         owner_name = self.fact("owner_name")
-        shown = [owner_name if row[2] and owner_name else row[1] for row in rows]
-        for (sender, _, _), name in zip(rows, shown, strict=True):
-            unique = shown.count(name) == 1
-            self._names.by_chat[conversation, sender] = name if unique else f"{name}({sender[-4:]})"
+        shown = {main: owner_name if is_owner and owner_name else name for _, _, main, is_owner, name in rows}
+        for sender, account, main, _, _ in rows:
+            is_unique = list(shown.values()).count(shown[main]) == 1
+            name = shown[main] if is_unique else f"{shown[main]}({main[-4:]})"
+            self._names.by_sender[conversation, sender] = name
+            self._names.by_person[conversation, main] = self._names.by_person[conversation, account] = name
 
 
 @lru_cache(maxsize=256)

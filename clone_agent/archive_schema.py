@@ -20,4 +20,14 @@ STEPS = (
     CREATE TABLE tombstones(hash BLOB PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
     """,
+    # `main`: the account that stands for the person; NULL: this one. `joins.before`: account id -> [main id, is_owner], to take it back.
+    # Aliases: ids under which another export of the same chat brings what is stored already.
+    """
+    ALTER TABLE people ADD COLUMN main INTEGER;
+    CREATE INDEX people_by_main ON people(main);
+    CREATE TABLE joins(n INTEGER PRIMARY KEY, made_at TEXT NOT NULL, reason TEXT NOT NULL, before TEXT NOT NULL);
+    CREATE TABLE chat_aliases(id TEXT PRIMARY KEY, conversation INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE message_aliases(id TEXT PRIMARY KEY, message INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX message_aliases_of ON message_aliases(message)
+    """,
 )

@@ -30,6 +30,7 @@ def sessions(
     conversation: Conversation,
     owner: frozenset[str],
     name_of: Callable[[Message], str],
+    person_of: Callable[[str], str] | None = None,
     gap: timedelta = SESSION_GAP,
 ) -> Iterator[Session]:
     """Cut one conversation's messages, in time order, into sessions.
@@ -37,16 +38,19 @@ def sessions(
     Args:
         messages: of one conversation, in time order.
         conversation: theirs.
-        owner: person ids (`person_id`) of the owner.
+        owner: person ids of the owner.
         name_of: the name to show for a message's sender.
+        person_of: the person id behind a `Message.sender`; accounts of one person make one turn. Default: `person_id`.
         gap: a longer pause starts a new session.
     """
     run: list[Message] = []
     turns: list[Turn] = []
 
+    of = person_of or (lambda sender: person_id(conversation, sender))
+
     def close_turn() -> None:
         if run:
-            speaker = person_id(conversation, run[0].sender)
+            speaker = of(run[0].sender)
             turns.append(Turn(speaker=speaker, speaker_name=name_of(run[0]), is_owner=speaker in owner, messages=tuple(run)))
             run.clear()
 
@@ -58,7 +62,7 @@ def sessions(
             close_turn()
             yield _session(conversation, turns)
             turns = []
-        elif last is not None and message.sender != last.sender:
+        elif last is not None and message.sender != last.sender and of(message.sender) != of(last.sender):
             close_turn()
         run.append(message)
         last = message

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from clone_agent.archive import Archive, Person
+from clone_agent.archive import Archive
+from clone_agent.archive_people import Person
 from clone_agent.home import DataHome
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Memory, Recalled, Scope
 from memory.embed import Embedder, load_embedder
@@ -168,7 +169,7 @@ class MemoryIndex:
         named = []
         for memory in self._table.memories(numbers):
             conversation = self._archive.conversation(memory.conversation)
-            shown = self._archive.display_name(conversation.id, _sender(conversation, memory.speaker))
+            shown = self._archive.person_name(conversation.id, memory.speaker)
             named.append(replace(memory, conversation_name=conversation.name, speaker_name=shown, is_owner=memory.speaker in owner))
         return named
 
@@ -211,8 +212,3 @@ class _Known:
         """The private conversations with any of these people."""
         wanted = set(people)
         return frozenset(chat for chat, speakers in self.private_speakers.items() if speakers & wanted)
-
-
-def _sender(conversation: Conversation, person: str) -> str:
-    """The platform's sender id within a person's id (`clone_agent.sessions.person_id`)."""
-    return person.removeprefix(f"{conversation.platform}:").removeprefix(f"{conversation.id}:")

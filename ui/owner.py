@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from clone_agent.archive import Archive, Person
+from clone_agent.archive import Archive
+from clone_agent.archive_people import Person
 from clone_agent.errors import UsageError
 from ui.options import is_asked
 from ui.show import Screen
@@ -26,41 +27,52 @@ def settle_owner(archive: Archive, *, named: Sequence[str], told: frozenset[str]
         UsageError: a name fits nobody or several people, or nobody is known and nobody can be asked.
     """
     people = archive.people()
-    known = frozenset(person.id for person in people if person.is_owner)
+    known = archive.owner_ids()
     if named:
-        chosen = {person.id for who in named for person in _matching(people, who, screen)}
-        platforms = {_platform(person_id) for person_id in chosen}
-        chosen |= {person_id for person_id in known if _platform(person_id) not in platforms}
+        chosen = {account.id for who in named for person in matching(people, who, screen, option="--me") for account in person.accounts}
+        platforms = {_platform(account) for account in chosen}
+        chosen |= {account for account in known if _platform(account) not in platforms}
     else:
-        chosen = set(known | told) or {_ask(people, screen).id}
+        chosen = set(known | told) or {account.id for account in _ask(people, screen).accounts}
     chosen |= _same_by_name(people, chosen)
     if chosen != known:
         archive.set_owner(sorted(chosen))
     return tuple(person for person in archive.people() if person.is_owner)
 
 
-def _matching(people: Sequence[Person], who: str, screen: Screen) -> list[Person]:
-    """The accounts that a number, an id or a name stands for."""
-    by_id = [person for person in people if person.id == who or person.id.endswith(f":{who}")]
+def matching(people: Sequence[Person], who: str, screen: Screen, *, option: str) -> list[Person]:
+    """The people that a number, an id or a name stands for.
+
+    Args:
+        people: everybody.
+        who: what the user wrote.
+        screen: where the people are shown when it is not clear.
+        option: that the user wrote it with, for the error.
+
+    Raises:
+        UsageError: it fits nobody, or several people of one platform.
+    """
+    by_id = [person for person in people if any(one.id == who or one.id.endswith(f":{who}") for one in person.accounts)]
     by_name = [person for person in people if who in person.names or who == person.name]
     found = by_id or by_name
-    numbered = [person for person in found if _BY_NAME not in person.id]
+    numbered = [person for person in found if person.accounts[0].is_numbered]
     if not found or len({_platform(person.id) for person in numbered}) < len(numbered):
         _show(found or _candidates(people), screen)
         problem = "fits several people" if found else "fits nobody in these chats"
-        raise UsageError(f"What --me names {problem}.", remedy="Name one of the people listed above by id: --me ID.")
+        raise UsageError(f"What {option} names {problem}.", remedy=f"Name one of the people listed above by id: {option} ID.")
     return found
 
 
 def _same_by_name(people: Sequence[Person], chosen: Iterable[str]) -> set[str]:
     """Accounts known only by a name, in chats where exactly one speaker bears a name of the owner."""
-    owners = [person for person in people if person.id in set(chosen)]
-    names = {name for person in owners for name in (*person.names, person.name) if name}
-    settled = {_chat(person.id) for person in owners if _BY_NAME in person.id}
+    accounts = [account for person in people for account in person.accounts]
+    owners = [account for account in accounts if account.id in set(chosen)]
+    names = {name for account in owners for name in (*account.names, account.name) if name}
+    settled = {_chat(account.id) for account in owners if not account.is_numbered}
     alike: dict[str, list[str]] = {}
-    for person in people:
-        if _BY_NAME in person.id and names & {person.name, *person.names}:
-            alike.setdefault(_chat(person.id), []).append(person.id)
+    for account in accounts:
+        if not account.is_numbered and names & {account.name, *account.names}:
+            alike.setdefault(_chat(account.id), []).append(account.id)
     return {ids[0] for chat, ids in alike.items() if chat not in settled and len(ids) == 1}
 
 

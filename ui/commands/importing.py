@@ -16,7 +16,8 @@ from ui.options import PARTIAL, Call, common
 from ui.show import count, day, show_error
 
 if TYPE_CHECKING:
-    from clone_agent.archive import Archive, Person
+    from clone_agent.archive import Archive
+    from clone_agent.archive_people import Person
     from clone_agent.archive_writer import ImportReport
 
 OWNER_NAME = "owner_name"
