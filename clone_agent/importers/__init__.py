@@ -42,6 +42,7 @@ from clone_agent.importers import (
     wechat_pywxdump_json,
     wechat_weflow_json,
     wechat_weflow_txt,
+    whatsapp_txt,
 )
 from clone_agent.importers.finding import candidates, exports_in
 from clone_agent.importers.format import Format, ReadOptions, Record, system_zone
@@ -154,6 +155,13 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="WeChat → long press a message → 多选 → 邮件; save the mail's text",
         matches=wechat_mail_text.matches,
         read=wechat_mail_text.read,
+    ),
+    Format(
+        name="whatsapp_txt",
+        title="WhatsApp: text, or the zip",
+        how_to_export="WhatsApp → a chat → ⋮ or its name → Export chat; the zip as it is, or the .txt in it",
+        matches=whatsapp_txt.matches,
+        read=whatsapp_txt.read,
     ),
     Format(
         name="telegram_json",

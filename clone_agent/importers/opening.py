@@ -19,19 +19,24 @@ class TextEntry(NamedTuple):
     body: list[str]
 
 
-def lines_of(source: Source) -> Iterator[str]:
-    """The lines of a text, cut at LF; a CR at the end of a line is cut off."""
+def lines_of(source: Source, *, end: str = "\n") -> Iterator[str]:
+    """The lines of a text, cut at `end` and nowhere else; a CR before it is cut off."""
     encoding = _encoding(source)
     with source.open() as stream:
-        for line in text_records(stream, encoding, "\n"):
+        for line in text_records(stream, encoding, end):
             yield line.removesuffix("\r")
 
 
-def entries_of(source: Source, head: Callable[[str], re.Match[str] | None]) -> Iterator[TextEntry]:
-    """A text cut where `head` recognises a line. Nothing is lost: lines before the first head come as an entry without one."""
+def entries_of(source: Source, head: Callable[[str], re.Match[str] | None], *, end: str = "\n") -> Iterator[TextEntry]:
+    """A text cut where `head` recognises a line. Nothing is lost: lines before the first head come as an entry without one.
+
+    With CRLF for `end`, a line may hold LF, as a message of several lines does where CRLF ends messages.
+    """
     current = TextEntry(1, None, [])
-    size = 0
-    for number, line in enumerate(lines_of(source), start=1):
+    size = below = 0
+    for number, line in enumerate(lines_of(source, end=end), start=1):
+        number += below
+        below += line.count("\n")
         found = head(line)
         if found is not None:
             if current.head is not None or any(part.strip() for part in current.body):

@@ -1,0 +1,208 @@
+"""WhatsApp: the text of an exported chat, alone or in its zip.
+
+    12/9/20, 23:55 - Messages and calls are end-to-end encrypted. …      no name: the program's
+    12/9/20, 23:55 - Alice: text                                         Android; lines below go on with the text
+    12/9/20, 23:56 - Alice: IMG-20201209-WA0001.jpg (file attached)      the caption stands below
+    ‎[13/01/2024, 3:06:00 PM] Bob: ‎<attached: 00000004-PHOTO-….jpg>       iOS; ‎ is U+200E, which marks what the program wrote
+    [13/01/2024, 3:07:00 PM] Bob: text ‎<This message was edited>         is cut off
+
+UTF-8; LF on Android, CRLF on iOS with LF inside messages. Local time. `whatsapp_heads` tells the shapes of heads and the order of dates,
+`whatsapp_phrases` what the program writes for media and in many languages. There are only names, which are those of the phone's contacts. A
+private chat's file is named after the other one; where he speaks and only one other does, that one is the owner.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import PurePosixPath
+
+from clone_agent.importers.chats import Bubble, Chat, named
+from clone_agent.importers.cleaning import clean_name
+from clone_agent.importers.encoding import find_record_end
+from clone_agent.importers.format import Head, ReadOptions, Record, head_of
+from clone_agent.importers.identity import chat_id
+from clone_agent.importers.opening import entries_of, lines_of
+from clone_agent.importers.source import Source
+from clone_agent.importers.whatsapp_heads import OrderFinder, Shape, clock_of, find_shape, numbers_of
+from clone_agent.importers.whatsapp_phrases import MARK, is_notice, is_notice_head, read_content
+from clone_agent.records import ChatKind, Kind, Skipped
+
+PLATFORM = "whatsapp"
+_PROGRAM = "WhatsApp"
+_LOOK_AHEAD = 5000  # records whose names are gathered before reading
+_TITLES = tuple(
+    re.compile(pattern, re.I)
+    for pattern in (
+        r"WhatsApp[ -]Chat(?: with| mit| met| con|s with)? ?[-–]? ?(?P<name>.+)",
+        r"(?:Chat|Conversaci[oó]n) de WhatsApp con (?P<name>.+)",
+        r"Conversa (?:do|de) WhatsApp com (?P<name>.+)",
+        r"(?:Discussion|Conversation) WhatsApp avec (?P<name>.+)",
+        r"Chat WhatsApp con (?P<name>.+)",
+        r"Чат WhatsApp с (?:контактом )?(?P<name>.+)",
+        r"(?P<name>.+) ile WhatsApp Sohbeti",
+        r"[与與](?P<name>.+)的 ?WhatsApp ?(?:聊天|對話|对话)(?:记录|記錄|紀錄)?",
+        r"WhatsApp ?(?:聊天|對話|对话)[ -]*(?P<name>.+)",
+        r"(?P<name>.+)とのWhatsApp(?:トーク|チャット)",
+        r"(?P<name>.+)님과의 WhatsApp 대화",
+    )
+)
+_COPY = re.compile(r"(?: ?\(\d+\)|\.txt|\.zip)+$")  # what a system adds to a name
+_COLON = re.compile(r":[ \u00a0\u200e\u200f]")
+_OF_NON_CONTACT = re.compile(r"~\s")
+
+
+def matches(head: Head) -> bool:
+    """Lines that begin with WhatsApp's heads."""
+    return head.text.lstrip()[:1] not in {"{", "<"} and find_shape(head.text.split("\n")) is not None
+
+
+def read(source: Source, options: ReadOptions) -> Iterator[Record]:
+    """Every message of the text."""
+    head = head_of(source).text
+    shape = find_shape(head.split("\n")) or Shape.DASH
+    end = find_record_end(head)
+    overview = _Overview.of(source, shape, end)
+    if not overview.finder.is_told:
+        yield Skipped(source=source.name, reason="the dates tell no order of day and month; the day was taken to come first")
+    reader = _Reader(source, overview, options)
+    for entry in entries_of(source, shape.head, end=end):
+        place = f"{source.name}:{entry.line}"
+        if entry.head is None:
+            yield Skipped(source=place, reason="no time stamp")
+            continue
+        yield from reader.message(entry.head, entry.body, place)
+
+
+@dataclass(slots=True)
+class _Overview:
+    """What must be known before the first message: the order of the dates, who speaks, what the chat is called."""
+
+    finder: OrderFinder = field(default_factory=OrderFinder)
+    speakers: set[str] = field(default_factory=set)
+    title: str = ""  # of the file, its folder or its zip
+    notice_name: str = ""  # who carries the program's first notice: on iOS the chat
+
+    @classmethod
+    def of(cls, source: Source, shape: Shape, end: str) -> "_Overview":
+        found = cls(title=_title(source))
+        for number, line in enumerate(lines_of(source, end=end)):
+            if number > _LOOK_AHEAD and found.finder.is_sure:
+                break
+            head = shape.head(line)
+            if head is None:
+                continue
+            found.finder.add(head)
+            if number <= _LOOK_AHEAD:
+                found._meet(head["rest"])
+        return found
+
+    def _meet(self, rest: str) -> None:
+        name, sign, text = _parted(rest)
+        if not sign or is_notice_head(name):
+            return
+        if is_notice(text):
+            self.notice_name = self.notice_name or clean_name(name)
+        elif not text.startswith(MARK) or read_content(text).kind is not Kind.SYSTEM:
+            self.speakers.add(_name(name))
+
+    @property
+    def kind(self) -> ChatKind | None:
+        """A group where the first notice carries a name that nobody speaks under; None where nothing tells."""
+        return ChatKind.GROUP if self.notice_name and self.notice_name not in self.speakers else None
+
+    @property
+    def owner(self) -> str | None:
+        """Who is not the one that the chat is named after, where there are just these two."""
+        others = self.speakers - {self.title}
+        return named(others.pop()) if self.title in self.speakers and len(others) == 1 else None
+
+
+class _Reader:
+    """Keeps the chat of one file."""
+
+    def __init__(self, source: Source, overview: _Overview, options: ReadOptions) -> None:
+        self._overview = overview
+        self._zone = options.timezone
+        self._order = overview.finder.order
+        self._days: dict[str, date | None] = {}
+        name = overview.title or overview.notice_name
+        parts = (name,) if name else ("unnamed", *_folder_and_stem(source))
+        self._chat = Chat(PLATFORM, chat_id(PLATFORM, *parts), name=name, kind=overview.kind, owner=overview.owner)
+
+    def message(self, head: re.Match[str], body: list[str], place: str) -> Iterator[Record]:
+        """The message of a head and the lines below it."""
+        sent_at = self._time(head)
+        if sent_at is None:
+            yield Skipped(source=place, reason="no time stamp")
+            return
+        name, text = self._speech(head["rest"])
+        written = "\n".join([text, *body]).rstrip()
+        content = read_content(written) if name else None
+        if content is None or content.kind is Kind.SYSTEM:
+            words = written if content is None else content.text
+            yield from self._chat.add(
+                Bubble(sender=named(_PROGRAM), sender_name=_PROGRAM, sent_at=sent_at, kind=Kind.SYSTEM, text=words, source=place)
+            )
+            return
+        yield from self._chat.add(
+            Bubble(
+                sender=named(name),
+                sender_name=name,
+                sent_at=sent_at,
+                kind=content.kind,
+                text=content.text,
+                quoted=content.quoted,
+                mentions=content.mentions,
+                attachments=content.attachments,
+                source=place,
+            )
+        )
+
+    def _time(self, head: re.Match[str]) -> datetime | None:
+        written = head["date"]
+        if written not in self._days:
+            self._days[written] = self._order.date(numbers_of(head))
+        day, clock = self._days[written], clock_of(head)
+        return datetime(day.year, day.month, day.day, *clock, tzinfo=self._zone) if day is not None and clock is not None else None
+
+    def _speech(self, rest: str) -> tuple[str, str]:
+        """Name and text; no name for the program's lines."""
+        name, sign, text = _parted(rest)
+        if not sign:
+            # A colon without a blank is one only behind a name that is known: `10:30` and links have colons too.
+            name, sign, text = rest.partition(":")
+            sign = sign if _name(name) in self._overview.speakers else ""
+        return (_name(name), text) if sign and not is_notice_head(name) else ("", rest)
+
+
+def _parted(rest: str) -> tuple[str, str, str]:
+    """Name, colon, text; no colon where none ends a name. The mark of the program stays with the text."""
+    found = _COLON.search(rest)
+    if found is not None:
+        text = rest[found.end() - (found[0][1] == MARK) :]
+        return rest[: found.start()], ":", text
+    return (rest[:-1], ":", "") if rest.endswith(":") else (rest, "", "")
+
+
+def _name(written: str) -> str:
+    """A name without `~ `, which stands before those who are no contacts."""
+    name = clean_name(written)
+    return name[2:] if _OF_NON_CONTACT.match(name) else name
+
+
+def _title(source: Source) -> str:
+    """The chat's name by the name of the file, else of its folder or zip."""
+    for written in (source.stem, *_folder_and_stem(source)):
+        bare = _COPY.sub("", written).strip()
+        for pattern in _TITLES:
+            if (found := pattern.fullmatch(bare)) is not None:
+                return clean_name(found["name"])
+    return ""
+
+
+def _folder_and_stem(source: Source) -> tuple[str, ...]:
+    """The name of the folder or zip that a `_chat.txt` lies in; any other name stands for itself."""
+    if source.stem != "_chat":
+        return (source.stem,)
+    return (PurePosixPath(source.path).parent.name or PurePosixPath(source.tree.label).stem, source.stem)
