@@ -161,6 +161,20 @@ class Archive:
         """Ids of the owner's accounts; empty while nobody knows who that is."""
         return frozenset(row[0] for row in self.connection.execute("SELECT id FROM people WHERE is_owner"))
 
+    def owner_in(self, conversation: str) -> str | None:
+        """`Message.sender` of the owner in a conversation, the one with most messages; None where they say nothing."""
+        row = self.connection.execute(
+            "SELECT m.sender FROM messages m JOIN people p ON p.n = m.person WHERE p.is_owner AND m.conversation ="
+            " (SELECT n FROM conversations WHERE id = ?) GROUP BY m.sender ORDER BY count(*) DESC LIMIT 1",
+            (conversation,),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def senders(self, conversation: str) -> list[tuple[str, str]]:
+        """Every `Message.sender` of a conversation with the latest name of the account."""
+        rows = self.connection.execute(f"SELECT m.sender, p.name {_SPEAKERS} ORDER BY m.sender", (conversation,))
+        return [(sender, name) for sender, name in rows]
+
     def persona(self) -> Persona:
         """The owner's name and the language of most of their words."""
         names = self.connection.execute("SELECT name FROM people WHERE is_owner ORDER BY last_seen DESC LIMIT 1").fetchone()

@@ -3,6 +3,7 @@
 import click
 
 from ui.commands.answering import ask
+from ui.commands.archiving import export, people
 from ui.commands.browsing import chat
 from ui.commands.comparing import compare
 from ui.commands.demonstrating import demo
@@ -15,7 +16,26 @@ from ui.commands.teaching import dataset, tune
 from ui.environment import silence
 from ui.options import CloneGroup
 
-_COMMANDS = (import_, inspect, formats, dataset, tune, index, recall, ask, compare, chat, merge, status, verify, rebuild, demo, evaluate)
+_COMMANDS = (
+    import_,
+    inspect,
+    formats,
+    people,
+    export,
+    dataset,
+    tune,
+    index,
+    recall,
+    ask,
+    compare,
+    chat,
+    merge,
+    status,
+    verify,
+    rebuild,
+    demo,
+    evaluate,
+)
 
 
 @click.group(

@@ -9,17 +9,22 @@ As JSONL each object stands on a line of its own, with `_type` header, member or
 and blank lines are allowed. `timestamp` is in seconds, `content` may be null. Types: 0 text, 1 image, 2 voice, 3 video, 4 file, 5 emoji,
 7 link, 8 location, 20 red packet, 21 transfer, 22 poke, 23 call, 24 share, 25 reply, 26 forward, 27 contact, 80 system, 81 recall,
 99 other.
+
+Files that `clone_agent.exporting` wrote say more under `cloneAgent`, in `meta` the conversation's `id` and `kind`, in a message its `id`,
+`sentAt` and whatever the row alone does not tell: `kind`, `text`, `quoted`, `mentions`, `attachments`, `name`.
 """
 
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
 
 from clone_agent.importers.chats import Bubble, Chat
 from clone_agent.importers.encoding import find_encoding, text_pieces, text_records
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
-from clone_agent.importers.json_fields import Row, row_in, text_in
+from clone_agent.importers.json_fields import Row, list_in, row_in, text_in
 from clone_agent.importers.json_stream import Damaged, JsonStream
 from clone_agent.importers.qq_pc_blocks import group_chat_id
 from clone_agent.importers.source import Source
@@ -45,9 +50,22 @@ _KINDS = {
     80: Kind.SYSTEM,
     81: Kind.RECALL,
 }
+TYPES = {kind: number for number, kind in reversed(_KINDS.items())} | {Kind.UNKNOWN: 99}
+EXTENSION = "cloneAgent"
 _OWN = frozenset({Kind.TEXT, Kind.REPLY})
 _CARRIED = frozenset({Kind.CARD, Kind.FORWARD, Kind.SYSTEM, Kind.RECALL})  # their content is worth keeping, but is nobody's own words
 _KEYS = ("chatlab", "meta", "members", "messages")
+_MESSAGE_ID = re.compile(r"[0-9a-f]{32}(?:-\d{1,9})?")
+
+
+class Reading(NamedTuple):
+    """What a row says."""
+
+    kind: Kind
+    text: str = ""
+    quoted: str = ""
+    mentions: tuple[str, ...] = ()
+    attachments: tuple[str, ...] = ()
 
 
 def matches(head: Head) -> bool:
@@ -130,29 +148,26 @@ class _Reader:
 
     def message(self, row: Row, place: str) -> Iterator[Record]:
         """The message of a row."""
-        sent_at = read_time(row.get("timestamp"), self._zone)
+        more = row_in(row.get(EXTENSION))
+        sent_at = _exact_time(more) or read_time(row.get("timestamp"), self._zone)
         if sent_at is None:
             yield Skipped(source=place, reason="no time stamp")
             return
         sender = text_in(row.get("sender"))
         name = text_in(row.get("groupNickname")) or text_in(row.get("accountName")) or self._names.get(sender, "")
-        kind = _KINDS.get(row.get("type", 99), Kind.UNKNOWN) if isinstance(row.get("type"), int) else Kind.UNKNOWN
-        content = text_in(row.get("content"))
-        if kind in _OWN and not content.strip():
-            kind = Kind.UNKNOWN
+        name = text_in(more.get("name", name))
+        said = _with_more(plain_reading(row.get("type"), text_in(row.get("content"))), more)
         if self._chat is None:
             self._chat = self._open()
         yield from self._chat.add(
             Bubble(
+                id=_message_id(more),
                 sender=sender or f"name:{name}",
                 sender_name=name,
                 sent_at=sent_at,
-                kind=kind,
-                text=content if kind in _OWN else "",
-                quoted=content if kind in _CARRIED else "",
+                **said._asdict(),
                 reply_to=text_in(row.get("replyToMessageId")) or None,
                 source_id=text_in(row.get("platformMessageId")) or None,
-                attachments=(content,) if kind is Kind.FILE and content else (),
                 source=place,
             )
         )
@@ -161,7 +176,12 @@ class _Reader:
         platform, told = text_in(self.meta.get("platform")) or "unknown", self.meta.get("type")
         name, owner = text_in(self.meta.get("name")), text_in(self.meta.get("ownerId")) or None
         kind = {"group": ChatKind.GROUP, "private": ChatKind.PRIVATE}.get(told) if isinstance(told, str) else None
-        identity = self._identity(platform, name, owner, is_group=kind is ChatKind.GROUP)
+        more = row_in(self.meta.get(EXTENSION))
+        if more.get("kind") in set(ChatKind):
+            kind = ChatKind(more["kind"])
+        known = text_in(more.get("id"))
+        is_known = known.startswith(f"{platform}:") and known.isprintable()
+        identity = known if is_known else self._identity(platform, name, owner, is_group=kind is ChatKind.GROUP)
         return Chat(platform, identity, name=name, kind=kind, owner=owner)
 
     def _identity(self, platform: str, name: str, owner: str | None, *, is_group: bool) -> str:
@@ -178,3 +198,37 @@ class _Reader:
     def _peer(self, owner: str | None) -> str:
         others = [member for member in self._names if member != owner]
         return others[0] if owner is not None and len(others) == 1 else ""
+
+
+def plain_reading(number: object, content: str) -> Reading:
+    """What a row of this type with this content says."""
+    kind = _KINDS.get(number, Kind.UNKNOWN) if isinstance(number, int) else Kind.UNKNOWN
+    if kind in _OWN:
+        return Reading(kind, text=content) if content.strip() else Reading(Kind.UNKNOWN)
+    return Reading(kind, quoted=content if kind in _CARRIED else "", attachments=(content,) if kind is Kind.FILE and content else ())
+
+
+def _with_more(said: Reading, more: Row) -> Reading:
+    """The reading with what the extension corrects."""
+    return Reading(
+        kind=Kind(more["kind"]) if more.get("kind") in set(Kind) else said.kind,
+        text=text_in(more.get("text", said.text)),
+        quoted=text_in(more.get("quoted", said.quoted)),
+        mentions=tuple(text_in(one) for one in list_in(more.get("mentions"))),
+        attachments=tuple(text_in(one) for one in list_in(more["attachments"])) if "attachments" in more else said.attachments,
+    )
+
+
+def _exact_time(more: Row) -> datetime | None:
+    """The moment in its own zone, to the millisecond."""
+    try:
+        moment = datetime.fromisoformat(text_in(more.get("sentAt")))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _message_id(more: Row) -> str:
+    """The id that the archive gave; "" where there is none of its shape."""
+    told = text_in(more.get("id"))
+    return told if _MESSAGE_ID.fullmatch(told) else ""

@@ -30,6 +30,7 @@ class Bubble:
     mentions: tuple[str, ...] = ()
     attachments: tuple[str, ...] = ()
     source: str
+    id: str = ""  # where the export is one of ours and tells it
 
 
 class Chat:
@@ -61,7 +62,8 @@ class Chat:
             yield self._conversation
         text = clean(bubble.text).strip()
         yield Message(
-            id=self._ids.next(
+            id=bubble.id
+            or self._ids.next(
                 sender=bubble.sender,
                 second=int(bubble.sent_at.timestamp() // 1),
                 kind=bubble.kind,
