@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import blake2b
 
 from clone_agent.records import Conversation, Message, Skipped
 from clone_agent.sessions import person_id
+from clone_agent.tombstones import Tombstones
 
 BATCH = 5_000
 _NEVER = -(2**62)
+_FORGOTTEN = -1  # the number of a conversation that the user had forgotten as a whole
 _INSERT = "INSERT OR IGNORE INTO messages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _Row = tuple[str | int | None, ...]
 
@@ -60,7 +61,8 @@ class ArchiveWriter:
         self._chats: dict[str, _Chat] = {}
         self._speakers: dict[tuple[str, str], _Speaker] = {}
         self._skipped: Counter[str] = Counter()
-        self._salt = self._read_salt()
+        tombstones = Tombstones(connection)
+        self._tombstones = None if tombstones.are_empty else tombstones
         self._messages = self._added = self._forgotten = self._waiting = 0
 
     def write(
@@ -87,18 +89,24 @@ class ArchiveWriter:
         )
         self._connection.execute(
             "INSERT INTO imports(source, finished_at, messages, added, skipped) VALUES (?, ?, ?, ?, ?)",
-            (source, datetime.now(UTC).isoformat(timespec="seconds"), report.messages, report.added, json.dumps(report.skipped)),
+            (
+                source if report.messages > report.forgotten else "",  # a file of forgotten messages is often named after the person
+                datetime.now(UTC).isoformat(timespec="seconds"),
+                report.messages,
+                report.added,
+                json.dumps(report.skipped),
+            ),
         )
         return report
 
     def _take(self, message: Message) -> None:
         self._messages += 1
-        if self._salt is not None and self._is_forgotten(message.id):
-            self._forgotten += 1
-            return
         chat = self._chats[message.conversation]
         sent_at = message.sent_at
         milliseconds = round(sent_at.timestamp() * 1000)
+        if self._tombstones is not None and (chat.number == _FORGOTTEN or self._is_forgotten(chat.conversation, message, milliseconds)):
+            self._forgotten += 1
+            return
         offset = sent_at.utcoffset()
         speaker = self._speaker(chat.conversation, message, milliseconds)
         chat.rows.append(
@@ -124,7 +132,15 @@ class ArchiveWriter:
         if self._waiting >= BATCH:
             self._flush()
 
+    def _is_forgotten(self, conversation: Conversation, message: Message, milliseconds: int) -> bool:
+        assert self._tombstones is not None
+        person = person_id(conversation, message.sender)
+        return self._tombstones.holds_message(message.id, sent_ms=milliseconds, text=message.text, person=person)
+
     def _meet(self, conversation: Conversation) -> None:
+        if self._tombstones is not None and self._tombstones.holds_chat(conversation.id):
+            self._chats[conversation.id] = _Chat(conversation, _FORGOTTEN)
+            return
         self._connection.execute(
             "INSERT INTO conversations(id, platform, name, kind, owner) VALUES (?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
             " name = coalesce(nullif(excluded.name, ''), name), kind = excluded.kind, owner = coalesce(excluded.owner, owner)",
@@ -189,13 +205,3 @@ class ArchiveWriter:
             "INSERT OR IGNORE INTO people(id, name, last_seen) VALUES (?, '', ?)", [(owner, _NEVER) for owner in sorted(owners)]
         )
         return owners
-
-    def _read_salt(self) -> bytes | None:
-        """The salt of the tombstones; None while nothing was ever forgotten."""
-        if self._connection.execute("SELECT 1 FROM tombstones LIMIT 1").fetchone() is None:
-            return None
-        return bytes.fromhex(self._connection.execute("SELECT value FROM facts WHERE name = 'tombstone_salt'").fetchone()[0])
-
-    def _is_forgotten(self, message_id: str) -> bool:
-        digest = blake2b(message_id.encode(), digest_size=16, key=self._salt or b"").digest()
-        return self._connection.execute("SELECT 1 FROM tombstones WHERE hash = ?", (digest,)).fetchone() is not None

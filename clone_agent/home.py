@@ -49,8 +49,8 @@ class DataHome:
 
     def create(self) -> "DataHome":
         """Make the home and its folders, readable by the user alone."""
-        os.umask(0o077)
-        for folder in (self.root, self.dataset, self.adapters, self.temporary):
+        self._keep_to_ourselves()
+        for folder in (self.root, self.dataset, self.adapters):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self
 
@@ -64,8 +64,13 @@ class DataHome:
             raise NoHomeError(
                 f"No chats are stored in {self.root} yet.", remedy="Run `clone-agent import PATH` first, or name another --home."
             )
-        os.umask(0o077)
+        self._keep_to_ourselves()
         return self
+
+    def _keep_to_ourselves(self) -> None:
+        os.umask(0o077)
+        self.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.environ["SQLITE_TMPDIR"] = str(self.temporary)  # where SQLite spills what it sorts or vacuums: other people's words
 
     def require_space(self, needed: int) -> None:
         """Check that `needed` bytes are free before a long write.

@@ -165,8 +165,7 @@ class Reply:
 
     text: str
     bubbles: tuple[str, ...]
-    sources: tuple[Hit, ...] = ()  # in time order, but the cited one first; () when the reply says that it rests on none
-    cited: Hit | None = None  # the one line that the reply says it rests on
+    sources: tuple[Hit, ...] = ()
     recalled: Recalled | None = None  # None: answered without memory
 
 

@@ -3,7 +3,7 @@
     <home>/adapters/<name>/
       adapter_config.json          the method's settings; peft's own file for LoRA, so that other servers load it
       adapter_model.safetensors    what was trained
-      manifest.json                base, method, settings, dataset, losses, sample replies, date
+      manifest.json                base, method, settings, dataset, losses, sample replies, date; what of its data was forgotten since
       log.jsonl                    one line a training step or evaluation
       checkpoints/                 only while training is under way or was interrupted
 
@@ -45,6 +45,7 @@ class AdapterInfo:
     parameters: int  # numbers trained
     bytes: int  # of the weights on disk
     created: str  # ISO 8601
+    forgotten: int  # messages it learned from and that were forgotten since; its weights may still know them
     manifest: Mapping[str, Any]  # all of it, with sample replies
 
 
@@ -99,6 +100,7 @@ def _info(folder: Path, manifest: Mapping[str, Any]) -> AdapterInfo:
         parameters=manifest["weights"]["parameters"],
         bytes=manifest["weights"]["bytes"],
         created=manifest["created"],
+        forgotten=manifest.get("forgotten", {}).get("messages", 0),
         manifest=manifest,
     )
 

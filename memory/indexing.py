@@ -56,14 +56,16 @@ def update_words(archive: Archive, table: PassageTable, *, progress: Progress) -
     """Bring passages and the lexical index up to date with the archive."""
     counts = Counts()
     changed = stale(archive, table)
-    for gone in table.revisions().keys() - {info.conversation.id for info in archive.conversations() if info.messages}:
+    missing = table.revisions().keys() - {info.conversation.id for info in archive.conversations() if info.messages}
+    for gone in missing:
         with table.transaction():
             _drop(table, list(table.sessions(gone).values()), counts)
             table.set_revision(gone, None)
     for info in changed:
         _update_conversation(archive, table, info, counts, progress)
-    if counts.removed:
+    if counts.removed or missing:
         with table.transaction():
+            table.drop_keys()
             table.lexical.optimize()
     return counts
 

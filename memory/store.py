@@ -162,19 +162,35 @@ class MemoryStore:
             fill: puts into this store what belongs there, from what the table calls unstored.
             vectors: False keeps the copies in SQLite, True drops them too (another embedding model).
         """
-        old, generation = self._folder, int(self._table.fact(_GENERATION) or 1) + 1
         self.close()
-        shutil.rmtree(self._root / f"g{generation}", ignore_errors=True)
         with self._table.transaction():
-            self._table.forget_stored(vectors=vectors)
-            self._table.keep_fact(_GENERATION, str(generation))
+            generation = retire_generation(self._table, vectors=vectors)
+        remove_retired(self._root, self._table)
         self._open(generation)
-        shutil.rmtree(old, ignore_errors=True)
         fill(self)
 
     def close(self) -> None:
         """Let go of the directory."""
         self._client.close()  # type: ignore[attr-defined]  # there since 1.5.9, but not in the interface class
+
+
+def retire_generation(table: PassageTable, *, vectors: bool) -> int:
+    """Give up the directory that is valid now and return the number of the next, which holds nothing yet; in the caller's transaction.
+
+    `vectors` drops our own copies, too: they are of another embedding model.
+    """
+    generation = int(table.fact(_GENERATION) or 1) + 1
+    table.forget_stored(vectors=vectors)
+    table.keep_fact(_GENERATION, str(generation))
+    return generation
+
+
+def remove_retired(root: Path, table: PassageTable) -> None:
+    """Remove the directories of every generation but the valid one, with every byte of deleted vectors."""
+    valid = f"g{table.fact(_GENERATION) or 1}"
+    for folder in root.glob("g*"):
+        if folder.name != valid:
+            shutil.rmtree(folder)
 
 
 def _guarded(call: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:

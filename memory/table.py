@@ -116,6 +116,14 @@ class PassageTable:
         self.connection.execute("DELETE FROM memory_sessions WHERE n = ?", (session,))
         return len(texts)
 
+    def drop_keys(self) -> None:
+        """Drop the ids of people and conversations of which nothing is left."""
+        self.connection.execute(
+            "DELETE FROM memory_keys WHERE n NOT IN (SELECT person FROM memory_passages UNION SELECT conversation FROM memory_passages"
+            " UNION SELECT conversation FROM memory_sessions UNION SELECT conversation FROM memory_state)"
+        )
+        self._keys.clear()
+
     def sessions(self, conversation: str) -> dict[bytes, int]:
         """The sessions of a conversation that are indexed: digest to number."""
         rows = self.connection.execute("SELECT hash, n FROM memory_sessions WHERE conversation = ?", (self._key(conversation),))

@@ -97,7 +97,19 @@ def test_every_command_takes_a_home_and_json(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["status"], ["dataset"], ["tune"], ["index"], ["recall", "x"], ["ask", "x"], ["chat"], ["verify"], ["rebuild"]]
+    "arguments",
+    [
+        ["status"],
+        ["dataset"],
+        ["tune"],
+        ["index"],
+        ["recall", "x"],
+        ["ask", "x"],
+        ["chat"],
+        ["verify"],
+        ["rebuild"],
+        ["forget", "--phrase", "x"],
+    ],
 )
 def test_without_chats_every_command_exits_10_and_says_what_to_do(arguments: list[str], tmp_path: Path) -> None:
     result = run(*arguments, home=tmp_path)

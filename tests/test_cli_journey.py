@@ -207,6 +207,61 @@ def test_sharing_says_what_it_exposes_and_needs_consent(home: Path, monkeypatch:
     assert "correct-horse" not in result.output
 
 
+def bytes_below(home: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_forgetting_shows_numbers_first_and_changes_nothing_in_a_dry_run(home: Path) -> None:
+    answers = home / "comparisons" / "mine.jsonl"
+    answers.parent.mkdir(exist_ok=True)
+    sources = fields(home, "recall", QUESTION)["hits"]
+    answers.write_text("\n".join(json.dumps(row) for row in ({"sources": sources}, {"question": "别的"})) + "\n", encoding="utf-8")
+    told = fields(home, "forget", "--phrase", "婚", "--dry-run")
+    assert (told["is_done"], told["dataset"], told["runs"]) == (False, True, [])
+    assert told["messages"] > 1  # type: ignore[operator]  # a number
+    assert "lora" in told["adapters"]  # type: ignore[operator]  # an object
+    assert {"path": str(answers), "lines": 1} in told["files"]  # type: ignore[operator]  # a list
+    shown = run(home, "forget", "--phrase", "婚", "--dry-run").stdout
+    assert "is marked" in shown
+    assert "酒店" not in shown
+    assert fields(home, "status")["messages"] == 496
+
+
+def test_forgetting_needs_a_wish_and_consent_and_is_not_for_oneself(home: Path) -> None:
+    assert run(home, "forget").exit_code == 2
+    refused = run(home, "forget", "--phrase", "婚")
+    assert refused.exit_code == 2
+    assert "cannot be undone" in refused.stderr
+    assert "--yes" in refused.stderr
+    assert "That is you" in run(home, "forget", "--person", "林晚不晚睡").stderr
+    assert "fits nobody" in run(home, "forget", "--person", "不认识").stderr
+    assert "No chat" in run(home, "forget", "--chat", "不认识").stderr
+    assert "No stored message fits" in run(home, "forget", "--phrase", "从没说过的话呀").stdout
+
+
+def test_a_forgotten_phrase_is_nowhere_in_the_home_and_the_adapter_is_marked(home: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "home"
+    shutil.copytree(home, copy)
+    before = fields(copy, "recall", QUESTION)
+    sentences = [hit["text"].split("\n")[0] for hit in before["hits"] if "婚" in hit["text"].split("\n")[0]]  # type: ignore[attr-defined]  # a list
+    assert sentences
+    told = fields(copy, "forget", "--phrase", "婚", "--yes")
+    assert told["is_done"] is True
+    held = bytes_below(copy)
+    assert [text for text in sentences if text.encode() in held] == []
+    status = fields(copy, "status")
+    assert status["messages"] == 496 - told["messages"]  # type: ignore[operator]  # numbers
+    assert status["dataset"] is None
+    assert status["memory"]["pending"] == 0  # type: ignore[index]  # an object
+    assert all(adapter["forgotten"] > 0 for adapter in status["adapters"])  # type: ignore[attr-defined]  # a list
+    assert "forgotten since" in run(copy, "status").stdout
+    asked = run(copy, "ask", QUESTION)
+    assert "may still repeat them" in asked.stderr
+    assert run(copy, "verify").exit_code == 0
+    again = fields(copy, "import", COUSIN, "--timezone", "Asia/Shanghai")
+    assert again["added"] == 0
+
+
 class Server(BaseHTTPRequestHandler):
     """An OpenAI-compatible server that answers every chat with the same words, streamed."""
 
@@ -310,7 +365,17 @@ def documented(command: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["status"], ["index"], ["recall", QUESTION], ["ask", QUESTION], ["verify"], ["rebuild"], ["formats"], ["import", str(COUSIN)]],
+    [
+        ["status"],
+        ["index"],
+        ["recall", QUESTION],
+        ["ask", QUESTION],
+        ["verify"],
+        ["rebuild"],
+        ["formats"],
+        ["forget", "--phrase", "没人说过", "--dry-run"],
+        ["import", str(COUSIN)],
+    ],
     ids=lambda arguments: arguments[0],
 )
 def test_json_has_the_fields_that_the_readme_promises(home: Path, arguments: list[str]) -> None:

@@ -8,6 +8,7 @@ from ui.commands.browsing import chat
 from ui.commands.comparing import compare
 from ui.commands.demonstrating import demo
 from ui.commands.evaluating import evaluate
+from ui.commands.forgetting import forget
 from ui.commands.importing import formats, import_, inspect
 from ui.commands.merging import merge
 from ui.commands.remembering import index, recall
@@ -30,6 +31,7 @@ _COMMANDS = (
     compare,
     chat,
     merge,
+    forget,
     status,
     verify,
     rebuild,

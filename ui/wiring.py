@@ -32,6 +32,7 @@ class Voice:
     model: "BaseChatModel"
     label: str  # "clone-agent-base · lora"
     adapter: str | None  # None: nothing tuned speaks
+    forgotten: int = 0  # messages that its tuning saw and that were forgotten since
 
     @property
     def is_tuned(self) -> bool:
@@ -81,7 +82,9 @@ def load_voice(home: DataHome, settings: Settings) -> Voice:
 
     model = load_chat_model(base, None if adapter is None else adapter.folder)
     label = model.engine.loaded.name
-    return Voice(model=model, label=label if adapter is None else f"{label} · {adapter.name}", adapter=adapter.name if adapter else None)
+    if adapter is None:
+        return Voice(model=model, label=label, adapter=None)
+    return Voice(model=model, label=f"{label} · {adapter.name}", adapter=adapter.name, forgotten=adapter.forgotten)
 
 
 def check_model(base: str | None, adapter: "AdapterInfo | None" = None) -> None:

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from clone_agent.importers.encrypted import refusal
 from clone_agent.importers.format import Format, head_of
 from clone_agent.importers.source import Source, Tree
 from clone_agent.records import Skipped
@@ -38,8 +37,7 @@ def exports_in(tree: Tree, *, formats: Sequence[Format], are_zips_opened: bool) 
         elif not _MEDIA.fullmatch(suffix) and candidates(source, formats):
             yield source
         else:
-            known = None if _MEDIA.fullmatch(suffix) else refusal(head_of(source))
-            yield Skipped(source=source.name, reason=NO_EXPORT if known is None else known.problem.removeprefix("is "))
+            yield Skipped(source=source.name, reason=NO_EXPORT)
 
 
 def candidates(source: Source, formats: Sequence[Format]) -> list[Format]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from clone_agent.errors import UsageError
+from clone_agent.forgetting import is_unfinished
 from clone_agent.records import Delta, Hit, Reply, Scope
 from ui.options import Call, common, is_asked
 from ui.show import Screen, count
@@ -100,6 +101,13 @@ def remind(screen: Screen, clone: "Clone") -> None:
         screen.warn("Nobody is known to be you: run `clone-agent import PATH --me WHO`.")
     if clone.memory is not None and (stale := clone.memory.pending()):
         screen.warn(f"{count(stale, 'chat')} not in the memory yet: run `clone-agent index`.")
+    if is_unfinished(clone.archive.connection):
+        screen.warn("A forgetting was cut short: run `clone-agent verify --fix`.")
+    if clone.voice.forgotten:
+        screen.warn(
+            f"The adapter {clone.voice.adapter} learned from {count(clone.voice.forgotten, 'message')} that you have had forgotten since"
+            " and may still repeat them: run `clone-agent dataset`, then `clone-agent tune`."
+        )
 
 
 def show_sources(screen: Screen, reply: Reply) -> None:

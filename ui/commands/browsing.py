@@ -180,6 +180,8 @@ def _notices(clone: "Clone", settings: "Settings") -> "list[Notice]":
     notices = []
     if not clone.voice.is_tuned and settings.server is None:
         notices.append(Notice(text="do_tune", command="clone-agent dataset && clone-agent tune"))
+    if clone.voice.forgotten:
+        notices.append(Notice(text="do_retune", command="clone-agent dataset && clone-agent tune"))
     if clone.memory is not None and (stale := clone.memory.pending()):
         is_new = stale >= len(clone.archive.conversations())
         notices.append(Notice(text="do_index" if is_new else "do_reindex", command="clone-agent index"))

@@ -8,6 +8,7 @@ import click
 from clone_agent.archive import Archive
 from clone_agent.records import Scope
 from ui.commands.answering import hit_fields
+from ui.erasing import finished_forgetting
 from ui.options import Call, common
 from ui.show import count
 
@@ -24,6 +25,7 @@ def index(call: Call, embedding: str | None) -> None:
     with (
         home.lock(),
         Archive.open(home.root) as archive,
+        finished_forgetting(home, archive),
         open_memory(home, archive, settings) as memory,
         call.screen.progress("Indexing", unit="passages") as advance,
     ):

@@ -9,8 +9,10 @@ import click
 
 from clone_agent.archive import Archive
 from clone_agent.errors import StoreError
+from clone_agent.forgetting import is_unfinished
 from clone_agent.home import DataHome
 from ui.commands.teaching import DATASET_FACT, archive_revision
+from ui.erasing import finish
 from ui.options import Call, common
 from ui.show import count, day, size
 
@@ -41,6 +43,9 @@ def verify(call: Call, fix: bool) -> None:
     with home.lock(), Archive.open(home.root) as archive:
         _check_archive(archive)
         problem = None
+        if fix and is_unfinished(archive.connection):
+            finish(home, archive)
+            problem = "A forgetting was cut short."
         try:
             with open_memory(home, archive, call.settings) as memory:
                 pending = memory.pending()
@@ -91,13 +96,13 @@ def _check_archive(archive: Archive) -> None:
         raise StoreError("The archive is damaged.", remedy="Restore it from a copy, or move it away and import the exports again.")
 
 
-def _memory(archive: Archive) -> dict[str, int]:
+def _memory(archive: Archive) -> dict[str, Any]:
     from memory.table import PassageTable
 
     table = PassageTable(archive.connection)
     known = table.revisions()
     pending = [info for info in archive.conversations() if info.messages and known.get(info.conversation.id) != info.revision]
-    return {"passages": table.count("turn"), "pending": len(pending)}
+    return {"passages": table.count("turn"), "pending": len(pending), "is_forgetting": is_unfinished(archive.connection)}
 
 
 def _archive_fields(archive: Archive) -> dict[str, Any]:
@@ -155,6 +160,7 @@ def _adapters(home: DataHome, dataset: dict[str, Any] | None) -> list[dict[str, 
             "bytes": info.bytes,
             "created": info.created,
             "is_stale": dataset is None or info.dataset != dataset["hash"],
+            "forgotten": info.forgotten,
         }
         for info in list_adapters(home.root)
     ]
@@ -162,6 +168,8 @@ def _adapters(home: DataHome, dataset: dict[str, Any] | None) -> list[dict[str, 
 
 def _next(fields: dict[str, Any]) -> str:
     """The command that comes next."""
+    if fields["memory"]["is_forgetting"]:
+        return "clone-agent verify --fix"
     if not fields["owner"]:
         return "clone-agent import PATH --me WHO"
     if fields["dataset"] is None or fields["dataset"]["is_stale"]:
@@ -183,7 +191,10 @@ def _print_status(call: Call, fields: dict[str, Any]) -> None:
         ),
         ("you", owner, 0),
         ("dataset", f"{dataset['train']:,} + {dataset['eval']:,} examples{_stale(dataset)}" if dataset else "none", sizes["dataset"]),
-        *(("adapter", f"{one['name']} on {one['base']}{_losses(one)}{_stale(one)}", one["bytes"]) for one in fields["adapters"]),
+        *(
+            ("adapter", f"{one['name']} on {one['base']}{_losses(one)}{_stale(one)}{_forgotten(one)}", one["bytes"])
+            for one in fields["adapters"]
+        ),
         (
             "memory",
             f"{count(memory['passages'], 'passage')}" + (f", {count(memory['pending'], 'chat')} to index" if memory["pending"] else ""),
@@ -197,6 +208,10 @@ def _print_status(call: Call, fields: dict[str, Any]) -> None:
 
 def _stale(part: dict[str, Any]) -> str:
     return ", stale: the chats have changed since" if part["is_stale"] else ""
+
+
+def _forgotten(adapter: dict[str, Any]) -> str:
+    return f", learned from {count(adapter['forgotten'], 'message')} forgotten since: tune again" if adapter["forgotten"] else ""
 
 
 def _losses(adapter: dict[str, Any]) -> str:

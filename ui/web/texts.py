@@ -47,6 +47,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "compare_empty_tuned": ("学会了说话的样子，什么也没记住。", "Has learned the tone, remembers nothing."),
     "compare_empty_memory": ("说话的样子相同，回答之前先翻一翻聊天记录。", "The same tone, but looks through the chats first."),
     "do_tune": ("还没有微调，现在说话的是基础模型。学会你的口气：", "Nothing is tuned yet; the base model speaks. To teach it your tone:"),
+    "do_retune": (
+        "微调用过的一些聊天后来被你要求忘掉，它可能还记得。重新微调：",
+        "Its tuning saw chats that you have had forgotten since. To tune anew:",
+    ),
     "do_index": ("记忆还没有建立，问过去的事只会说不记得。建立记忆：", "There is no memory index yet. To build it:"),
     "do_reindex": ("有新的聊天还没进记忆。更新：", "Some chats are not in the memory yet. To renew it:"),
     "login": (
