@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 from clone_agent.archive import Archive
 from clone_agent.home import DataHome
 from clone_agent.importers import find_exports, read_export
-from finetune.adapter_files import load_adapter
+from finetune.adapter_files import load_adapter, wants_four_bit
 from finetune.encode import encode
 from finetune.examples import build_examples, write_dataset
 from finetune.glm import load_model
@@ -148,12 +148,12 @@ def run(trial: Trial, base: str | None, dataset: Path, epochs: float | None, max
 
 def ordinary_talk(base: str | None, adapter: Path | None) -> float:
     """Loss on general examples that no run is trained on."""
-    loaded = load_model(base)
+    loaded = load_model(base, four_bit=adapter is not None and wants_four_bit(adapter))
     if adapter is not None:
         load_adapter(adapter, loaded)
     drawn = islice(rehearsal_examples(language="zh", seed=PROBE_SEED), ORDINARY)
     encoded = [encode(example, loaded.format, max_length=loaded.max_tokens) for example in drawn]
-    return mean_loss(loaded.model, encoded, max_tokens=4096, autocast=autocast_for(loaded.device))
+    return mean_loss(loaded.model, encoded, max_tokens=4096, autocast=autocast_for(loaded.model))
 
 
 def print_table(rows: Iterator[dict[str, Any]]) -> None:

@@ -16,7 +16,7 @@ from finetune.checkpoint import CONFIG, FORMAT, MANIFEST, WEIGHTS, AdapterInfo, 
 from finetune.files import private_folder, private_umask, replacing, write_json
 from finetune.glm import LoadedModel
 from finetune.methods.adapter import Adapter
-from finetune.methods.registry import attach, find_method
+from finetune.methods.registry import METHODS, attach, find_method
 
 
 def save_adapter(folder: Path, adapter: Adapter, loaded: LoadedModel, facts: Mapping[str, Any]) -> AdapterInfo:
@@ -68,6 +68,16 @@ def load_adapter(folder: Path, loaded: LoadedModel) -> Adapter:
     for parameter in adapter.parameters.values():
         parameter.requires_grad_(False)
     return adapter
+
+
+def wants_four_bit(folder: Path) -> bool:
+    """Whether an adapter was tuned on a base in 4 bits, and therefore speaks on such a one.
+
+    Raises:
+        ModelError: missing, unfinished or damaged.
+    """
+    method = METHODS.get(read_adapter(folder).method)
+    return method is not None and method.four_bit
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -20,7 +20,7 @@ from pydantic import ConfigDict
 
 from clone_agent.errors import ModelError, UsageError
 from clone_agent.records import ChatTurn
-from finetune.adapter_files import load_adapter
+from finetune.adapter_files import load_adapter, wants_four_bit
 from finetune.encode import fit_prompt
 from finetune.generate import Sampling, TextStream, generate
 from finetune.glm import LoadedModel, load_model
@@ -168,7 +168,7 @@ def load_chat_model(
     Raises:
         ModelError: one of them is missing, damaged, or they do not belong together.
     """
-    loaded = load_model(base, device=device)
+    loaded = load_model(base, device=device, four_bit=adapter is not None and wants_four_bit(adapter))
     attached = load_adapter(adapter, loaded) if adapter is not None else None
     return GlmChatModel(engine=Engine(loaded, attached), **settings)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean, median
 
 from clone_agent.errors import DatasetError
-from finetune.adapter_files import load_adapter
+from finetune.adapter_files import load_adapter, wants_four_bit
 from finetune.encode import encode, fit_prompt
 from finetune.examples import Example, read_dataset
 from finetune.generate import Sampling, reply_text
@@ -74,7 +74,7 @@ def evaluate(
     if not chosen:
         raise DatasetError("No examples were held out.", remedy="Import more than one session of chats, then run `clone-agent dataset`.")
     tell = on_progress or (lambda _, __: None)
-    loaded = load_model(base)
+    loaded = load_model(base, four_bit=wants_four_bit(adapter))
     loss_before, before = _measure(loaded, chosen, sampling, lambda done: tell(done, 2 * len(chosen)))
     load_adapter(adapter, loaded)
     loss_after, after = _measure(loaded, chosen, sampling, lambda done: tell(len(chosen) + done, 2 * len(chosen)))
@@ -92,7 +92,7 @@ def evaluate(
 def _measure(loaded: LoadedModel, examples: Sequence[Example], sampling: Sampling, tell: Callable[[int], None]) -> tuple[float, list[str]]:
     """Held-out loss, and a reply to each prompt."""
     encoded = [encode(example, loaded.format, max_length=loaded.max_tokens) for example in examples]
-    loss = mean_loss(loaded.model, encoded, max_tokens=_STEP_TOKENS, autocast=autocast_for(loaded.device))
+    loss = mean_loss(loaded.model, encoded, max_tokens=_STEP_TOKENS, autocast=autocast_for(loaded.model))
     replies = []
     for done, reply in enumerate(_replies(loaded, examples, sampling), start=1):
         replies.append(reply)

@@ -16,6 +16,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from clone_agent.errors import ModelError
 from finetune.chat_format import ChatFormat, chat_format
+from finetune.four_bit import quantize, require_four_bit
 from finetune.methods.adapter import move
 from finetune.model_files import ModelFiles, find_model, fingerprint
 
@@ -45,16 +46,19 @@ class LoadedModel:
         return int(self.model.config.max_position_embeddings)
 
 
-def load_model(name_or_path: str | Path | None = None, *, device: str | None = None) -> LoadedModel:
+def load_model(name_or_path: str | Path | None = None, *, device: str | None = None, four_bit: bool = False) -> LoadedModel:
     """Load a chat model and its tokenizer.
 
     Args:
         name_or_path: a folder, a hub name, or None for the model that ships.
         device: `cpu`, `cuda`, `mps` ...; None: the best one here.
+        four_bit: hold the decoder's weights in 4 bits.
 
     Raises:
         ModelError: missing, truncated, of an unknown architecture, or too large for this machine.
     """
+    if four_bit:
+        require_four_bit()
     files = find_model(name_or_path)
     disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it untyped; progress is the caller's to show
     place = torch.device(device or best_device())
@@ -71,7 +75,7 @@ def load_model(name_or_path: str | Path | None = None, *, device: str | None = N
             local_files_only=True,
             trust_remote_code=False,
         )
-        move(model, place)
+        quantize(model, place) if four_bit else move(model, place)
     except torch.OutOfMemoryError as cause:
         raise ModelError(
             f"{files.name} does not fit into the memory of {place}.", remedy="Use a smaller model, or the device cpu."

@@ -45,7 +45,11 @@ def mean_loss(model: PreTrainedModel, examples: Sequence[Encoded], *, max_tokens
     return total / targets if targets else float("nan")
 
 
-def autocast_for(device: torch.device) -> AbstractContextManager[object]:
+def autocast_for(model: PreTrainedModel) -> AbstractContextManager[object]:
     """bfloat16 arithmetic where the hardware has it (a GPU, a CPU with AMX); the same answer at every call on one machine."""
+    device = next(model.parameters()).device
     enabled = torch.cuda.is_bf16_supported() if device.type == "cuda" else device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+    # bitsandbytes unpacks 4-bit weights several times slower into bfloat16 than into float32 on a CPU.
+    if device.type == "cpu" and getattr(model, "is_loaded_in_4bit", False):
+        enabled = False
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

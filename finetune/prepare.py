@@ -17,10 +17,11 @@ from clone_agent.errors import DatasetError
 from finetune.batches import collate, epoch_batches, pieces
 from finetune.encode import Encoded, encode, encode_runs
 from finetune.examples import Example, read_dataset, read_examples
+from finetune.four_bit import numbers
 from finetune.glm import LoadedModel, load_model
 from finetune.loss import autocast_for, summed_loss
 from finetune.methods.adapter import Adapter
-from finetune.methods.registry import attach
+from finetune.methods.registry import attach, find_method
 from finetune.model_files import SHIPPED_NAME
 from finetune.rehearsal import rehearsal_examples
 from finetune.tune_config import TuneConfig, TunePlan
@@ -55,8 +56,8 @@ def prepare(config: TuneConfig, dataset_dir: Path) -> Prepared:
     """
     config.check()
     train, evaluation, manifest = read_dataset(dataset_dir)
-    loaded = load_model(config.base, device=config.device)
-    parameters = sum(parameter.numel() for parameter in loaded.model.parameters())
+    loaded = load_model(config.base, device=config.device, four_bit=find_method(config.method).four_bit)
+    parameters = numbers(loaded.model)
     torch.manual_seed(config.seed)
     adapter = attach(loaded.model, config.method, config.settings)
     if config.gradient_checkpointing:
@@ -157,7 +158,7 @@ def _seconds_per_step(config: TuneConfig, loaded: LoadedModel, adapter: Adapter,
     lengths = [len(example.input_ids) for example in examples]
     batches = epoch_batches(lengths, batch_size=rows, seed=config.seed, epoch=0)
     typical = sorted(batches, key=lambda batch: sum(lengths[index] for index in batch))[len(batches) // 2]
-    autocast, seconds = autocast_for(loaded.device), 0.0
+    autocast, seconds = autocast_for(loaded.model), 0.0
     with torch.random.fork_rng():
         loaded.model.train(True)
         for _ in range(2):

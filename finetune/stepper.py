@@ -29,7 +29,7 @@ class Stepper:
         decay = config.weight_decay if config.weight_decay is not None else config.defaults().weight_decay
         self._optimizer = torch.optim.AdamW(list(self._parameters.values()), lr=self._highest_rate, weight_decay=decay)
         self._lengths = [len(text.input_ids) for text in prepared.train]
-        self._piece_tokens, self._autocast = config.step_tokens, autocast_for(self._device)
+        self._piece_tokens, self._autocast = config.step_tokens, autocast_for(self._model)
         self._epoch: tuple[int, list[list[int]]] = (-1, [])
 
     def rate(self, step: int) -> float:

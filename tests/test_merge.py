@@ -92,7 +92,7 @@ def test_a_gguf_folder_says_at_the_top_what_the_converter_looks_for_there(tmp_pa
     wanted = {
         "partial_rotary_factor": 1.0,
         "rope_ratio": 500.0,
-        "attention_dim": 8,
+        "attention_dim": 16,
         "seq_length": 256,
         "padded_vocab_size": config["vocab_size"],
     }

@@ -5,12 +5,14 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from clone_agent.errors import ModelError, UsageError
+from finetune.four_bit import quantize
 from finetune.methods.adapter import Adapter
-from finetune.methods.registry import METHODS, attach
+from finetune.methods.registry import METHODS, attach, find_method
 
 VOCABULARY = 40
 SMALL = {
     "lora": {"r": 2, "lora_dropout": 0.0},
+    "qlora": {"r": 2, "lora_dropout": 0.0},
     "ptuning": {"num_virtual_tokens": 3},
     "unipelt": {"num_virtual_tokens": 3, "r": 2, "reduction_factor": 4},
     "full": {},
@@ -19,6 +21,7 @@ VARIANTS = [
     ("lora", {}),
     ("lora", {"use_rslora": True, "target_modules": "q_proj,v_proj"}),
     ("lora", {"use_dora": True}),
+    ("qlora", {}),
     ("ptuning", {}),
     ("ptuning", {"prefix_projection": True, "prefix_hidden_size": 8}),
     ("unipelt", {}),
@@ -30,9 +33,17 @@ every_method = pytest.mark.parametrize(
 )
 
 
+def base_model(kind: str, method: str) -> PreTrainedModel:
+    """A tiny model as the method wants it held."""
+    model = tiny_glm.model(kind, vocabulary=VOCABULARY)
+    if find_method(method).four_bit:
+        quantize(model, torch.device("cpu"))
+    return model
+
+
 def attached(kind: str, method: str, settings: dict[str, object], *, moved: bool = True) -> tuple[PreTrainedModel, Adapter]:
     """A tiny model with an adapter; `moved` gives every trained number a random push, so that the adapter does something."""
-    model = tiny_glm.model(kind, vocabulary=VOCABULARY)
+    model = base_model(kind, method)
     adapter = attach(model, method, {**SMALL[method], **settings})
     if moved:
         torch.manual_seed(7)
@@ -117,13 +128,34 @@ def test_generation_agrees_in_all_its_ways(kind: str, method: str, settings: dic
     text, mask = ids(), torch.ones(2, 9, dtype=torch.long)
 
     def generate(**options: object) -> torch.Tensor:
-        fixed = {"attention_mask": mask, "max_new_tokens": 5, "min_new_tokens": 5, "do_sample": False, "eos_token_id": 0, "pad_token_id": 0}
-        return model.generate(text, **fixed, **options)
+        fixed = {"attention_mask": mask, "max_new_tokens": 5, "min_new_tokens": 5, "eos_token_id": 0, "pad_token_id": 0}
+        return model.generate(text, **{"do_sample": False, **fixed, **options})
 
     greedy = generate()
     assert torch.equal(greedy, generate(use_cache=False))
     assert torch.equal(greedy, generate(cache_implementation="static", disable_compile=True))
     assert torch.equal(generate(num_beams=3), generate(num_beams=3, use_cache=False))
+    sampled = []
+    for use_cache in (True, False):
+        torch.manual_seed(11)
+        sampled.append(generate(do_sample=True, temperature=0.9, top_p=0.9, use_cache=use_cache))
+    assert torch.equal(*sampled)
+    assert not torch.equal(sampled[0], greedy)
+
+
+@everywhere
+@every_method
+def test_a_left_padded_batch_is_answered_as_each_row_alone(kind: str, method: str, settings: dict[str, object]) -> None:
+    model, _ = attached(kind, method, settings)
+    long, short = ids(1, 9), ids(1, 4, seed=8)
+    batch = torch.cat((long, torch.cat((torch.zeros(1, 5, dtype=torch.long), short), 1)))
+    mask = torch.ones_like(batch)
+    mask[1, :5] = 0
+    fixed = {"max_new_tokens": 5, "min_new_tokens": 5, "do_sample": False, "eos_token_id": 0, "pad_token_id": 0}
+    for use_cache in (True, False):
+        together = model.generate(batch, attention_mask=mask, use_cache=use_cache, **fixed)[:, 9:]
+        alone = [model.generate(row, attention_mask=torch.ones_like(row), **fixed)[:, row.shape[1] :] for row in (long, short)]
+        assert torch.equal(together, torch.cat(alone))
 
 
 @everywhere
@@ -144,7 +176,7 @@ def test_gradient_checkpointing_changes_neither_loss_nor_gradients(kind: str, me
 @everywhere
 @every_method
 def test_switched_off_or_taken_out_the_base_model_is_back(kind: str, method: str, settings: dict[str, object]) -> None:
-    base = tiny_glm.model(kind, vocabulary=VOCABULARY)
+    base = base_model(kind, method)
     plain, names = base(input_ids=ids()).logits, set(base.state_dict())
     model, adapter = attached(kind, method, settings)
     tuned = model(input_ids=ids()).logits
@@ -173,9 +205,9 @@ def test_no_token_learns_of_the_tokens_after_it(kind: str, method: str) -> None:
 def test_the_prefix_table_is_laid_out_as_chatglms_prefix_encoder() -> None:
     model, adapter = attached("glm", "ptuning", {})
     table = adapter.parameters["prefix_encoder.embedding.weight"]
-    assert table.shape == (3, 2 * 2 * 2 * 8)  # tokens, layers * (key, value) * heads * head size
+    assert table.shape == (3, 2 * 2 * 2 * 16)  # tokens, layers * (key, value) * heads * head size
     keys = model.prefix_encoder()
-    assert torch.equal(keys[1, 0, 1, 2], table.view(3, 2, 2, 2, 8)[2, 1, 0, 1])
+    assert torch.equal(keys[1, 0, 1, 2], table.view(3, 2, 2, 2, 16)[2, 1, 0, 1])
 
 
 def test_an_adapter_of_other_sizes_is_refused() -> None:
@@ -187,7 +219,7 @@ def test_an_adapter_of_other_sizes_is_refused() -> None:
 
 
 def test_an_unknown_method_or_setting_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="lora, ptuning, unipelt, full"):
+    with pytest.raises(UsageError, match="lora, qlora, ptuning, unipelt, full"):
         attach(tiny_glm.model(), "magic", {})
     with pytest.raises(UsageError, match="num_virtual_tokens, prefix_projection"):
         attach(tiny_glm.model(), "ptuning", {"r": 4})

@@ -110,7 +110,7 @@ def test_progress_tells_the_plan_then_every_step(base: Path, dataset: Path, tmp_
 
 def test_a_plan_can_be_had_without_training(base: Path, dataset: Path) -> None:
     plan = plan_run(config(base, method="ptuning", epochs=2, settings={"num_virtual_tokens": 5}), dataset)
-    assert (plan.steps, plan.trained) == (8, 5 * 2 * 2 * 2 * 8)
+    assert (plan.steps, plan.trained) == (8, 5 * 2 * 2 * 2 * 16)
 
 
 def test_cut_into_small_pieces_a_step_learns_the_same(base: Path, dataset: Path, tmp_path: Path) -> None:

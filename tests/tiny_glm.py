@@ -22,12 +22,12 @@ def model(kind: str = "glm", *, vocabulary: int | None = None, seed: int = 0, la
     config_class, model_class = KINDS[kind]
     config = config_class(
         vocab_size=vocabulary or len(tokenizer()),
-        hidden_size=32,
-        intermediate_size=48,
+        hidden_size=64,  # widths are multiples of 64, which a base in 4 bits needs
+        intermediate_size=64,
         num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=8,
+        head_dim=16,
         max_position_embeddings=256,
         pad_token_id=0,
         eos_token_id=[4, 0],

@@ -3,6 +3,7 @@
 Libraries read these variables when they are imported, so this runs before any of them (ui/web/README.md has what was measured).
 """
 
+import logging
 import os
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def silence() -> None:
     """Switch telemetry and tracing off and make every new file private to the user."""
     os.umask(0o077)
     os.environ.update(_SILENT)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns that it cannot fetch code to run from a hub; nor should it
 
 
 def stay_offline(*names: str | None) -> None:

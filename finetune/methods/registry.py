@@ -7,10 +7,10 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from clone_agent.errors import UsageError
-from finetune.methods import full, lora, ptuning, unipelt
+from finetune.methods import full, lora, ptuning, qlora, unipelt
 from finetune.methods.adapter import Adapter, Method
 
-METHODS: dict[str, Method] = {method.name: method for method in (lora.METHOD, ptuning.METHOD, unipelt.METHOD, full.METHOD)}
+METHODS: dict[str, Method] = {method.name: method for method in (lora.METHOD, qlora.METHOD, ptuning.METHOD, unipelt.METHOD, full.METHOD)}
 
 
 def find_method(name: str) -> Method:

@@ -58,7 +58,7 @@ def dataset(call: Call, export: Path | None, max_turns: int, eval_share: float, 
 
 
 @click.command(epilog="Example: clone-agent tune --method ptuning")
-@click.option("--method", default="lora", help="Tuning method: lora, ptuning (P-Tuning v2), unipelt or full.")
+@click.option("--method", default="lora", help="Tuning method: lora, qlora (on a 4-bit base), ptuning (P-Tuning v2), unipelt or full.")
 @click.option("--base", metavar="NAME_OR_PATH", help="GLM to tune: a folder or a hub name.  [default: the one that ships]")
 @click.option("--name", help="Name of the adapter.  [default: the method]")
 @click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Passes over the examples.  [default: what suits the method]")
