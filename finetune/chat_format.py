@@ -8,6 +8,7 @@ the token that stops the model is the next `<|user|>`, which `response_ids` appe
     glm        [gMASK]<sop>    <|role|>\n{content}      <|assistant|>\n     <|user|>
     glm-edge                   <|role|>\n{content}      <|assistant|>\n     <|user|>
     chatglm3   [gMASK]<sop>    <|role|>\n {content}     <|assistant|>\n     <|user|>
+    chatglm, chatglm2          rounds of questions and answers in plain text: `finetune.chat_rounds`
     template   the chat template that comes with the tokenizer, its marks parsed, its contents not
 """
 
@@ -21,6 +22,9 @@ from transformers import PreTrainedTokenizerBase
 
 from clone_agent.errors import ModelError
 from clone_agent.records import ChatTurn
+from finetune.chat_ids import alternating, plain_ids
+from finetune.chat_rounds import ROUNDS, round_format
+from finetune.chatglm.tokenizers import FAMILY
 
 ROLE_TOKENS = ("<|system|>", "<|user|>", "<|assistant|>")
 STOP_TOKENS = ("<|user|>", "<|observation|>", "<|endoftext|>")
@@ -56,6 +60,7 @@ class Family:
     start: tuple[str, ...]
     separator: str  # between a role's mark and the content
     belongs: Callable[[Mapping[str, int], str], bool]  # (vocabulary, chat template) -> is it this family's tokenizer
+    stop: tuple[str, ...] = STOP_TOKENS
 
 
 def _is_chatglm3(vocabulary: Mapping[str, int], template: str) -> bool:
@@ -72,7 +77,7 @@ def _is_glm(vocabulary: Mapping[str, int], template: str) -> bool:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family(name="chatglm3", start=("[gMASK]", "<sop>"), separator="\n ", belongs=_is_chatglm3),
+    Family(name="chatglm3", start=("[gMASK]", "<sop>"), separator="\n ", belongs=_is_chatglm3, stop=(*STOP_TOKENS, "</s>")),
     Family(name="glm-edge", start=(), separator="\n", belongs=_is_glm_edge),
     Family(name="glm", start=("[gMASK]", "<sop>"), separator="\n", belongs=_is_glm),
 )
@@ -86,19 +91,16 @@ def chat_format(tokenizer: PreTrainedTokenizerBase) -> ChatFormat:
     """
     vocabulary = tokenizer.get_vocab()
     template = tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else ""
+    told = tokenizer.init_kwargs.get(FAMILY)  # by a tokenizer that this program converted
+    if told in ROUNDS:
+        return round_format(ROUNDS[told], tokenizer)
     if "<|user|>" in vocabulary and "<|assistant|>" in vocabulary:
         for family in FAMILIES:
-            if family.belongs(vocabulary, template):
+            if told == family.name or (told is None and family.belongs(vocabulary, template)):
                 return _glm_format(family, tokenizer, vocabulary)
     if not template:
         raise ModelError("The model's tokenizer has no chat template.", remedy="Use a chat model, for example zai-org/glm-edge-1.5b-chat.")
     return TemplateFormat(tokenizer=tokenizer, stop_ids=_template_stop_ids(tokenizer))
-
-
-def plain_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Encode people's words: no special token is added, and none is recognised inside the text."""
-    ids: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    return ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,7 @@ class GlmFormat:
     family: Family
     tokenizer: PreTrainedTokenizerBase
     marks: Mapping[str, int]  # special token -> id
-    stop_ids: tuple[int, ...]  # those of STOP_TOKENS that the vocabulary knows, `<|user|>` first
+    stop_ids: tuple[int, ...]  # those of the family that the vocabulary knows, `<|user|>` first
 
     @property
     def name(self) -> str:
@@ -136,7 +138,7 @@ def _glm_format(family: Family, tokenizer: PreTrainedTokenizerBase, vocabulary: 
             problem = f"The model's tokenizer lacks the special token {token}."
             raise ModelError(problem, remedy="Fetch the model again: this is not the tokenizer that it was trained with.")
         marks[token] = number
-    stop_ids = tuple(vocabulary[token] for token in STOP_TOKENS if token in vocabulary)
+    stop_ids = tuple(vocabulary[token] for token in family.stop if token in vocabulary)
     return GlmFormat(family=family, tokenizer=tokenizer, marks=marks, stop_ids=stop_ids)
 
 
@@ -160,7 +162,7 @@ class TemplateFormat:
         try:
             return list(self._ids(turns, add_generation_prompt=True))
         except TemplateError:  # some families know no system message, or want user and assistant strictly in turn
-            return list(self._ids(_alternating(turns), add_generation_prompt=True))
+            return list(self._ids(alternating(turns), add_generation_prompt=True))
 
     def response_ids(self, text: str) -> list[int]:
         """The reply's words and the token that ends a reply in this template."""
@@ -187,15 +189,3 @@ def _mark_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 
 def _marker(number: int) -> str:
     return f"\ue0a0{number}\ue0a1"  # private-use characters, which no template writes
-
-
-def _alternating(turns: Sequence[ChatTurn]) -> list[ChatTurn]:
-    """The same talk with the system message inside the first turn, beginning with the user, each role's turns joined."""
-    merged: list[ChatTurn] = []
-    for turn in turns:
-        role = "assistant" if turn.role == "assistant" else "user"
-        if merged and merged[-1].role == role:
-            merged[-1] = ChatTurn(role=role, text=f"{merged[-1].text}\n\n{turn.text}")
-        elif merged or role == "user":
-            merged.append(ChatTurn(role=role, text=turn.text))
-    return merged

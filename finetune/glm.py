@@ -1,7 +1,8 @@
 """A GLM in memory: the model, its tokenizer and its chat format.
 
-`GlmForCausalLM` (GLM-4-9B-chat-hf, GLM-Edge, the model that ships) and `Glm4ForCausalLM` (GLM-4-0414) are what this program is made for;
-any other causal language model with a chat template loads through the same path. No remote code, and only safetensors.
+`GlmForCausalLM` (GLM-4-9B-chat-hf, GLM-Edge, the model that ships) and `Glm4ForCausalLM` (GLM-4-0414) are what this program is made for.
+Original checkpoints of ChatGLM-6B, 2, 3 and GLM-4-9B become native models while they load; any other causal language model with a chat
+template loads as it is. No code that comes with a model runs.
 """
 
 import logging
@@ -16,11 +17,16 @@ from transformers.utils.logging import disable_progress_bar
 
 from clone_agent.errors import ModelError
 from finetune.chat_format import ChatFormat, chat_format
+from finetune.chatglm import modeling
+from finetune.chatglm.checkpoint import MODEL_TYPE, find_tokenizer, tell_generation
+from finetune.chatglm.load import load_original
+from finetune.chatglm.tokenizers import convert_tokenizer
 from finetune.four_bit import quantize, require_four_bit
 from finetune.methods.adapter import move
-from finetune.model_files import ModelFiles, find_model, fingerprint
+from finetune.model_files import ModelFiles, find_folder, find_model, fingerprint
+from finetune.weight_files import read_json
 
-TESTED = ("glm", "glm4")
+TESTED = ("glm", "glm4", modeling.MODEL_TYPE)
 
 log = logging.getLogger(__name__)
 
@@ -60,21 +66,52 @@ def load_model(name_or_path: str | Path | None = None, *, device: str | None = N
     if four_bit:
         require_four_bit()
     files = find_model(name_or_path)
+    tokenizer = _tokenizer(files.folder, files.name)
+    found = _checked_format(tokenizer, files)
+    model = _weights(files, torch.device(device or best_device()), four_bit=four_bit)
+    return LoadedModel(name=files.name, fingerprint=fingerprint(files), model=model, tokenizer=tokenizer, format=found)
+
+
+def load_weights(name_or_path: str | Path | None = None, *, device: str | None = None) -> PreTrainedModel:
+    """Load a model alone, whether or not a tokenizer lies beside it; otherwise as `load_model`."""
+    return _weights(find_model(name_or_path), torch.device(device or best_device()))
+
+
+def load_tokenizer(name_or_path: str | Path | None = None) -> PreTrainedTokenizerBase:
+    """Load a tokenizer alone, as a fast one, whatever the model came with; no weights need lie beside it.
+
+    Raises:
+        ModelError: there is none, or its file is damaged.
+    """
+    return _tokenizer(*find_folder(name_or_path))
+
+
+def _tokenizer(folder: Path, name: str) -> PreTrainedTokenizerBase:
+    config = read_json(folder / "config.json", name) if (folder / "config.json").is_file() else {}
+    is_original = config.get("model_type", MODEL_TYPE) == MODEL_TYPE
+    if is_original and (path := find_tokenizer(folder)) is not None:
+        return convert_tokenizer(path, tell_generation(folder, config, name=name), name=name)
+    if not (folder / "tokenizer.json").is_file():
+        raise ModelError(f"{name} has no tokenizer.json.", remedy="Fetch the model again, with its tokenizer.")
+    try:
+        found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (ValueError, OSError, KeyError) as cause:
+        raise ModelError(f"{name}'s tokenizer cannot be loaded.", remedy="Fetch the model again.") from cause
+    return found
+
+
+def _weights(files: ModelFiles, place: torch.device, *, four_bit: bool = False) -> PreTrainedModel:
+    """The model in evaluation mode."""
     disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it untyped; progress is the caller's to show
-    place = torch.device(device or best_device())
     dtype = precision(files.parameters, place)
-    if files.model_type not in TESTED:
+    if files.original is None and files.model_type not in TESTED:
         log.warning("%s is a %s, which is untested here", files.name, files.model_type)
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            files.folder,
-            dtype=dtype,
-            attn_implementation="sdpa",
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-        )
+        at_first = torch.device("cpu") if four_bit else place  # it is packed on its way to the device
+        if files.original is not None:
+            model = load_original(files.original, files.config, name=files.name, dtype=dtype, device=at_first)
+        else:
+            model = _native(files, dtype)
         quantize(model, place) if four_bit else move(model, place)
     except torch.OutOfMemoryError as cause:
         raise ModelError(
@@ -83,9 +120,20 @@ def load_model(name_or_path: str | Path | None = None, *, device: str | None = N
     except (ValueError, OSError, SafetensorError, KeyError, RuntimeError) as cause:
         raise ModelError(f"{files.name} cannot be loaded: its files do not fit together.", remedy="Fetch the model again.") from cause
     model.train(False)
-    return LoadedModel(
-        name=files.name, fingerprint=fingerprint(files), model=model, tokenizer=tokenizer, format=_checked_format(tokenizer, files)
+    return model
+
+
+def _native(files: ModelFiles, dtype: torch.dtype) -> PreTrainedModel:
+    modeling.register()
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        files.folder,
+        dtype=dtype,
+        attn_implementation="sdpa",
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
     )
+    return model
 
 
 def best_device() -> str:

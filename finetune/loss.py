@@ -14,7 +14,7 @@ from finetune.methods.adapter import decoder
 
 # Models whose logits are the output head of the last hidden state and nothing more. For them the head, which is most of the work where the
 # vocabulary is large, is computed at the supervised tokens only.
-_PLAIN_HEAD = frozenset({"glm", "glm4", "llama", "qwen2", "qwen3"})
+_PLAIN_HEAD = frozenset({"glm", "glm4", "chatglm_6b", "llama", "qwen2", "qwen3"})
 
 
 def summed_loss(model: PreTrainedModel, batch: Batch) -> Tensor:

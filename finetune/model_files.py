@@ -1,11 +1,10 @@
 """The files of a model, checked before anything heavy is imported: where they lie, whether they are whole, which model they are.
 
-Only safetensors are read. A hub name is fetched once into Hugging Face's cache, weights and tokenizer and nothing that can run.
+Only safetensors are read, and the .bin files of original ChatGLM checkpoints. A hub name is fetched once into Hugging Face's cache, weights
+and tokenizer and nothing that can run.
 """
 
 import hashlib
-import json
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,14 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from clone_agent.errors import ModelError
+from finetune.chatglm.checkpoint import MODEL_TYPE, Original, count_parameters, find_original
+from finetune.weight_files import PICKLED, SAFETENSORS, check_safetensors, find_weights, read_json
 
 SHIPPED = Path(__file__).parent / "base_model" / "weights"
 SHIPPED_NAME = "clone-agent-base"
-_FETCHED = ("*.json", "*.safetensors", "*.jinja", "merges.txt", "vocab.txt")
+_DESCRIPTIONS = ("*.json", "*.jinja", "merges.txt", "vocab.txt", "*.model")
 _SAMPLE = 1 << 20  # bytes hashed at the beginning and the end of each weight file
-_CHATGLM = "Use zai-org/glm-edge-1.5b-chat or zai-org/glm-4-9b-chat-hf: converting ChatGLM checkpoints is not built in yet."
+CONVERTED = "converted.json"  # in a folder made from an original: whose it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,9 @@ class ModelFiles:
     name: str  # as the user named it, `SHIPPED_NAME` for the model that ships
     folder: Path
     config: dict[str, Any]
-    parameters: int  # numbers stored in the weight files
+    parameters: int  # numbers that the model has
+    weights: tuple[Path, ...]
+    original: Original | None = None  # None: a native model
 
     @property
     def model_type(self) -> str:
@@ -46,116 +49,88 @@ def find_model(name_or_path: str | Path | None) -> ModelFiles:
     Raises:
         ModelError: missing, truncated, or of a kind that is not read.
     """
+    folder, name = find_folder(name_or_path)
+    return check_folder(folder, name=name)
+
+
+def find_folder(name_or_path: str | Path | None) -> tuple[Path, str]:
+    """The folder that `find_model` looks at, and what the model is called.
+
+    Raises:
+        ModelError: there is none.
+    """
     if name_or_path is None:
-        return check_folder(SHIPPED, name=SHIPPED_NAME)
+        return SHIPPED, SHIPPED_NAME
     path = Path(name_or_path).expanduser()
     if path.is_dir():
-        return check_folder(path, name=str(path))
+        return path, str(path)
     if path.exists() or path.is_absolute() or str(name_or_path).count("/") != 1 or str(name_or_path).startswith("."):
         raise ModelError(
             f"There is no model folder {path}.", remedy="Name a folder with config.json, or a hub name like zai-org/glm-edge-1.5b-chat."
         )
-    return check_folder(_fetch(str(name_or_path)), name=str(name_or_path))
+    return _fetch(str(name_or_path)), str(name_or_path)
 
 
 def check_folder(folder: Path, *, name: str) -> ModelFiles:
-    """Check a model folder: configuration, tokenizer, and every weight file from its header to its last byte.
+    """Check a model folder: configuration, and every weight file from its header to its last byte.
 
     Raises:
         ModelError: something is missing, truncated or of a kind that is not read.
     """
-    config = _read_json(folder / "config.json", name)
-    if config.get("model_type") == "chatglm":
-        raise ModelError(f"{name} is an original ChatGLM checkpoint, which runs only with code of its own.", remedy=_CHATGLM)
+    config = read_json(folder / "config.json", name)
+    if config.get("model_type") == MODEL_TYPE:
+        return _original(folder, config, name=name)
     if "model_type" not in config:
         raise ModelError(f"{name}/config.json does not say what the model is.", remedy="Fetch the model again.")
-    if not (folder / "tokenizer.json").is_file():
-        raise ModelError(f"{name} has no tokenizer.json.", remedy="Fetch the model again, with its tokenizer.")
-    files = weight_files(folder, name=name)
-    return ModelFiles(name=name, folder=folder, config=config, parameters=sum(_check_weights(file, name) for file in files))
+    weights = find_weights(folder, SAFETENSORS, name=name)
+    if not weights and any(folder.glob("*.bin")):
+        raise ModelError(f"{name} holds pickled weights (.bin).", remedy="Use a version of the model in safetensors; only those are read.")
+    if not weights:
+        raise ModelError(f"{name} lacks {SAFETENSORS}.", remedy="Fetch the model again: its weights are missing.")
+    parameters = sum(check_safetensors(file, name) for file in weights)
+    return ModelFiles(name=name, folder=folder, config=config, parameters=parameters, weights=tuple(weights))
 
 
-def weight_files(folder: Path, *, name: str) -> list[Path]:
-    """The safetensors files that hold the weights, in the index's order.
-
-    Raises:
-        ModelError: there are none, or one that the index names is missing.
-    """
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        files = sorted({folder / str(file) for file in _read_json(index, name).get("weight_map", {}).values()})
-    else:
-        files = [folder / "model.safetensors"]
-    for file in files:
-        if file.resolve().is_file():
-            continue
-        if any(folder.glob("*.bin")) or any(folder.glob("*.pt")):
-            raise ModelError(
-                f"{name} holds pickled weights (.bin).", remedy="Use a version of the model in safetensors; only those are read."
-            )
-        raise ModelError(f"{name} lacks {file.name}.", remedy="Fetch the model again: its weights are missing.")
-    return files
+def _original(folder: Path, config: dict[str, Any], *, name: str) -> ModelFiles:
+    original = find_original(folder, config, name=name)
+    try:
+        parameters = count_parameters(config, original.generation)
+    except (KeyError, TypeError, ValueError) as cause:
+        raise ModelError(f"{name}/config.json is no configuration of a ChatGLM.", remedy="Fetch the model again.") from cause
+    return ModelFiles(name=name, folder=folder, config=config, parameters=parameters, weights=original.weights, original=original)
 
 
 def fingerprint(files: ModelFiles) -> str:
-    """16 hexadecimal digits that tell one base model from another: from its configuration and a sample of each weight file."""
+    """16 hexadecimal digits that tell one base model from another: from its configuration and a sample of each weight file.
+
+    A folder that `clone-agent convert` wrote, and nobody changed, has its original's, so that their adapters fit both.
+    """
     digest = hashlib.sha256((files.folder / "config.json").read_bytes())
-    for path in weight_files(files.folder, name=files.name):
+    for path in files.weights:
         size = path.stat().st_size
         digest.update(f"{path.name} {size}".encode())
         with path.open("rb") as file:
             digest.update(file.read(_SAMPLE))
             file.seek(max(0, size - _SAMPLE))
             digest.update(file.read())
-    return digest.hexdigest()[:16]
-
-
-def _check_weights(path: Path, name: str) -> int:
-    """Check a safetensors file against its own header (8 bytes length, JSON, data) and count the numbers in it."""
-    size = path.stat().st_size
-    broken = ModelError(
-        f"{name}: {path.name} is truncated or damaged.",
-        remedy="Fetch the model again, or reinstall clone-agent if it is the one that ships.",
-    )
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > size - 8:
-                raise broken
-            header = json.loads(file.read(length))
-        tensors = [value for key, value in header.items() if key != "__metadata__"]
-        end = max((int(tensor["data_offsets"][1]) for tensor in tensors), default=0)
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as cause:
-        raise broken from cause
-    if not tensors or size != 8 + length + end:
-        raise broken
-    return sum(_product(tensor["shape"]) for tensor in tensors)
-
-
-def _product(shape: list[int]) -> int:
-    product = 1
-    for side in shape:
-        product *= side
-    return product
-
-
-def _read_json(path: Path, name: str) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as cause:
-        remedy = "Reinstall clone-agent: its own model is missing." if name == SHIPPED_NAME else "Name a folder or hub model that has one."
-        raise ModelError(f"{name} has no {path.name}.", remedy=remedy) from cause
-    except (OSError, ValueError) as cause:
-        raise ModelError(f"{name}: {path.name} cannot be read.", remedy="Fetch the model again.") from cause
-    if not isinstance(value, dict):
-        raise ModelError(f"{name}: {path.name} cannot be read.", remedy="Fetch the model again.")
-    return value
+    own = digest.hexdigest()[:16]
+    if not (files.folder / CONVERTED).is_file():
+        return own
+    record = read_json(files.folder / CONVERTED, files.name)
+    return str(record.get("original")) if record.get("fingerprint") == own else own
 
 
 def _fetch(name: str) -> Path:
-    """The folder of a hub model in the cache, downloaded when it is not there."""
+    """The folder of a hub model in the cache, downloaded when it is not there: descriptions first, then the weights in one format."""
     try:
-        return Path(snapshot_download(name, allow_patterns=list(_FETCHED)))
+        folder = Path(snapshot_download(name, allow_patterns=list(_DESCRIPTIONS)))
+        is_pickled = (folder / f"{PICKLED}.index.json").is_file() and not (folder / f"{SAFETENSORS}.index.json").is_file()
+        is_original = (folder / "config.json").is_file() and read_json(folder / "config.json", name).get("model_type") == MODEL_TYPE
+        weights = ["*.bin"] if is_original and is_pickled else ["*.safetensors"]
+        folder = Path(snapshot_download(name, allow_patterns=[*_DESCRIPTIONS, *weights]))
+        if is_original and not any(folder.glob("*.safetensors")) and not is_pickled:  # one file, without an index
+            folder = Path(snapshot_download(name, allow_patterns=[*_DESCRIPTIONS, "*.bin"]))
+        return folder
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HFValidationError, HfHubHTTPError, OSError) as cause:
         raise ModelError(
             f"{name} is neither a folder nor in the local cache, and it could not be downloaded.",

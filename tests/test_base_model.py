@@ -24,7 +24,8 @@ from finetune.base_model.scenes import scenes
 from finetune.base_model.slots import is_held_out, slot_value
 from finetune.base_model.small_talk import Corpus, bubbles, draw_chat, gather
 from finetune.base_model.tokenizer import SPECIALS, han_characters
-from finetune.chat_format import chat_format, plain_ids
+from finetune.chat_format import chat_format
+from finetune.chat_ids import plain_ids
 
 DIALOGUES = [
     ["周末我和朋友去爬山，下午三点才到山顶", "腿断了没", "差点，因为忘了带水", "下次叫我"],

@@ -1,4 +1,3 @@
-import json
 import stat
 import time
 from pathlib import Path
@@ -110,13 +109,6 @@ def test_a_missing_truncated_or_pickled_model_is_refused_at_once(tmp_path: Path)
     with pytest.raises(ModelError, match=r"lacks model\.safetensors"):
         load_model(whole)
     assert time.process_time() - start < 3
-
-
-def test_an_original_chatglm_checkpoint_gets_advice_not_remote_code(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "chatglm", "auto_map": {"AutoModel": "modeling.Evil"}}))
-    with pytest.raises(ModelError, match="original ChatGLM") as error:
-        load_model(tmp_path)
-    assert "glm-edge" in error.value.remedy
 
 
 @pytest.mark.parametrize("kind", ["glm", "glm4"])

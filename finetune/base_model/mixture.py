@@ -12,7 +12,8 @@ from finetune.base_model.items import Item
 from finetune.base_model.loop import Progress
 from finetune.base_model.reading import Level, ReadingTask, draw_reading
 from finetune.base_model.small_talk import ChatTask, Corpus, draw_chat
-from finetune.chat_format import chat_format, plain_ids
+from finetune.chat_format import chat_format
+from finetune.chat_ids import plain_ids
 
 POINTER, COPIED = 4.0, 2.0  # weights of the first and the other tokens of the words to be found; 1 elsewhere
 
