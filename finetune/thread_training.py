@@ -2,12 +2,13 @@
 
     python -m finetune.thread_training TRAIN_DIR DEV_DIR OUT.npz
 
-The first network learns from pairs alone. The second also sees what the first one guesses, so each half of the chats is guessed by a network
-that learnt from the other half: a guess on chats it had learnt by heart would look better than it is. The loss of a line is the cross-entropy
-over itself and the lines before it, with the labelled ones sharing the target.
+The first network learns from pairs alone. The second also sees what the first one guesses, so each half of the chats is guessed by a
+network that learnt from the other half: a guess on chats it had learnt by heart would look better than it is. The loss of a line is the
+cross-entropy over itself and the lines before it, with the labelled ones sharing the target.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -17,13 +18,13 @@ from torch import Tensor, nn
 
 from clone_agent.threads.corpus import LabelledChat, LinkScore, link_score, read_labelled
 from clone_agent.threads.features import WINDOW, Floats, pairs, read_chat
-from clone_agent.threads.scorer import LinkScorer, Network, features, load_scorer
+from clone_agent.threads.scorer import BEHIND, LinkScorer, Network, features
 
-HIDDEN = (96, 32)
-NEAR = 64  # candidates of a line in training; farther ones are answered once in a hundred lines
-EPOCHS, ROWS, RATE = 8, 128, 2e-3
+HIDDEN = (64, 32)
+NEAR = 48  # candidates of a line in training; farther ones are answered once or twice in a hundred lines
+EPOCHS, ROWS, RATE = 5, 128, 2e-3
 DROPOUT, DECAY = 0.1, 1e-4
-MEMBERS = 3
+MEMBERS = 1
 
 Guess = Callable[[LabelledChat], Floats | None]
 
@@ -78,14 +79,14 @@ def train_network(rows: Rows, *, members: int, seed: int, say: Callable[[str], N
 def _train_member(rows: Rows, mean: Tensor, scale: Tensor, *, seed: int, say: Callable[[str], None], epochs: int) -> list[nn.Linear]:
     torch.manual_seed(seed)
     sizes = (len(mean), *HIDDEN, 1)
-    linear = [nn.Linear(into, out) for into, out in zip(sizes, sizes[1:], strict=False)]
+    linear = [nn.Linear(into, out) for into, out in pairwise(sizes)]
     model = nn.Sequential(linear[0], nn.ReLU(), nn.Dropout(DROPOUT), linear[1], nn.ReLU(), nn.Dropout(DROPOUT), linear[2])
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY)
     steps = epochs * -(-len(rows.features) // ROWS)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
     for epoch in range(epochs):
         total = 0.0
-        for chosen in torch.randperm(len(rows.features)).split(ROWS):
+        for chosen in torch.split(torch.randperm(len(rows.features)), ROWS):
             given = ((rows.features[chosen].float() - mean) * scale).clamp(-8, 8)
             scores = model(given).squeeze(-1).masked_fill(~rows.exists[chosen], -1e9)
             loss = -(rows.target[chosen] * scores.log_softmax(dim=-1)).sum(dim=-1).mean()
@@ -99,9 +100,17 @@ def _train_member(rows: Rows, mean: Tensor, scale: Tensor, *, seed: int, say: Ca
 
 
 def guesses(network: Network, chat: LabelledChat) -> Floats:
-    """What a first network thinks of every line of a chat."""
-    wanted = pairs(np.arange(len(chat.lines)))
-    return network.likely(features(read_chat(chat.lines), wanted), wanted.exists)
+    """What a first network thinks of the labelled lines and those shortly before; every earlier line counts as a beginning.
+
+    Returns:
+        Shape (lines, WINDOW), as `structure.structure_columns` takes it.
+    """
+    start = max(0, min(chat.gold) - BEHIND)
+    wanted = pairs(np.arange(start, len(chat.lines)))
+    guess = np.zeros((len(chat.lines), WINDOW), dtype=np.float32)
+    guess[:start, 0] = 1
+    guess[start:] = network.likely(features(read_chat(chat.lines), wanted), wanted.exists)
+    return guess
 
 
 def score(likely: Callable[[LabelledChat], Floats], chats: Sequence[LabelledChat]) -> LinkScore:
@@ -120,7 +129,9 @@ def second_likely(network: Network, chat: LabelledChat, guess: Floats | None) ->
     return network.likely(features(read_chat(chat.lines), wanted, guess), wanted.exists)
 
 
-def train_scorer(train: Sequence[LabelledChat], dev: Sequence[LabelledChat], *, say: Callable[[str], None], members: int = MEMBERS) -> LinkScorer:
+def train_scorer(
+    train: Sequence[LabelledChat], dev: Sequence[LabelledChat], *, say: Callable[[str], None], members: int = MEMBERS
+) -> LinkScorer:
     """Train both networks and say how they do on `dev`."""
     guessed: dict[str, Floats] = {}
     halves = (train[::2], train[1::2])

@@ -58,9 +58,7 @@ class LinkScore:
         return 2 * self.matched / (self.predicted + self.gold) if self.predicted + self.gold else 0.0
 
     def __add__(self, other: "LinkScore") -> "LinkScore":
-        return LinkScore(
-            predicted=self.predicted + other.predicted, gold=self.gold + other.gold, matched=self.matched + other.matched
-        )
+        return LinkScore(predicted=self.predicted + other.predicted, gold=self.gold + other.gold, matched=self.matched + other.matched)
 
 
 def link_score(predicted: Mapping[int, Iterable[int]], gold: Mapping[int, frozenset[int]]) -> LinkScore:
@@ -78,7 +76,9 @@ def read_labelled(folder: Path) -> list[LabelledChat]:
     """
     paths = sorted(folder.glob("*.annotation.txt"))
     if not paths:
-        raise ExportError(f"{folder.name} holds no *.annotation.txt.", remedy="Name a folder with NAME.ascii.txt and NAME.annotation.txt files.")
+        raise ExportError(
+            f"{folder.name} holds no *.annotation.txt.", remedy="Name a folder with NAME.ascii.txt and NAME.annotation.txt files."
+        )
     return [_read_chat(path) for path in paths]
 
 

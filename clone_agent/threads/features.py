@@ -7,6 +7,7 @@ somebody is a strong sign. Nothing depends on a language but the shapes of `word
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +97,7 @@ class Columns:
         self.names: list[str] = []
         self.values: list[Floats] = []
 
-    def add(self, name: str, value: NDArray[np.generic]) -> None:
+    def add(self, name: str, value: NDArray[Any]) -> None:
         """Add a feature; `value` has the shape (targets, WINDOW) or can be broadcast to it."""
         self.names.append(name)
         self.values.append(value.astype(np.float32))
@@ -138,8 +139,9 @@ def pair_columns(chat: Chat, p: Pairs) -> Columns:
     return columns
 
 
-def _log(value: NDArray[np.generic]) -> Floats:
-    return np.log1p(np.maximum(value, 0).astype(np.float32))
+def _log(value: NDArray[Any]) -> Floats:
+    logs: Floats = np.log1p(np.maximum(value, 0).astype(np.float32))
+    return logs
 
 
 def _place(chat: Chat, p: Pairs, columns: Columns) -> None:
@@ -157,7 +159,7 @@ def _place(chat: Chat, p: Pairs, columns: Columns) -> None:
     columns.add("notices between", _log(_between(np.cumsum(chat.notice), p)))
 
 
-def _between(running: NDArray[np.generic], p: Pairs) -> NDArray[np.generic]:
+def _between(running: NDArray[Any], p: Pairs) -> NDArray[Any]:
     """How many of something lie strictly between j and i; `running` counts up to and with each line."""
     return np.where(p.distance > 0, running[np.maximum(p.i - 1, 0)] - running[p.j], 0)
 
@@ -256,7 +258,9 @@ def _later(chat: Chat, p: Pairs, columns: Columns) -> None:
     near = next_own - p.i < WINDOW
     known = np.minimum(next_own, many - 1)
     columns.add("speaker then names other", near & (next_own < many) & (chat.naming[known, other] >= Naming.PASSING))
-    columns.add("speaker then names somebody else", near & (next_own < many) & (chat.addressed[known] >= 0) & (chat.addressed[known] != other))
+    columns.add(
+        "speaker then names somebody else", near & (next_own < many) & (chat.addressed[known] >= 0) & (chat.addressed[known] != other)
+    )
     columns.add("speaker goes on at once", next_own == p.i + 1)
     others_next = _next_line(chat)[np.minimum(p.i + 1, many), other]
     close = (others_next < many) & (others_next - p.i < WINDOW) & (one != other)

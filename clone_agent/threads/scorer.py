@@ -12,12 +12,12 @@ from io import BytesIO
 
 import numpy as np
 
-from clone_agent.threads.features import WINDOW, Chat, Floats, Pairs, pair_columns, pairs, read_chat
+from clone_agent.threads.features import Chat, Floats, Pairs, pair_columns, pairs, read_chat
 from clone_agent.threads.lines import Line
 from clone_agent.threads.structure import structure_columns
 
 BLOCK = 1000  # lines that are linked at a time
-_BEHIND, _AHEAD = 150, 60  # lines around a block that its links may look at
+BEHIND, _AHEAD = 150, 60  # lines around a block that its links may look at
 WEIGHTS = "link_scorer.npz"
 
 
@@ -52,7 +52,8 @@ class Network:
             scores[exists] = value[:, 0]
             scores = np.exp(scores - scores.max(axis=1, keepdims=True))
             total += scores / scores.sum(axis=1, keepdims=True)
-        return total / members
+        mean: Floats = total / np.float32(members)
+        return mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,20 +86,20 @@ def features(chat: Chat, wanted: Pairs, guess: Floats | None = None) -> Floats:
     return columns.stack(wanted.distance.shape)
 
 
-def links(lines: Sequence[Line], *, scorer: LinkScorer | None = None) -> list[int]:
-    """For each line the index of the line it answers, its own where it begins a thread.
+def links(lines: Sequence[Line], *, first: int = 0, scorer: LinkScorer | None = None) -> list[int]:
+    """For each line from `first` on the index of the line it answers, its own where it begins a thread.
 
     A quote that the export knows counts; everything else is scored, in blocks, so that a chat may be of any length.
     """
     model = scorer or shipped_scorer()
     found: list[int] = []
-    for start in range(0, len(lines), BLOCK):
-        low, high = max(0, start - _BEHIND), min(len(lines), start + BLOCK + _AHEAD)
+    for start in range(first, len(lines), BLOCK):
+        low, high = max(0, start - BEHIND), min(len(lines), start + BLOCK + _AHEAD)
         end = min(len(lines), start + BLOCK)
         likely = model.likely(lines[low:high], start - low, end - low)
         best = np.arange(start, end) - likely.argmax(axis=1)
         found += best.tolist()
-    return [best if line.answers is None else line.answers for best, line in zip(found, lines, strict=True)]
+    return [best if line.answers is None else line.answers for best, line in zip(found, lines[first:], strict=True)]
 
 
 def load_scorer(stored: Mapping[str, Floats]) -> LinkScorer:
@@ -106,7 +107,8 @@ def load_scorer(stored: Mapping[str, Floats]) -> LinkScorer:
     networks = []
     for stage in ("first", "second"):
         layers = tuple(
-            (stored[f"{stage}.weight{number}"].astype(np.float32), stored[f"{stage}.bias{number}"].astype(np.float32)) for number in range(3)
+            (stored[f"{stage}.weight{number}"].astype(np.float32), stored[f"{stage}.bias{number}"].astype(np.float32))
+            for number in range(3)
         )
         networks.append(Network(mean=stored[f"{stage}.mean"], scale=stored[f"{stage}.scale"], layers=layers))
     return LinkScorer(first=networks[0], second=networks[1])

@@ -35,9 +35,19 @@ SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
         "to all",
         re.compile(r"\b(?:anyone|anybody|someone|somebody|everyone|all|guys|help|folks)\b|有人|有没有人|大家|各位|谁|求|你们|所有人|全体"),
     ),
-    ("problem", re.compile(r"\b(?:problem|error|trying|tried|installed|install|need|want|wont|won't|can't|doesn't|doesnt)\b|问题|不行|报错|坏了|想问")),
+    (
+        "problem",
+        re.compile(
+            r"\b(?:problem|error|trying|tried|installed|install|need|want|wont|won't|can't|doesn't|doesnt)\b|问题|不行|报错|坏了|想问"
+        ),
+    ),
     ("link", re.compile(r"https?://|www\.|\b\S+\.(?:com|org|net)\b")),
-    ("goes on", re.compile(r"^(?:and|but|or|so|because|also|then|which|with|plus|even|that|if|the|in|on|for|to)\b|^(?:而且|但是|但|还有|然后|因为|所以|不过|就是|主要是)")),
+    (
+        "goes on",
+        re.compile(
+            r"^(?:and|but|or|so|because|also|then|which|with|plus|even|that|if|the|in|on|for|to)\b|^(?:而且|但是|但|还有|然后|因为|所以|不过|就是|主要是)"
+        ),
+    ),
     ("you", re.compile(r"\b(?:you|your|you're|u|ur|ya)\b|你|您|妳")),
     ("i", re.compile(r"\b(?:i|i'm|im|i've|my|me|mine)\b|我|咱")),
     ("open end", re.compile(r"(?:\.\.|…|:|：|,|，|、)\s*$")),

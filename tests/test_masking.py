@@ -1,0 +1,93 @@
+"""The masking figures of safety.md hold on the labelled set, and the set and its score mean what they say."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from clone_agent.errors import DatasetError
+from clone_agent.masking_score import LabelledMessage, read_labelled, score, worst_line_seconds
+from clone_agent.scrub import find, scrub
+from ui.cli import main
+
+SET = Path(__file__).parent.parent / "benchmarks" / "masking" / "messages.jsonl"
+TARGETS = {"id_card": 0.99, "bank_card": 0.99, "phone": 0.99, "email": 0.99, "plate": 0.95, "qq": 0.95, "wechat": 0.95, "address": 0.85}
+
+
+def test_the_set_has_a_thousand_messages_and_every_label_stands_on_its_text() -> None:
+    messages = read_labelled(SET)
+    assert len(messages) == 1000
+    for message in messages:
+        for start, end, kind in message.spans:
+            assert 0 <= start < end <= len(message.text)
+            assert message.text[start:end].strip() == message.text[start:end]
+            assert kind
+    held_out = [message for message in messages if message.half == "held_out"]
+    assert 400 < len(held_out) < 600
+    assert not {message.text for message in held_out} & {message.text for message in messages if message.half == "mend" and message.spans}
+
+
+@pytest.mark.parametrize("half", ["mend", "held_out"])
+def test_recall_and_precision_reach_their_targets_on_both_halves(half: str) -> None:
+    figures = score([message for message in read_labelled(SET) if message.half == half])
+    assert {kind: figures.recall(kind) for kind, target in TARGETS.items() if figures.recall(kind) < target} == {}
+    assert figures.precision >= 0.98
+
+
+def test_a_label_counts_as_found_only_when_nothing_telling_is_left() -> None:
+    whole = LabelledMessage(text="打13812345678", spans=((1, 12, "phone"),))
+    longer = LabelledMessage(text="打13812345678转9", spans=((1, 14, "phone"),))  # the extension stays readable
+    assert score([whole]).recall("phone") == 1
+    assert score([longer]).recall("phone") == 0
+    nothing = score([LabelledMessage(text="打13812345678", spans=())])
+    assert (nothing.precision, nothing.masked) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("香港打+852 9123 4567", "香港打[手机号]"),
+        ("call (415) 555-0133 ok", "call [手机号] ok"),
+        ("护照号E12345678", "护照号[身份证号]"),
+        ("IBAN DE89370400440532013000", "IBAN [银行卡号]"),
+        ("IBAN DE89370400440532013001", "IBAN DE89370400440532013001"),
+        ("at 221B Baker Street, Flat 2 tonight", "at [地址] tonight"),
+        ("宿舍12舍405", "宿舍[地址]"),
+        ("金色家园14-3-1002", "[地址]"),
+        ("what's the password again?", "what's the password again?"),
+        ("password: hunter22", "password: [密码]"),
+        ("会议号 415-555-0133", "会议号 415-555-0133"),
+        ("error code 50012", "error code 50012"),
+        ("5 minute drive to the Main Road", "5 minute drive to the Main Road"),
+    ],
+)
+def test_kinds_that_the_set_taught(text: str, masked: str) -> None:
+    assert scrub(text).text == masked
+
+
+def test_places_are_those_of_the_text_as_it_was_written() -> None:
+    text = "号码１３８１２３４５６７８，邮箱ab12@qq.com"
+    assert [text[piece.start : piece.end] for piece in find(text)] == ["１３８１２３４５６７８", "ab12@qq.com"]
+
+
+def test_no_hostile_line_takes_long() -> None:
+    assert worst_line_seconds() < 1
+
+
+def test_the_command_prints_the_figures() -> None:
+    result = CliRunner().invoke(main, ["evaluate", "masking", str(SET), "--json"])
+    assert result.exit_code == 0, result.stderr
+    printed = json.loads(result.stdout)
+    assert set(printed["sets"]) == {"mend", "held_out", "all"}
+    assert printed["sets"]["all"]["messages"] == 1000
+    assert printed["messages_per_second"] > 2000  # the target, 20,000, is a figure of an idle core
+
+
+def test_a_damaged_set_says_what_a_line_is(tmp_path: Path) -> None:
+    (tmp_path / "set.jsonl").write_text('{"text": "x"}\n', encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"set\.jsonl:1") as error:
+        read_labelled(tmp_path / "set.jsonl")
+    assert "spans" in error.value.remedy
+    with pytest.raises(DatasetError, match="no labelled set"):
+        read_labelled(tmp_path / "none.jsonl")
