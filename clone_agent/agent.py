@@ -22,7 +22,7 @@ from langchain_core.tools import BaseTool, tool
 from langgraph.runtime import Runtime
 
 from clone_agent.errors import CloneError, UsageError
-from clone_agent.prompt import memory_line, new_nonce, system_prompt
+from clone_agent.prompt import may_be_citation, memory_line, new_nonce, split_citation, system_prompt
 from clone_agent.records import ChatTurn, Delta, Hit, Persona, Recalled, Reply, Scope, SearchMemory
 
 MAX_SEARCHES = 3
@@ -96,7 +96,7 @@ class CloneAgent:
             layers.append(ToolCallLimitMiddleware(run_limit=MAX_SEARCHES, exit_behavior="continue"))
         agent = create_agent(self._model, tools=[], middleware=layers)
         stop = _StopOnRequest()
-        text: list[str] = []
+        words = _Words(cites=middleware.has_memory)
         recalled: Recalled | None = None
         found: list[Hit] = []
         talk = InputAgentState(messages=[*messages])
@@ -111,8 +111,7 @@ class CloneAgent:
                             recalled = update
                             yield update
                         found += _hits_in(part)
-                    elif delta := _words_in(part[0]):
-                        text.append(delta)
+                    elif delta := words.add(_words_in(part[0])):
                         yield Delta(text=delta)
             except CloneError:
                 raise
@@ -123,7 +122,9 @@ class CloneAgent:
                 ) from cause
             finally:
                 stop.requested = True
-        yield _reply("".join(text), recalled, found)
+        if rest := words.finish():
+            yield Delta(text=rest)
+        yield _reply(words, recalled, found)
 
 
 class _State(AgentState[Any]):
@@ -147,16 +148,16 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
     ) -> None:
         super().__init__()
         self._persona = persona
-        self._has_memory = memory is not None
+        self.has_memory = memory is not None
         self._search = search
         self._scope = scope
         self._now = now
         self._nonce = new_nonce()
-        self.tools: Sequence[BaseTool] = [_search_tool(persona, search)] if use_tools and self._has_memory else []
+        self.tools: Sequence[BaseTool] = [_search_tool(persona, search)] if use_tools and self.has_memory else []
 
     def before_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Recall for the question, which is the last message."""
-        if not self._has_memory:
+        if not self.has_memory:
             return None
         return {"recalled": self._search(str(state["messages"][-1].content), self._scope)}
 
@@ -220,11 +221,37 @@ def _hits_in(update: dict[str, Any]) -> list[Hit]:
     return [hit for message in messages if isinstance(message, ToolMessage) and message.artifact for hit in message.artifact]
 
 
-def _reply(text: str, recalled: Recalled | None, found: Sequence[Hit]) -> Reply:
-    hits = {hit.memory.id: hit for hit in (*(recalled.hits if recalled else ()), *found)}
-    bubbles = tuple(line.strip() for line in text.splitlines() if line.strip())
-    sources = tuple(sorted(hits.values(), key=lambda hit: hit.memory.started_at))
-    return Reply(text=text.strip(), bubbles=bubbles, sources=sources, recalled=recalled)
+class _Words:
+    """The words of a reply as they come, without the citation that they may begin with."""
+
+    def __init__(self, *, cites: bool) -> None:
+        self.text = ""
+        self.number: int | None = None  # of the cited line; 0: the reply rests on none
+        self._begun: str | None = "" if cites else None  # held back until it is clear whether it is a citation
+
+    def add(self, delta: str) -> str:
+        """Take what has come; returns what may be shown of it."""
+        if self._begun is None:
+            self.text += delta
+            return delta
+        self._begun += delta
+        return "" if may_be_citation(self._begun) else self.finish()
+
+    def finish(self) -> str:
+        """What was held back, now that nothing more of the beginning comes."""
+        self.number, shown = split_citation(self._begun or "") if self._begun is not None else (self.number, "")
+        self._begun = None
+        self.text += shown
+        return shown
+
+
+def _reply(words: _Words, recalled: Recalled | None, found: Sequence[Hit]) -> Reply:
+    shown = recalled.hits if recalled else ()
+    hits = {hit.memory.id: hit for hit in (*shown, *found)}
+    cited = shown[words.number - 1] if words.number and words.number <= len(shown) else None
+    sources = () if words.number == 0 else sorted(hits.values(), key=lambda hit: (hit is not cited, hit.memory.started_at))
+    bubbles = tuple(line.strip() for line in words.text.splitlines() if line.strip())
+    return Reply(text=words.text.strip(), bubbles=bubbles, sources=tuple(sources), cited=cited, recalled=recalled)
 
 
 class _StopOnRequest(BaseCallbackHandler):

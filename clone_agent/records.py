@@ -165,7 +165,8 @@ class Reply:
 
     text: str
     bubbles: tuple[str, ...]
-    sources: tuple[Hit, ...] = ()
+    sources: tuple[Hit, ...] = ()  # in time order, but the cited one first; () when the reply says that it rests on none
+    cited: Hit | None = None  # the one line that the reply says it rests on
     recalled: Recalled | None = None  # None: answered without memory
 
 

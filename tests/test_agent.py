@@ -208,3 +208,33 @@ def test_an_english_owner_is_prompted_in_english() -> None:
     system = str(model.prompts[-1][0].content)
     assert "You are Mia." in system
     assert "[1] 2022-10-02 Sun 21:04 一诺: we ate dumplings" in system
+
+
+@pytest.mark.parametrize("pieces", [("[2] 黄山", "呀"), ("[", "2", "]", " 黄", "山呀"), ("\n[2]", " 黄山呀")])
+def test_the_line_that_a_reply_cites_is_its_first_source_and_not_shown(pieces: tuple[str, ...]) -> None:
+    events = list(CloneAgent(reader(script=pieces), persona=LIN_WAN, memory=Shelf(hit(1), hit(2), hit(3))).answer("去哪了"))
+    reply = events[-1]
+    assert isinstance(reply, Reply)
+    assert "".join(event.text for event in events if isinstance(event, Delta)) == reply.text == "黄山呀"
+    assert reply.cited is not None
+    assert [source.memory.id for source in reply.sources] == ["m2", "m1", "m3"]
+
+
+def test_a_reply_that_rests_on_no_line_has_no_sources() -> None:
+    *_, reply = CloneAgent(reader(script=("[0] 不记得了",)), persona=LIN_WAN, memory=Shelf(hit(1))).answer("去哪了")
+    assert isinstance(reply, Reply)
+    assert (reply.text, reply.sources, reply.cited) == ("不记得了", (), None)
+
+
+@pytest.mark.parametrize("text", ["[图片] 看", "[9] 嗯", "["])
+def test_what_is_no_citation_of_a_shown_line_loses_no_source(text: str) -> None:
+    *_, reply = CloneAgent(reader(script=tuple(text)), persona=LIN_WAN, memory=Shelf(hit(1))).answer("去哪了")
+    assert isinstance(reply, Reply)
+    assert len(reply.sources) == 1
+    assert reply.cited is None
+
+
+def test_without_memory_a_reply_may_begin_with_a_bracket() -> None:
+    *_, reply = CloneAgent(reader(script=("[2] 号线",)), persona=LIN_WAN, memory=None).answer("去哪了")
+    assert isinstance(reply, Reply)
+    assert reply.text == "[2] 号线"

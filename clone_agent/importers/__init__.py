@@ -11,6 +11,7 @@ from clone_agent.importers import (
     generic_csv,
     generic_jsonl,
     google_chat_json,
+    imessage_db,
     imessage_txt,
     kakaotalk_txt,
     line_txt,
@@ -44,8 +45,9 @@ from clone_agent.importers import (
     wechat_weflow_txt,
     whatsapp_txt,
 )
+from clone_agent.importers.encrypted import refusal
 from clone_agent.importers.finding import candidates, exports_in
-from clone_agent.importers.format import Format, ReadOptions, Record, system_zone
+from clone_agent.importers.format import Format, ReadOptions, Record, head_of, system_zone
 from clone_agent.importers.source import FolderTree, Source
 from clone_agent.importers.zips import ZipTree, is_zip
 from clone_agent.records import Message, Skipped
@@ -290,6 +292,13 @@ FORMATS: tuple[Format, ...] = (
         read=google_chat_json.read,
     ),
     Format(
+        name="imessage_db",
+        title="iMessage: chat.db of a Mac, sms.db of a backup",
+        how_to_export="Copy ~/Library/Messages/chat.db with its -wal file, or sms.db out of an unencrypted backup",
+        matches=imessage_db.matches,
+        read=imessage_db.read,
+    ),
+    Format(
         name="imessage_txt",
         title="iMessage: text of imessage-exporter",
         how_to_export="imessage-exporter -f txt",
@@ -392,6 +401,8 @@ def _format_of(source: Source, format_name: str | None) -> Format:
         return found[0]
     if found:
         raise ExportError(f"{source.name} may be {_names(found, ' or ')}.", remedy="Say which with --format.")
+    if (known := refusal(head_of(source))) is not None:
+        raise ExportError(f"{source.name} {known.problem}.", remedy=known.remedy)
     if source.is_folder:
         raise ExportError(f"{source.name} is a folder, and no export as a whole.", remedy="Name an export in it, or import the folder.")
     raise ExportError(

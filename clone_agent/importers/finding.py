@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
+from clone_agent.importers.encrypted import refusal
 from clone_agent.importers.format import Format, head_of
 from clone_agent.importers.source import Source, Tree
 from clone_agent.records import Skipped
@@ -37,7 +38,8 @@ def exports_in(tree: Tree, *, formats: Sequence[Format], are_zips_opened: bool) 
         elif not _MEDIA.fullmatch(suffix) and candidates(source, formats):
             yield source
         else:
-            yield Skipped(source=source.name, reason=NO_EXPORT)
+            known = None if _MEDIA.fullmatch(suffix) else refusal(head_of(source))
+            yield Skipped(source=source.name, reason=NO_EXPORT if known is None else known.problem.removeprefix("is "))
 
 
 def candidates(source: Source, formats: Sequence[Format]) -> list[Format]:

@@ -28,8 +28,8 @@ from clone_agent.importers.source import Source
 from clone_agent.records import Kind, Skipped
 
 PLATFORM = "imessage"
-_PROGRAM = "Messages"
-_OWNER = "Me"
+PROGRAM = "Messages"
+OWNER = "Me"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HEADER = re.compile(
     rf"(?P<month>{'|'.join(_MONTHS)}) (?P<day>\d{{2}}), (?P<year>\d{{4}}) {{1,2}}"
@@ -68,15 +68,15 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         if _READ.fullmatch(rest) is None:
             text = "\n".join([rest.strip(), *entry.body]).strip()
             yield from chat.add(
-                Bubble(sender=named(_PROGRAM), sender_name=_PROGRAM, sent_at=sent_at, kind=Kind.SYSTEM, text=text, source=place)
+                Bubble(sender=named(PROGRAM), sender_name=PROGRAM, sent_at=sent_at, kind=Kind.SYSTEM, text=text, source=place)
             )
             continue
         who = clean_name(entry.body[0]) if entry.body else ""
         if not who:
             yield Skipped(source=place, reason="no sender")
             continue
-        if who == _OWNER:
-            chat.learn_owner(named(_OWNER))
+        if who == OWNER:
+            chat.learn_owner(named(OWNER))
         kind, words, files = _content(entry.body[1:])
         yield from chat.add(
             Bubble(

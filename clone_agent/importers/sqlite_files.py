@@ -1,9 +1,10 @@
 """SQLite files of other programs, opened for reading only and without trust in what they say of themselves."""
 
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +20,13 @@ _SAFETY = ("trusted_schema=OFF", "query_only=ON", "cell_size_check=ON", "mmap_si
 def open_database(source: Source, *, skip: int = 0) -> sqlite3.Connection:
     """Open the database that a file holds behind its first `skip` bytes.
 
-    SQLite needs a file of its own: what lies in a zip or behind other bytes is copied to a temporary one, gone when it is closed.
+    SQLite needs a file of its own: what lies in a zip, behind other bytes or beside a journal of late writes (`-wal`) is copied to a
+    temporary one, gone when it is closed.
 
     Raises:
         ExportError: it is no database.
     """
-    is_plain = isinstance(source.tree, FolderTree) and skip == 0
+    is_plain = isinstance(source.tree, FolderTree) and skip == 0 and not _journal_size(source)
     path = source.tree.root / source.path if isinstance(source.tree, FolderTree) and is_plain else _copy(source, skip)
     try:
         database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
@@ -45,9 +47,37 @@ def open_database(source: Source, *, skip: int = 0) -> sqlite3.Connection:
 def _copy(source: Source, skip: int) -> Path:
     with source.open() as stream, tempfile.NamedTemporaryFile(prefix="clone-agent-", suffix=".db", delete=False) as target:
         stream.read(skip)
-        while chunk := stream.read(_CHUNK):
-            target.write(chunk)
-    return Path(target.name)
+        shutil.copyfileobj(stream, target, _CHUNK)
+    path = Path(target.name)
+    if _journal_size(source):
+        _write_in(_journal(source), path)
+    return path
+
+
+def _journal(source: Source) -> Source:
+    return source.parent().inside(f"{source.name}-wal")
+
+
+def _journal_size(source: Source) -> int:
+    """The bytes of the journal of late writes beside a database, which a program that is still open leaves there."""
+    journal = _journal(source)
+    return journal.size() if journal.path in journal.tree.names else 0
+
+
+def _write_in(journal: Source, path: Path) -> None:
+    """Take the late writes into the copy of the database. SQLite checks each of them and leaves out what does not belong."""
+    beside = path.with_name(f"{path.name}-wal")
+    try:
+        with journal.open() as stream, beside.open("wb") as target:
+            shutil.copyfileobj(stream, target, _CHUNK)
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            database.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error:
+        pass  # the database itself is opened below, and says so if it is damaged
+    finally:
+        for name in (beside, path.with_name(f"{path.name}-shm")):
+            name.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

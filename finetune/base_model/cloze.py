@@ -12,7 +12,7 @@ from datetime import datetime
 from random import Random
 
 from finetune.base_model.facts import World, draw_time
-from finetune.base_model.questions import Question, dress_question, dress_reply, lead
+from finetune.base_model.questions import Question, dress_question
 from finetune.base_model.slots import person_name, slot_value
 
 _NUMERAL = "0-9一二两三四五六七八九十百千万"
@@ -41,6 +41,8 @@ class Told:
     speaker: str
     text: str
     question: Question
+    shadows: tuple[str, ...] = ()  # lines that share a part of the question and do not answer it
+    former: str = ""  # what the same speaker said of it before
 
 
 def _kinds(*kinds: str, keep: float = 0.0) -> Callable[[Random, bool], str]:
@@ -119,6 +121,8 @@ _GAPS = (
     _Gap(kind="why", pattern=re.compile(r"因为(?P<x>[^，。！？ ]{3,14})"), fresh=_kinds("reason", keep=0.7), asked=("什么", "啥")),
 )
 _FILLERS = ("最后", "到底", "后来", "究竟", "具体", "当时", "那次", "那天", "上次", "那回", "一共", "最终", "之前说的", "以前")
+_CHANGED = 0.12  # share of lines that take back an earlier one
+_PAUSES = re.compile(r"[，。！？、]+")
 _LIGHT = re.compile("[的了吧啊就都很也还又吗呢呀真太]")
 
 
@@ -134,17 +138,21 @@ def draw_cloze(world: World, rng: Random) -> Told | None:
     before = sentence[: found.start() if gap.kind == "who" else found.start("x")]
     after = sentence[found.end("x") :]
     text = before + value + after
-    speaker = world.owner if rng.random() < 0.35 - 0.25 * world.lead else rng.choice(world.people)
-    echoing = _echoing(before, after, gap, rng) if gap.kind != "why" and rng.random() < world.lead else ""
-    asked = echoing or _asked(before, after, gap, rng)
+    speaker = world.owner if rng.random() < 0.35 else rng.choice(world.people)
+    asked = _asked(before, after, gap, rng)
     if text.count(value) > 1 or len(_LIGHT.sub("", asked)) < 5 + len(gap.asked[0]):
         return None
-    asked = dress_question(_addressed(asked, speaker, world, rng), world, rng)
-    gold = value + _unit(after) if gap.kind == "number" and rng.random() < 0.6 else value
-    is_led = bool(echoing) or (gap.kind != "who" and rng.random() < max(0.4, world.lead))
-    reply = dress_reply((lead(text, value, asked) if is_led else "") + gold, world, rng)
-    question = Question(kind=f"cloze.{gap.kind}", text=asked, reply=reply, gold=value)
-    return Told(at=draw_time(world, rng), speaker=speaker, text=re.sub(r"[，。！？、]+", " ", text).strip(), question=question)
+    asked = dress_question(addressed(asked, speaker, world, rng), world, rng)
+    question = Question(kind=f"cloze.{gap.kind}", text=asked, gold=value)
+    former = ""
+    if rng.random() < _CHANGED and (old := gap.fresh(rng, world.held_out)) and old != value:
+        former = plain_pauses(before + old + after)
+    return Told(at=draw_time(world, rng), speaker=speaker, text=plain_pauses(text), question=question, former=former)
+
+
+def plain_pauses(text: str) -> str:
+    """A sentence as a chat line: blanks for its commas and stops."""
+    return _PAUSES.sub(" ", text).strip()
 
 
 def _asked(before: str, after: str, gap: _Gap, rng: Random) -> str:
@@ -169,20 +177,10 @@ def _asked(before: str, after: str, gap: _Gap, rng: Random) -> str:
     return left + rng.choice(gap.asked) + right
 
 
-def _echoing(before: str, after: str, gap: _Gap, rng: Random) -> str:
-    """The words before the gap as they stand, from a cut on, with a question word: a reply can say them again and go on."""
-    left = re.split(r"[，。！？ 我]", before)[-1][-rng.randint(4, 9) :]
-    right = re.split(r"[，。！？ ]", after)[0][: rng.choice((0, 2, 8))]
-    return left + rng.choice(gap.asked) + right if len(left) > 2 else ""
-
-
-def _unit(after: str) -> str:
-    found = re.match(_UNITS, after)
-    return found[0] if found else ""
-
-
-def _addressed(asked: str, speaker: str, world: World, rng: Random) -> str:
+def addressed(asked: str, speaker: str, world: World, rng: Random) -> str:
     """The question as put to the owner: "I" of the line is "you", or the name of who said it."""
+    if world.language == "en":
+        return asked if speaker == world.owner or rng.random() < 0.6 else f"{speaker} {asked}"
     if speaker == world.owner:
         return asked.replace("我", "你" if rng.random() < 0.8 else "我")
     if "我" in asked:

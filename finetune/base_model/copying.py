@@ -6,12 +6,14 @@ smoothly. Once that works, the same with several keyed lines: find the line by i
 memory block comes down to.
 """
 
+from collections.abc import Sequence
 from random import Random
 
 from transformers import PreTrainedTokenizerFast
 
 from finetune.base_model.items import Item
 
+_ASKING = ("什么", "谁", "哪", "多少", "几", "啥", "怎么", "吗", "呢", "?")
 _MARKS = "在去叫是买吃点几哪时说个有送给看到用要来"
 START, PACE, GROWTH = 60, 1, 0.004  # tokens at first, tokens more a step, share more a step once copying works
 WORKS = 0.75  # running accuracy from which the vocabulary grows by its own share
@@ -34,6 +36,8 @@ class Vocabulary:
         self.who = encode("谁", add_special_tokens=False)[0]
         self.user, self.assistant = (encode(mark, add_special_tokens=False)[0] for mark in ("<|user|>", "<|assistant|>"))
         self.opening = [*encode("[gMASK]<sop><|system|>", add_special_tokens=False), self.line_end]
+        self.asking = [encode(word, add_special_tokens=False) for word in _ASKING]
+        self._encode = encode
         self._dates = [encode(f"2023-10-0{day} 周{'一二三四五六日'[day % 7]} 21:04 ", add_special_tokens=False) for day in range(10)]
         self._digits = encode("0123456789", add_special_tokens=False)
 
@@ -44,6 +48,10 @@ class Vocabulary:
     def date(self, rng: Random) -> list[int]:
         """The ids of a date as a memory line shows it, its digits at random."""
         return [rng.choice(self._digits) if token in self._digits else token for token in rng.choice(self._dates)]
+
+    def words(self, text: str) -> list[int]:
+        """The ids of a text."""
+        return list(self._encode(text, add_special_tokens=False))
 
     def pool(self, rng: Random, size: int = 60) -> list[int]:
         """Some tokens of those in use."""
@@ -114,3 +122,37 @@ def record_item(vocabulary: Vocabulary, rng: Random, *, lines: int, asked: int =
         first = [1.0, 2.0] if form == "number" else [2.0]
         weights += [0.0] * len(asking) + first + [1.0] * (len(answer) + 1 - len(first))
     return Item(kind=f"re_{form}", ids=ids, weights=weights)
+
+
+def pointing_item(vocabulary: Vocabulary, rng: Random, *, lines: int, sentences: Sequence[str] = (), asked: int = 8) -> Item:
+    """Numbered lines of real or random words; then, as turns of a talk, stretches of a line, to be answered by its number.
+
+    The step from records to reading: nothing tells but the words that question and line share. Loss on the numbers alone, so that nothing
+    drowns it: inside whole replies, which are mostly copied, a model of this size did not learn to point in 1.5 M tokens.
+    """
+    pool = vocabulary.pool(rng, 60 + 10 * lines)
+    is_real = bool(sentences) and rng.random() < 0.7
+    texts = [vocabulary.words(rng.choice(sentences)) if is_real else rng.choices(pool, k=rng.randint(4, 14)) for _ in range(lines)]
+    has_headers = rng.random() < 0.5
+    ids = list(vocabulary.opening)
+    for number, text in enumerate(texts, start=1):
+        header = [*vocabulary.date(rng), *rng.choices(pool, k=rng.randint(2, 3)), vocabulary.colon] if has_headers else []
+        ids += [*vocabulary.numbers[number], *header, *text, vocabulary.line_end]
+    ids.append(vocabulary.user)
+    weights = [0.0] * len(ids)
+    for _ in range(asked):
+        line = rng.randrange(lines)
+        parts = [_stretch(texts[line], rng) for _ in range(rng.choice((1, 1, 2)))]
+        if rng.random() < 0.5:
+            parts.insert(rng.randint(0, len(parts)), rng.choice(vocabulary.asking))
+        asking = [vocabulary.line_end, *(token for part in parts for token in part), vocabulary.assistant, vocabulary.line_end]
+        answer = vocabulary.numbers[line + 1]
+        ids += [*asking, *answer, vocabulary.user]
+        weights += [0.0] * len(asking) + [0.0] + [2.0] * (len(answer) - 3) + [0.0] * 3
+    return Item(kind="re_point", ids=ids, weights=weights)
+
+
+def _stretch(text: Sequence[int], rng: Random) -> Sequence[int]:
+    size = rng.randint(2, 6)
+    start = rng.randrange(max(1, len(text) - size + 1))
+    return text[start : start + size]

@@ -17,6 +17,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoTokenizer, GenerationConfig, GlmForCausalLM, PreTrainedTokenizerFast
 
+from clone_agent.prompt import split_citation
 from clone_agent.records import ChatTurn
 from finetune.base_model.corpora import read_dialogues
 from finetune.base_model.questions import Question
@@ -25,6 +26,8 @@ from finetune.base_model.small_talk import Corpus, bubbles, gather
 from finetune.chat_format import chat_format
 
 UNKNOWN = re.compile(r"不记得|记不清|忘了|没印象|想不起|不知道|不清楚|don't remember|not remember|recall|no idea|forgot|not sure")
+
+_DATED = re.compile(r"(?<=[天晚早一二三四五六日])（\d+月\d+号）|(?<=[yowt]) \([A-Z][a-z]{2} \d+\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +89,9 @@ def score_reading(probes: Sequence[Probe], replies: Sequence[str]) -> dict[str, 
     right = [is_right(probe.question.gold, reply) for probe, reply in known]
     figures = {
         "accuracy": _mean(right),
-        "abstains": _mean([bool(UNKNOWN.search(reply)) for reply in unknown]),
-        "false_abstention": _mean([bool(UNKNOWN.search(reply)) and not ok for (_, reply), ok in zip(known, right, strict=True)]),
+        "abstains": _mean([is_unknown(reply) for reply in unknown]),
+        "false_abstention": _mean([is_unknown(reply) and not ok for (_, reply), ok in zip(known, right, strict=True)]),
+        "right_line": _mean([split_citation(reply)[0] == split_citation(probe.question.reply)[0] for probe, reply in known]),
     }
     kinds = sorted({probe.question.kind for probe, _ in known})
     return figures | {
@@ -96,10 +100,22 @@ def score_reading(probes: Sequence[Probe], replies: Sequence[str]) -> dict[str, 
 
 
 def is_right(gold: str, reply: str) -> bool:
-    """Whether a reply holds the answer, blanks and case aside; a number must not be part of a longer one."""
-    wanted, text = _plain(gold), _plain(reply)
+    """Whether a reply holds the answer, blanks, case and the citation aside; a number must not be part of a longer one."""
+    wanted, text = _plain(gold), split_citation(reply)[1]
     edge = r"(?<!\d)" if wanted[:1].isdigit() else ""
-    return bool(re.search(edge + re.escape(wanted) + (r"(?!\d)" if wanted[-1:].isdigit() else ""), text))
+    pattern = edge + re.escape(wanted) + (r"(?!\d)" if wanted[-1:].isdigit() else "")
+    return any(re.search(pattern, _plain(shown)) for shown in (text, without_dates(text)))
+
+
+def without_dates(text: str) -> str:
+    """A line without the dates that the prompt writes after words like "tomorrow"."""
+    return _DATED.sub("", text)
+
+
+def is_unknown(reply: str) -> bool:
+    """Whether a reply says that it does not remember: by resting on no line, or, without a citation, in words."""
+    number, text = split_citation(reply)
+    return number == 0 if number is not None else bool(UNKNOWN.search(text))
 
 
 def _plain(text: str) -> str:

@@ -1,10 +1,12 @@
 """Facts with dates and speakers, drawn from the scenes: what was said, and what may be asked about it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
+from clone_agent.day_words import date_day_words
 from clone_agent.prompt import WEEKDAYS
 from finetune.base_model.scenes import Scene, fields, fill, scenes
 from finetune.base_model.slots import person_name, pick, slot_value
@@ -18,9 +20,8 @@ HOLIDAYS = {
     "儿童节": (6, 1, 1),
     "双十一": (11, 11, 11),
 }
-_DAYS = {"zh": {"今天": 0, "明天": 1, "后天": 2, "昨天": -1, "前天": -2}, "en": {"today": 0, "tomorrow": 1, "yesterday": -1}}
-_WEEK = {"zh": ("这", "下", ""), "en": ("this ", "next ", "on ")}
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAYS = {"zh": ("今天", "明天", "后天", "昨天", "前天", "今晚", "明晚"), "en": ("today", "tomorrow", "yesterday", "tonight")}
+_WEEK = {"zh": ("这", "下", "上", ""), "en": ("last ", "next ", "on ")}
 _WEEKDAYS = {"zh": WEEKDAYS["zh"], "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")}
 
 
@@ -45,7 +46,6 @@ class World:
     sentences: Sequence[str]  # things people say, of this side of the split: noise, and clauses for "who said …"
     stories: Sequence[str]  # longer ones, Chinese, for questions made out of real sentences
     variety: int  # scenes in use, in the order of their file
-    lead: float  # share of answers that begin with the words before them in the line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +58,19 @@ class Fact:
     at: datetime
     pattern: str
     values: dict[str, str]
-    day: tuple[str, str] = ("", "")  # the relative day as said, and as one may answer
+    day: str = ""  # the relative day as said
     replaces: str = ""  # the slot to which it gives another value
 
     @property
     def text(self) -> str:
         """The words of the line."""
-        return fill(self.pattern, self.values | {"S": self.actor, "P": f"{self.actor}'s", "day": self.day[0]})
+        return fill(self.pattern, self.values | {"S": self.actor, "P": f"{self.actor}'s", "day": self.day})
+
+    @property
+    def day_meant(self) -> str:
+        """The day as one may answer later: its date, where the word has one."""
+        found = re.search(r"[（(](.+)[）)]", date_day_words(self.day, said_on=self.at.date()))
+        return found[1] if found else self.day
 
     @property
     def known(self) -> frozenset[str]:
@@ -75,7 +81,7 @@ class Fact:
 def draw_fact(world: World, rng: Random, *, scene: Scene | None = None, actor: str = "") -> Fact:
     """A new fact."""
     scene = scene or rng.choice(scenes(world.language)[: world.variety])
-    actor = actor or (world.owner if rng.random() < 0.35 - 0.25 * world.lead else rng.choice(world.people))
+    actor = actor or (world.owner if rng.random() < 0.35 else rng.choice(world.people))
     first_person = not scene.told or rng.random() < 0.75
     others = [name for name in (world.owner, *world.people) if name != actor]
     at = draw_time(world, rng, holiday=scene.name == "trip")
@@ -86,7 +92,7 @@ def draw_fact(world: World, rng: Random, *, scene: Scene | None = None, actor: s
         at=at,
         pattern=pick(rng, scene.said if first_person else scene.told, held_out=world.new_patterns),
         values=draw_values(scene, world, rng),
-        day=_relative_day(at, world.language, rng),
+        day=_day_word(world.language, rng),
     )
 
 
@@ -122,23 +128,14 @@ def change(fact: Fact, world: World, rng: Random, slot: str) -> Fact:
     fresh = draw_values(fact.scene, world, rng)
     values = fact.values | ({slot: fresh[slot]} if slot in fresh else {})
     pattern = pick(rng, fact.scene.changed[slot], held_out=world.new_patterns)
-    day = _relative_day(at, world.language, rng) if "day" in fields(pattern) else fact.day
+    day = _day_word(world.language, rng) if "day" in fields(pattern) else fact.day
     return replace(fact, speaker=fact.actor, at=min(at, world.now), pattern=pattern, values=values, day=day, replaces=slot)
 
 
-def _relative_day(at: datetime, language: str, rng: Random) -> tuple[str, str]:
-    """A day as said on the day `at`, and as answered later."""
-    if rng.random() < 0.6:
-        word, distance = rng.choice(list(_DAYS[language].items()))
-        return word, spoken_date(at + timedelta(days=distance), language)
-    word = rng.choice(_WEEK[language]) + rng.choice(_WEEKDAYS[language])
-    said = spoken_date(at, language)
-    return word, f"{word}（{said}说的）" if language == "zh" else f"{word} (said on {said})"
-
-
-def spoken_date(day: datetime, language: str) -> str:
-    """A date without its year, as one writes it in a chat."""
-    return f"{day.month}月{day.day}号" if language == "zh" else f"{_MONTHS[day.month - 1]} {day.day}"
+def _day_word(language: str, rng: Random) -> str:
+    """A day as said: tomorrow, next Wednesday."""
+    near, far = rng.choice(_DAYS[language]), rng.choice(_WEEK[language]) + rng.choice(_WEEKDAYS[language])
+    return near if rng.random() < 0.6 else far
 
 
 def period(at: datetime, now: datetime, rng: Random) -> dict[str, str]:
@@ -153,9 +150,7 @@ def period(at: datetime, now: datetime, rng: Random) -> dict[str, str]:
     return named
 
 
-def draw_world(
-    rng: Random, *, language: str, said: Said, held_out: bool = False, new_patterns: bool = False, variety: int = 999, lead: float = 0.3
-) -> World:
+def draw_world(rng: Random, *, language: str, said: Said, held_out: bool = False, new_patterns: bool = False, variety: int = 999) -> World:
     """A persona, the people around it and today's date."""
     names = list(dict.fromkeys(person_name(rng, language, held_out=held_out) for _ in range(rng.randint(4, 6))))
     now = datetime(2023, 1, 1) + timedelta(days=rng.randrange(365 * 4 + 300), hours=rng.randrange(24), minutes=rng.randrange(60))
@@ -171,5 +166,4 @@ def draw_world(
         sentences=said.sentences,
         stories=said.stories,
         variety=variety,
-        lead=lead,
     )

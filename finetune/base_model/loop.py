@@ -25,6 +25,7 @@ class LoopConfig:
 
     tokens: int  # the stage ends after so many
     learning_rate: float = 1e-3
+    half: bool = False  # compute in bfloat16, where the hardware is the faster for it
     warmup_steps: int = 100
     decay_share: float = 0.75  # the last share of the tokens, over which the rate falls to a twentieth
     log_every: int = 20
@@ -46,19 +47,19 @@ class Progress:
 
 
 class Optimizers:
-    """AdamW for every weight, the embeddings at a share of the rate.
+    """AdamW for every weight; the embeddings at a share of the rate and with an epsilon that is large beside stray gradients.
 
     A token that is rare in the text gets hardly any gradient but the push that every other target gives its output embedding. Adam blows
-    that up to full steps, so rare tokens drift together and the model forgets how to copy them: hence the slow embeddings after the
-    warm-up, in which all tokens are alike.
+    that up to full steps, so rare tokens drift together and the model forgets how to copy them. With `embedding_epsilon` between the
+    gradient of a token that stands in the batch (1e-3 and more) and that push (1e-5), only tokens that occur are moved.
     """
 
-    def __init__(self, model: GlmForCausalLM, *, embedding_share: float = 1.0) -> None:
+    def __init__(self, model: GlmForCausalLM, *, embedding_share: float = 1.0, embedding_epsilon: float = 1e-8) -> None:
         tied = model.get_input_embeddings().weight
         rest = [value for value in model.parameters() if value is not tied]
         self._shares = (embedding_share, 1.0, 1.0)
         groups = [
-            {"params": [tied], "weight_decay": 0.0},
+            {"params": [tied], "weight_decay": 0.0, "eps": embedding_epsilon},
             {"params": [value for value in rest if value.ndim > 1], "weight_decay": 0.01},
             {"params": [value for value in rest if value.ndim < 2], "weight_decay": 0.0},
         ]
@@ -105,7 +106,7 @@ def train_stage(
         data = collate(batch(progress), pad=model.config.pad_token_id or 0)
         rate = learning_rate(config, progress)
         model.train()
-        right, found = _learn(model, data, tally, device)
+        right, found = _learn(model, data, tally, device, half=config.half)
         norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0))
         if math.isfinite(norm):
             optimizers.step(rate)
@@ -129,9 +130,11 @@ def train_stage(
     save_checkpoint(out, model, optimizers, progress)
 
 
-def _learn(model: GlmForCausalLM, data: Batch, tally: dict[str, list[float]], device: torch.device) -> tuple[float, float | None]:
+def _learn(
+    model: GlmForCausalLM, data: Batch, tally: dict[str, list[float]], device: torch.device, *, half: bool
+) -> tuple[float, float | None]:
     """One forward and backward pass, logits for the targets alone; the share of right targets, and of right first tokens."""
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
         hidden = model.model(input_ids=data.input_ids.to(device), use_cache=False).last_hidden_state
         logits = model.lm_head(hidden.flatten(0, 1)[data.positions.to(device)]).float()
     targets, weights = data.targets.to(device), data.weights.to(device)

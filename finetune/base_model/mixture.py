@@ -6,8 +6,9 @@ from random import Random
 
 from transformers import PreTrainedTokenizerFast
 
+from clone_agent.prompt import cite, split_citation
 from clone_agent.records import ChatTurn
-from finetune.base_model.copying import Vocabulary, copy_item, lookup_item, record_item
+from finetune.base_model.copying import Vocabulary, copy_item, lookup_item, pointing_item, record_item
 from finetune.base_model.items import Item
 from finetune.base_model.loop import Progress
 from finetune.base_model.reading import Level, ReadingTask, draw_reading
@@ -15,21 +16,23 @@ from finetune.base_model.small_talk import ChatTask, Corpus, draw_chat
 from finetune.chat_format import chat_format
 from finetune.chat_ids import plain_ids
 
-POINTER, COPIED = 4.0, 2.0  # weights of the first and the other tokens of the words to be found; 1 elsewhere
+POINTER, COPIED = 4.0, 2.0  # weights of the number of the line to be found, and of the first word said after it; 1 elsewhere
+START = ("[gMASK]", "<sop>")  # before the first turn
+TALK = 0.5  # weight of the turns before a reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Shares of the tasks and how they grow harder."""
 
-    chat: float = 0.1
+    chat: float = 0.35
     copying: float = 0.2
     english: float = 0.1
-    first_lines: int = 2
+    first_lines: int = 4
     most_lines: int = 8
-    full_at: int = 5_000_000  # tokens after which blocks have up to `most_lines` lines
-    varied_at: int = 5_000_000  # tokens after which every scene is in use
-    context: int = 640  # longer items are left out
+    full_at: int = 3_000_000  # tokens after which blocks have up to `most_lines` lines
+    varied_at: int = 2_000_000  # tokens after which every scene is in use
+    context: int = 720  # longer items are left out
     batch_tokens: int = 2_400
     group: int = 12  # batches drawn and sorted by length together
 
@@ -61,10 +64,8 @@ class Mixture:
             fewest_questions=2 if grown < 0.5 else 1,
             most_questions=6 if grown < 0.5 else 4,
             variety=6 + round(60 * spread),
-            lead=1.0 - 0.3 * max(0.0, grown - 0.5),
             noise=0.1 + 0.25 * grown,
-            cloze=0.85,
-            absent=0.2 if grown > 0.6 else 0.0,
+            absent=0.2 if grown > 0.3 else 0.0,
         )
         items: list[Item] = []
         room = self._recipe.batch_tokens * self._recipe.group
@@ -88,16 +89,26 @@ class Mixture:
 
     def _draw_copying(self, rng: Random) -> Item:
         form = rng.random()
-        if form < 0.15:
+        if form < 0.2:
             return copy_item(self._vocabulary, rng)
         if form < 0.3:
             return lookup_item(self._vocabulary, rng, lines=rng.randint(2, 10))
-        return record_item(self._vocabulary, rng, lines=rng.choice((1, rng.randint(2, 4))))
+        if form < 0.4:
+            return record_item(self._vocabulary, rng, lines=rng.choice((1, rng.randint(2, 4))))
+        return pointing_item(self._vocabulary, rng, lines=rng.randint(2, 10), sentences=self._corpus.sentences["zh"])
 
     def chat_item(self, task: ChatTask) -> Item:
-        """A talk with loss on the last reply and its stop token."""
+        """A talk with loss on every turn, so that the model learns how people write; less on the turns before the reply."""
         known, reply = self._format.prompt_ids(task.turns), self._format.response_ids(task.reply)
-        return Item(kind="chat", ids=known + reply, weights=[0.0] * len(known) + [1.0] * len(reply))
+        weights = [0.0] * len(known)
+        place = len(START)
+        for turn in task.turns:
+            place += 2  # the role's mark and a line break
+            end = place + len(plain_ids(self._tokenizer, turn.text))
+            if turn.role != "system":
+                weights[place:end] = [TALK] * (end - place)
+            place = end
+        return Item(kind="chat", ids=known + reply, weights=weights + [1.0] * len(reply))
 
     def reading_item(self, task: ReadingTask) -> Item:
         """Questions one after the other in one talk, with loss on every reply and its stop token."""
@@ -108,20 +119,25 @@ class Mixture:
             known = self._format.prompt_ids([*turns, ChatTurn(role="user", text=question.text)])
             ids, weights = known, weights + [0.0] * (len(known) - len(weights))
             reply = self._format.response_ids(question.reply)
-            weights = weights + self._weights(reply, question.gold)
+            weights = weights + _weights(len(reply), self._cited(question.reply))
             ids = ids + reply
             turns += [ChatTurn(role="user", text=question.text), ChatTurn(role="assistant", text=question.reply)]
         return Item(kind="reading" if task.language == "zh" else "reading_en", ids=ids, weights=weights)
 
-    def _weights(self, reply: Sequence[int], gold: str) -> list[float]:
-        """1 a token, more on those of the answer."""
-        weights = [1.0] * len(reply)
-        wanted = plain_ids(self._tokenizer, gold) if gold else []
-        for start in range(len(reply) - len(wanted) + 1):
-            if wanted and list(reply[start : start + len(wanted)]) == wanted:
-                weights[start : start + len(wanted)] = [POINTER] + [COPIED] * (len(wanted) - 1)
-                break
-        return weights
+    def _cited(self, reply: str) -> int:
+        """Tokens of the citation that a reply begins with."""
+        number, _ = split_citation(reply)
+        return 0 if number is None else len(plain_ids(self._tokenizer, cite(number, "")))
+
+
+def _weights(length: int, cited: int) -> list[float]:
+    """1 a token, more on the number of the line that is cited and on the first word after it."""
+    weights = [1.0] * length
+    if cited:
+        weights[0] = 0.2  # the bracket, which is always there
+        weights[1 : cited - 2] = [POINTER] * (cited - 3)
+        weights[cited] = COPIED
+    return weights
 
 
 def _slices(items: Sequence[Item], count: int) -> list[list[Item]]:

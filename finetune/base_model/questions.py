@@ -1,11 +1,11 @@
 """Questions about facts: which may be asked so that the lines shown allow one answer, or none."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from finetune.base_model.facts import Fact, World, period, spoken_date
+from clone_agent.day_words import spoken_day
+from finetune.base_model.facts import Fact, World, period
 from finetune.base_model.scenes import fields, fill
 from finetune.base_model.slots import pick, words
 
@@ -20,8 +20,8 @@ class Question:
 
     kind: str  # the asked slot, or "absent"
     text: str
-    reply: str
     gold: str
+    reply: str = ""  # written once the block is laid (reading.py)
 
 
 def ask(fact: Fact, shown: Sequence[Fact], world: World, rng: Random) -> Question | None:
@@ -50,10 +50,10 @@ def _first(fact: Fact, shown: Sequence[Fact], world: World, rng: Random, *, is_a
                 _competes(other, fact, slot, keys) for other in shown if other is not fact
             ):
                 text = fill(pattern, _clauses(fact, rng) | spoken | {"S": subject, "P": _POSSESSIVES.get(subject, f"{subject}'s")})
-                gold = _gold(fact, slot, world) if is_answered else ""
-                reply = answer(fact, slot, gold, text, world, rng) if is_answered else unknown(world, rng)
                 return Question(
-                    kind=slot if is_answered else "absent", text=dress_question(text.strip(), world, rng), reply=reply, gold=gold
+                    kind=slot if is_answered else "absent",
+                    text=dress_question(text.strip(), world, rng),
+                    gold=_gold(fact, slot, world) if is_answered else "",
                 )
     return None
 
@@ -117,55 +117,18 @@ def stretch(sentence: str, rng: Random) -> str:
 def _gold(fact: Fact, slot: str, world: World) -> str:
     match slot:
         case "S":
-            return ("我" if world.language == "zh" else "me") if fact.actor == world.owner else fact.actor
+            return ("我" if world.language == "zh" else "I") if fact.actor == fact.speaker == world.owner else fact.actor
         case "date":
-            return spoken_date(fact.at, world.language)
+            return spoken_day(fact.at, world.language)
         case "day":
-            return fact.day[1]
+            return fact.day_meant
         case _:
             return fact.values[slot]
 
 
-def answer(fact: Fact, slot: str, gold: str, text: str, world: World, rng: Random) -> str:
-    """A reply to the question `text` that holds the answer."""
-    if slot not in {"S", "date", "day"} and rng.random() < world.lead:
-        return dress_reply(lead(fact.text, gold, text) + gold, world, rng)
-    patterns = fact.scene.answers[slot]
-    pattern = patterns[0] if rng.random() < max(0.65, world.lead) else rng.choice(patterns)
-    is_own = fact.actor == world.owner
-    subject = ("我" if world.language == "zh" else "me") if is_own else fact.actor
-    values = fact.values | {slot: gold, "S": subject, "P": "my" if is_own else f"{fact.actor}'s"}
-    if slot == "date" and rng.random() < 0.25:
-        values["date"] = f"{fact.at.year}年{gold}" if world.language == "zh" else f"{gold}, {fact.at.year}"
-    if slot == "date" and world.language == "zh" and rng.random() < 0.1:
-        values["date"] = values["date"].replace("号", "日")
-    return dress_reply(fill(pattern, values), world, rng)
-
-
-def lead(line: str, gold: str, question: str) -> str:
-    """What a reply says before the answer: as much of the words before it in the line as the question says too, else the word before it."""
-    before = line[: line.find(gold)]
-    shared = next((before[start:] for start in range(max(0, len(before) - 10), len(before) - 1) if before[start:] in question), "")
-    found = re.search(r"[A-Za-z]+ $|[一-鿿]{1,2}$", before)
-    return shared.lstrip() or (found[0] if found else "")
-
-
 def unknown(world: World, rng: Random) -> str:
     """A way to say that one does not remember."""
-    listed = words("unknown", world.language)
-    return listed[0] if rng.random() < world.lead else rng.choice(listed)
-
-
-def dress_reply(text: str, world: World, rng: Random) -> str:
-    """An answer as it is typed: mostly bare, at times with a word around it or a second bubble."""
-    dressed = rng.random() + world.lead * 0.14
-    if dressed < 0.05:
-        return rng.choice(words("before", world.language)) + ("" if world.language == "zh" else " ") + text
-    if dressed < 0.1:
-        return text + rng.choice(words("after", world.language))
-    if dressed < 0.14:
-        return f"{text}\n{rng.choice(words('bubble', world.language))}"
-    return text
+    return rng.choice(words("unknown", world.language))
 
 
 def dress_question(text: str, world: World, rng: Random) -> str:
@@ -173,7 +136,7 @@ def dress_question(text: str, world: World, rng: Random) -> str:
     if world.language == "en":
         text = text[0].upper() + text[1:] if rng.random() < 0.5 else text
         return text + rng.choice(("?", "?", ""))
-    form = rng.random() + world.lead * 0.15
+    form = rng.random()
     if form < 0.12:
         text = rng.choice(words("opening", "zh")) + text
     elif form < 0.2:

@@ -1,6 +1,15 @@
 """Reading tasks: the agent's own memory block, a few questions about it, and the replies a truthful owner gives.
 
-The system message comes from `clone_agent.prompt`, so training sees what the agent will write.
+The system message comes from `clone_agent.prompt`, so training sees what the agent will write. A reply cites the line it rests on and says
+it again, as much of it as one would:
+
+    [3] 小明说 到黄山了             of somebody else's line
+    [3] 10月2号 小明说 到黄山了      where the question asks for a date
+    [2] 下次再也不爬山              of the owner's own
+    [0] 不记得了                   where no line answers
+
+A small model learns to find a line and to say it long before it learns to cut an answer out of it, and what was said, in the words it was
+said in, is a good answer.
 """
 
 from collections.abc import Sequence
@@ -9,15 +18,19 @@ from datetime import datetime, timedelta
 from random import Random
 from string import ascii_lowercase
 
-from clone_agent.prompt import system_prompt
+from clone_agent.day_words import spoken_day
+from clone_agent.prompt import cite, line_words, system_prompt
 from clone_agent.records import Hit, Memory, Persona
 from finetune.base_model.cloze import Told, draw_cloze
 from finetune.base_model.facts import Fact, Said, World, change, draw_fact, draw_time, draw_values, draw_world
 from finetune.base_model.questions import Question, ask, ask_in_vain, unknown
+from finetune.base_model.retold import draw_retold
 from finetune.base_model.scenes import scenes
 from finetune.base_model.slots import words
 
-_Line = tuple[datetime, str, str]  # when, who, words
+QUOTED = {"zh": 26, "en": 80}  # characters of a line that a reply says again
+_DATED = frozenset({"date", "day", "retold.date", "cloze.time", "cloze.clock"})  # kinds of questions whose reply begins with the date
+_WHO = frozenset({"S", "retold.who"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +41,10 @@ class Level:
     fewest_questions: int = 1
     most_questions: int = 4
     variety: int = 999  # scenes in use
-    lead: float = 0.3  # share of answers that begin with the words before them in the line
     noise: float = 0.35  # share of lines with small talk around the fact
     absent: float = 0.2  # share of blocks that answer none of the questions
-    cloze: float = 0.75  # share of the draws of lines out of real sentences that are made
-    twins: float = 0.5  # share of facts beside which stands one of the same kind
+    facts: float = 0.4  # share of the questions that are about facts of the scenes
+    twins: float = 0.35  # share of facts with another of the same kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,39 +56,89 @@ class ReadingTask:
     questions: tuple[Question, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    at: datetime
+    speaker: str
+    bubbles: tuple[str, ...]
+    origin: object = None  # the fact or told line that it says
+    main: int = 0  # which bubble says it
+
+
+_Asked = tuple[Question, object]  # and the fact or told line that answers it; None: nothing does
+
+
 def draw_reading(
     rng: Random, level: Level, *, language: str, said: Said, held_out: bool = False, new_patterns: bool = False
 ) -> ReadingTask:
     """Make a task."""
     while True:
-        world = draw_world(
-            rng, language=language, said=said, held_out=held_out, new_patterns=new_patterns, variety=level.variety, lead=level.lead
-        )
+        world = draw_world(rng, language=language, said=said, held_out=held_out, new_patterns=new_patterns, variety=level.variety)
         task = _absent(world, level, rng) if rng.random() < level.absent else _present(world, level, rng)
         if task.questions:
             return task
 
 
 def _present(world: World, level: Level, rng: Random) -> ReadingTask:
-    """A block that answers its questions, one in eight aside."""
+    """A block that answers its questions, some aside."""
     room = rng.randint(1, level.most_lines)
-    told = [cloze for _ in range(min(room, rng.randint(0, 4))) if (cloze := _cloze(world, level, rng))]
-    facts = [draw_fact(world, rng) for _ in range(min(room - len(told), rng.randint(0 if told else 1, 3)))]
-    shown = list(facts)
-    for fact in facts:
-        shown += _companions(fact, room - len(told) - len(shown), world, level, rng)
-    asked: list[Question] = []
+    shown, told = _content(world, room, level, rng)
+    lines = [line for fact in shown for line in [_of_fact(fact, world, level, rng)]]
+    lines += [line for each in told for line in _of_told(each, world, level, rng)]
+    asked: list[_Asked] = []
     for _ in range(rng.randint(level.fewest_questions, level.most_questions)):
-        if told and (not shown or rng.random() < len(told) / (len(told) + len(shown))):
-            question: Question | None = rng.choice(told).question
-        elif rng.random() < 0.6 * level.absent:
-            question = ask_in_vain(_twin(rng.choice(shown), world, rng), shown, world, rng)
+        if told and (not shown or rng.random() > level.facts):
+            each = rng.choice(told)
+            asked.append((each.question, each))
+        elif shown and rng.random() < 0.6 * level.absent:
+            asked += _in_vain(_twin(rng.choice(shown), world, rng), shown, world, rng)
+        elif shown:
+            fact = rng.choice(shown)
+            question = ask(fact, shown, world, rng)
+            asked += [(question, fact)] if question else []
+    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.85)
+
+
+def _absent(world: World, level: Level, rng: Random) -> ReadingTask:
+    """A block, empty at times, that answers none of its questions, though a line may share some of their words."""
+    room = 0 if rng.random() < 0.1 else rng.randint(1, level.most_lines)
+    shown = [draw_fact(world, rng) for _ in range(min(room, rng.randint(0, 3)))] if rng.random() < level.facts else []
+    lines = [_of_fact(fact, world, level, rng) for fact in shown]
+    asked: list[_Asked] = []
+    for _ in range(rng.randint(level.fewest_questions, level.most_questions)):
+        if rng.random() < level.facts:
+            near = bool(shown) and rng.random() < 0.5
+            asked += _in_vain(_twin(rng.choice(shown), world, rng) if near else draw_fact(world, rng), shown, world, rng)
         else:
-            question = ask(rng.choice(shown), shown, world, rng)
-        if question and question.text not in {other.text for other in asked}:
-            asked.append(question)
-    system = _system(world, shown, told, room - len(shown) - len(told), level, rng, is_confident=rng.random() < 0.85)
-    return ReadingTask(language=world.language, system=system, questions=tuple(asked))
+            told = _cloze_or_retold(world, rng)
+            asked.append((replace(told.question, kind="absent", gold=""), None))
+            if told.shadows and len(lines) < room:
+                lines.append(_said(told.shadows[0], world, rng))
+    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.4)
+
+
+def _content(world: World, room: int, level: Level, rng: Random) -> tuple[list[Fact], list[Told]]:
+    """What the block is about: facts of the scenes, lines out of real sentences, mostly both."""
+    shown: list[Fact] = []
+    if rng.random() < level.facts + 0.2:
+        for fact in [draw_fact(world, rng) for _ in range(rng.randint(1, min(3, room)))]:
+            shown.append(fact)
+            shown += _companions(fact, room - len(shown), world, level, rng)
+    count = rng.randint(0 if shown else 1, 5)
+    return shown, [_cloze_or_retold(world, rng) for _ in range(min(count, max(0 if shown else 1, room - len(shown))))]
+
+
+def _cloze_or_retold(world: World, rng: Random) -> Told:
+    if world.language == "zh" and world.stories and rng.random() < 0.4:
+        for _ in range(6):
+            if cloze := draw_cloze(world, rng):
+                return cloze
+    return draw_retold(world, rng)
+
+
+def _in_vain(fact: Fact, shown: Sequence[Fact], world: World, rng: Random) -> list[_Asked]:
+    question = ask_in_vain(fact, shown, world, rng)
+    return [(question, None)] if question else []
 
 
 def _companions(fact: Fact, room: int, world: World, level: Level, rng: Random) -> list[Fact]:
@@ -90,34 +152,9 @@ def _companions(fact: Fact, room: int, world: World, level: Level, rng: Random) 
     return found
 
 
-def _absent(world: World, level: Level, rng: Random) -> ReadingTask:
-    """A block, empty at times, that answers none of its questions."""
-    room = 0 if rng.random() < 0.12 else rng.randint(1, level.most_lines)
-    shown = [draw_fact(world, rng) for _ in range(min(room, rng.randint(0, 4)))]
-    asked: list[Question] = []
-    for _ in range(rng.randint(level.fewest_questions, level.most_questions)):
-        if rng.random() < 0.35 and (cloze := _cloze(world, level, rng)):
-            reply = unknown(world, rng)
-            question: Question | None = replace(cloze.question, kind="absent", gold="", reply=reply)
-        else:
-            near = bool(shown) and rng.random() < 0.5
-            question = ask_in_vain(_twin(rng.choice(shown), world, rng) if near else draw_fact(world, rng), shown, world, rng)
-        if question and question.text not in {other.text for other in asked}:
-            asked.append(question)
-    system = _system(world, shown, (), max(0, room - len(shown)), level, rng, is_confident=rng.random() < 0.4)
-    return ReadingTask(language=world.language, system=system, questions=tuple(asked))
-
-
-def _cloze(world: World, level: Level, rng: Random) -> Told | None:
-    """A line out of a real sentence with its question, at `level.cloze`; English has none."""
-    if world.language != "zh" or not world.stories or rng.random() > level.cloze:
-        return None
-    return next((told for _ in range(8) if (told := draw_cloze(world, rng))), None)
-
-
 def block_of_small_talk(world: World, level: Level, rng: Random) -> str:
     """A system message whose memory block holds lines about this and that."""
-    return _system(world, (), (), rng.randint(1, level.most_lines), level, rng, is_confident=rng.random() < 0.5)
+    return _task(world, [], [], rng.randint(1, level.most_lines), level, rng, is_confident=rng.random() < 0.5).system
 
 
 def _twin(fact: Fact, world: World, rng: Random) -> Fact:
@@ -134,50 +171,109 @@ def _twin(fact: Fact, world: World, rng: Random) -> Fact:
     return replace(fact, at=at, values=values | {name: value for name, value in fact.values.items() if name != key and rng.random() < 0.5})
 
 
-def _system(
-    world: World, shown: Sequence[Fact], told: Sequence[Told], others: int, level: Level, rng: Random, *, is_confident: bool
-) -> str:
-    """The system message with the facts among lines about other things."""
-    lines: list[_Line] = [(fact.at, fact.speaker, _with_small_talk(fact.text, world, level, rng)) for fact in shown]
-    lines += [(cloze.at, cloze.speaker, _with_small_talk(cloze.text, world, level, rng)) for cloze in told]
-    taken = {fact.scene.name for fact in shown} | {"say"}
+def _task(
+    world: World, lines: list[_Line], asked: Sequence[_Asked], room: int, level: Level, rng: Random, *, is_confident: bool
+) -> ReadingTask:
+    """The block with its lines among lines about other things, and the questions with their replies."""
+    taken = {line.origin.scene.name for line in lines if isinstance(line.origin, Fact)} | {"say"}
+    lines = sorted([*lines, *_others(world, lines, room - len(lines), taken, level, rng)], key=lambda line: line.at)
+    numbers = {id(line.origin): number for number, line in enumerate(lines, start=1) if line.origin is not None}
+    hits = [_hit(number, line) for number, line in enumerate(lines)]
+    system = system_prompt(
+        Persona(name=world.owner, language=world.language),
+        now=world.now,
+        hits=hits,
+        nonce="".join(rng.choices(ascii_lowercase, k=4)),
+        is_confident=is_confident,
+    )
+    questions: dict[str, Question] = {}
+    for question, origin in asked:
+        if origin is None:
+            reply = cite(0, unknown(world, rng))
+        else:
+            number = numbers[id(origin)]
+            reply = cite(number, _quote(lines[number - 1], question, world))
+        questions.setdefault(question.text, replace(question, reply=reply))
+    return ReadingTask(language=world.language, system=system, questions=tuple(questions.values()))
+
+
+def _quote(line: _Line, question: Question, world: World) -> str:
+    """What a reply says of a line: the date if that is asked, who said it if that was not the owner, and its words."""
+    first, last, limit = line.main, line.main + 1, QUOTED[world.language]
+    while last < len(line.bubbles) and _length(line.bubbles[first : last + 1]) <= limit:
+        last += 1
+    while first > 0 and _length(line.bubbles[first - 1 : last]) <= limit:
+        first -= 1
+    quoted = line_words("\n".join(line.bubbles[first:last]), line.at)
+    is_own = line.speaker == world.owner
+    own, said = ("我说 ", f"{line.speaker}说 ") if world.language == "zh" else ("I said ", f"{line.speaker} said ")
+    if not is_own or (question.kind in _WHO and question.gold not in quoted):
+        quoted = (own if is_own else said) + quoted
+    if question.kind in _DATED:
+        quoted = f"{spoken_day(line.at, world.language)} {quoted}"
+    return quoted
+
+
+def _length(bubbles: Sequence[str]) -> int:
+    return sum(map(len, bubbles)) + len(bubbles)
+
+
+def _of_fact(fact: Fact, world: World, level: Level, rng: Random) -> _Line:
+    return _with_small_talk(_Line(at=fact.at, speaker=fact.speaker, bubbles=(fact.text,), origin=fact), world, level, rng)
+
+
+def _of_told(told: Told, world: World, level: Level, rng: Random) -> list[_Line]:
+    """The line, what it takes back, and lines that share a part of its question."""
+    lines = [_with_small_talk(_Line(at=told.at, speaker=told.speaker, bubbles=(told.text,), origin=told), world, level, rng)]
+    if told.former:
+        before = told.at - timedelta(days=rng.choice((0, 1, 3, 20)), minutes=rng.randint(5, 200))
+        lines.append(_Line(at=before, speaker=told.speaker, bubbles=(told.former,)))
+    return lines + [_said(shadow, world, rng) for shadow in told.shadows]
+
+
+def _said(text: str, world: World, rng: Random) -> _Line:
+    return _Line(at=draw_time(world, rng), speaker=rng.choice((world.owner, *world.people)), bubbles=(text,))
+
+
+def _others(world: World, lines: Sequence[_Line], count: int, taken: set[str], level: Level, rng: Random) -> list[_Line]:
+    """Lines about something else."""
+    found: list[_Line] = []
     foreign = [scene for scene in scenes(world.language) if scene.name not in taken]
-    for _ in range(others):
-        at, speaker = draw_time(world, rng), rng.choice((world.owner, *world.people))
-        if rng.random() < 0.5:
+    for _ in range(count):
+        form = rng.random()
+        if form < 0.55:
             pool = world.stories if world.language == "zh" and world.stories and rng.random() < 0.5 else world.sentences
-            lines.append((at, speaker, _with_small_talk(rng.choice(pool), world, level, rng)))
-        elif lines and rng.random() < 0.3:  # small talk of the same day
-            lines.append((rng.choice(lines)[0] + timedelta(minutes=rng.randint(1, 9)), speaker, rng.choice(words("noise", world.language))))
+            found.append(_with_small_talk(_said(rng.choice(pool), world, rng), world, level, rng))
+        elif form < 0.75 and lines:  # small talk of the same day
+            at = rng.choice(lines).at + timedelta(minutes=rng.randint(1, 9))
+            found.append(replace(_said(rng.choice(words("noise", world.language)), world, rng), at=at))
         else:
             fact = draw_fact(world, rng, scene=rng.choice(foreign))
-            lines.append((fact.at, fact.speaker, fact.text))
-    hits = [_hit(number, line) for number, line in enumerate(sorted(lines, key=lambda line: line[0]))]
-    nonce = "".join(rng.choices(ascii_lowercase, k=4))
-    return system_prompt(
-        Persona(name=world.owner, language=world.language), now=world.now, hits=hits, nonce=nonce, is_confident=is_confident
-    )
+            found.append(_Line(at=fact.at, speaker=fact.speaker, bubbles=(fact.text,)))
+    return found
 
 
-def _with_small_talk(text: str, world: World, level: Level, rng: Random) -> str:
-    bubbles = [text]
+def _with_small_talk(line: _Line, world: World, level: Level, rng: Random) -> _Line:
+    bubbles, main = list(line.bubbles), line.main
     while rng.random() < level.noise and len(bubbles) < 4:
-        bubbles.insert(rng.randint(0, len(bubbles)), rng.choice(words("noise", world.language)))
-    return "\n".join(bubbles)
+        place = rng.randint(0, len(bubbles))
+        pool = words("noise", world.language) if rng.random() < 0.6 else world.sentences
+        bubbles.insert(place, rng.choice(pool))
+        main += place <= main
+    return replace(line, bubbles=tuple(bubbles), main=main)
 
 
 def _hit(number: int, line: _Line) -> Hit:
-    at, speaker, text = line
     memory = Memory(
         id=str(number),
         conversation="",
         conversation_name="",
-        speaker=speaker,
-        speaker_name=speaker,
+        speaker=line.speaker,
+        speaker_name=line.speaker,
         is_owner=False,
-        started_at=at,
-        ended_at=at,
-        text=text,
+        started_at=line.at,
+        ended_at=line.at,
+        text="\n".join(line.bubbles),
         message_ids=(),
     )
     return Hit(memory=memory, score=0.5)

@@ -11,11 +11,11 @@ from functools import cache
 from importlib.resources import files
 from random import Random
 
-from clone_agent.prompt import system_prompt
+from clone_agent.prompt import cite, system_prompt
 from clone_agent.records import ChatTurn, Persona
 from finetune.base_model.corpora import Dialogue, is_counselling
 from finetune.base_model.facts import Said, draw_fact, draw_world
-from finetune.base_model.questions import ask_in_vain
+from finetune.base_model.questions import ask_in_vain, unknown
 from finetune.base_model.reading import Level, block_of_small_talk
 from finetune.base_model.slots import is_held_out
 
@@ -26,6 +26,7 @@ _STIFF = re.compile(r"您|请问|贵|推荐您|为您|感谢您|祝您|同学你
 _DRY = re.compile(r"\d{2}|[《》:：@]|http")  # facts of a booking system or an encyclopaedia
 _SHARES = {"smilechat": 0.3, "locco": 1.0, "kdconv": 0.4, "crosswoz": 0.1}
 _STORY = re.compile(r"[一-鿿0-9A-Za-z，、 ]+")
+OWN = 0.35  # share of the talk that comes from our own list
 _NOISE = 80_000  # sentences of one corpus; more of the counselling corpus would drown the others
 
 
@@ -130,22 +131,22 @@ def draw_chat(rng: Random, corpus: Corpus, *, language: str) -> ChatTask:
     world = draw_world(rng, language=language, said=corpus.said(language))
     persona = Persona(name=world.owner, language=language)
     plain = system_prompt(persona, now=world.now, hits=None)
-    if rng.random() < 0.15:  # asked about the past without memory: no idea
+    if rng.random() < 0.1:  # asked about the past without memory: no idea
         for _ in range(20):
             if question := ask_in_vain(draw_fact(world, rng), (), world, rng):
-                return ChatTask(language=language, turns=_talk(plain, (question.text,)), reply=question.reply)
-    system = plain if rng.random() < 0.6 else block_of_small_talk(world, Level(most_lines=5), rng)
-    if rng.random() < 0.8:
-        prompts, replies = rng.choice(_own(language))
-        return ChatTask(language=language, turns=_talk(system, (rng.choice(prompts),)), reply=rng.choice(replies).replace("/", "\n"))
+                return ChatTask(language=language, turns=_talk(plain, (question.text,)), reply=unknown(world, rng))
+    has_block = rng.random() < 0.3
+    system = block_of_small_talk(world, Level(most_lines=5), rng) if has_block else plain
     sources = [source for source in corpus.exchanges if (source == "locco") == (language == "en")]
-    if not sources:
+    if rng.random() < OWN or not sources:
         prompts, replies = rng.choice(_own(language))
-        return ChatTask(language=language, turns=_talk(system, (rng.choice(prompts),)), reply=rng.choice(replies).replace("/", "\n"))
-    source = rng.choices(sources, [_SHARES.get(source, 0.2) for source in sources])[0]
-    *context, reply = rng.choice(corpus.exchanges[source])
-    shown = context if rng.random() < 0.5 else context[-1:]
-    return ChatTask(language=language, turns=_talk(system, shown), reply=bubbles(reply, rng))
+        shown: tuple[str, ...] = (rng.choice(prompts),)
+        reply = rng.choice(replies).replace("/", "\n")
+    else:
+        source = rng.choices(sources, [_SHARES.get(source, 0.2) for source in sources])[0]
+        *context, reply = rng.choice(corpus.exchanges[source])
+        shown, reply = tuple(context if rng.random() < 0.7 else context[-1:]), bubbles(reply, rng)
+    return ChatTask(language=language, turns=_talk(system, shown), reply=cite(0, reply) if has_block else reply)
 
 
 def _talk(system: str, turns: Sequence[str]) -> tuple[ChatTurn, ...]:

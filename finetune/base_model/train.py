@@ -14,7 +14,7 @@ import torch
 from transformers import AutoTokenizer, GlmForCausalLM, PreTrainedTokenizerFast
 
 from finetune.base_model.architecture import SHAPES, build_model
-from finetune.base_model.copying import Vocabulary, copy_item, lookup_item, record_item
+from finetune.base_model.copying import Vocabulary, copy_item, lookup_item, pointing_item, record_item
 from finetune.base_model.corpora import read_dialogues
 from finetune.base_model.evaluate import draw_probes, measure_reading
 from finetune.base_model.items import Item
@@ -46,11 +46,38 @@ def warmup_batches(tokenizer: PreTrainedTokenizerFast, *, items: int = 32, seed:
     return batch
 
 
+def pointing_batches(
+    tokenizer: PreTrainedTokenizerFast, sentences: Sequence[str], *, items: int = 12, seed: int = 0
+) -> Callable[[Progress], Sequence[Item]]:
+    """Batches of the second stage: pointing at a line by its words, more lines as the accuracy rises, among tasks of the warm-up."""
+    vocabulary = Vocabulary(tokenizer, size=len(tokenizer))
+
+    def batch(progress: Progress) -> Sequence[Item]:
+        rng = Random(f"{seed} pointing {progress.step}")
+        most = int(progress.lines) + 1
+        match progress.step % 8:
+            case 0:
+                return [copy_item(vocabulary, rng) for _ in range(items * 2)]
+            case 1:
+                return [lookup_item(vocabulary, rng, lines=rng.randint(2, 8)) for _ in range(items)]
+            case 2:
+                return [record_item(vocabulary, rng, lines=rng.choice((1, rng.randint(2, 3)))) for _ in range(items)]
+        progress.lines = min(9.0, progress.lines + 0.02 * (progress.found > 0.8))  # the records among them stay below
+        return [pointing_item(vocabulary, rng, lines=rng.randint(2, most), sentences=sentences) for _ in range(items)]
+
+    return batch
+
+
 def load_tokenizer(corpora: Path, out: Path) -> PreTrainedTokenizerFast:
     """The tokenizer in `out`, made from the corpora at the first call."""
     folder = out / "tokenizer"
     if not (folder / "tokenizer.json").is_file():
         build_tokenizer(text for dialogue in read_dialogues(corpora) for text in dialogue.turns).save_pretrained(folder)
+    return read_tokenizer(folder)
+
+
+def read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer that a folder holds."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert isinstance(tokenizer, PreTrainedTokenizerFast)
     return tokenizer
@@ -61,28 +88,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpora", type=Path, required=True, help="folder with the training text")
     parser.add_argument("--out", type=Path, required=True, help="folder for the tokenizer, the checkpoint and the log")
-    parser.add_argument("--stage", choices=("warmup", "main"), required=True)
+    parser.add_argument("--stage", choices=("warmup", "pointing", "main"), required=True)
     parser.add_argument("--shape", choices=tuple(SHAPES), default="small")
     parser.add_argument("--tokens", type=int, help="length of the stage (default: 4 M for the warm-up, 35 M for the main stage)")
     parser.add_argument("--batch-tokens", type=int, default=Recipe().batch_tokens)
+    parser.add_argument("--learning-rate", type=float, default=1e-3, help="highest rate of the main stage")
+    parser.add_argument("--embedding-share", type=float, default=1.0, help="share of it for the embeddings")
+    parser.add_argument("--half", action="store_true", help="compute in bfloat16 (always on a GPU)")
+    parser.add_argument("--from", dest="start", type=Path, help="start the main stage from this model instead of the warm-up's checkpoint")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--resume", action="store_true", help="go on with a stage that was stopped")
     parser.add_argument("--export", type=Path, help="at the end, write config, weights and tokenizer there")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
-    tokenizer = load_tokenizer(options.corpora, options.out)
-    model = build_model(SHAPES[options.shape], tokenizer)
-    model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]  # its wrapper loses the overloads
-    optimizers = Optimizers(model, embedding_share=1.0 if options.stage == "warmup" else 0.02)
-    progress = Progress(stage=options.stage)
-    if options.resume or options.stage == "main":
-        progress = load_checkpoint(options.out, model, optimizers, stage=options.stage)
-    if options.stage == "warmup":
-        config = LoopConfig(tokens=options.tokens or 4_000_000, decay_share=0.0, learning_rate=2e-3, log_every=50)
-        train_stage(model, optimizers, progress, config=config, batch=warmup_batches(tokenizer), out=options.out)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if options.start:
+        tokenizer = read_tokenizer(options.start)
+        model = GlmForCausalLM.from_pretrained(options.start, dtype=torch.float32)
     else:
-        run_main(model, tokenizer, optimizers, progress, options.out, options.corpora, options.tokens or 35_000_000, options.batch_tokens)
+        tokenizer = load_tokenizer(options.corpora, options.out)
+        model = build_model(SHAPES[options.shape], tokenizer)
+    model.to(device)  # type: ignore[arg-type]  # its wrapper loses the overloads
+    is_warmup = options.stage == "warmup"
+    optimizers = Optimizers(model, embedding_share=options.embedding_share, embedding_epsilon=1e-8 if is_warmup else 1e-4)
+    progress = Progress(stage=options.stage)
+    if options.resume or not (is_warmup or options.start):
+        progress = load_checkpoint(options.out, model, optimizers, stage=options.stage)
+    half = options.half or device.type == "cuda"
+    if is_warmup:
+        config = LoopConfig(tokens=options.tokens or 4_000_000, decay_share=0.0, learning_rate=2e-3, log_every=50, half=half)
+        train_stage(model, optimizers, progress, config=config, batch=warmup_batches(tokenizer), out=options.out)
+    elif options.stage == "pointing":
+        sentences = gather(read_dialogues(options.corpora)).sentences["zh"]
+        config = LoopConfig(tokens=options.tokens or 3_000_000, learning_rate=options.learning_rate, log_every=50, half=half)
+        train_stage(model, optimizers, progress, config=config, batch=pointing_batches(tokenizer, sentences), out=options.out)
+    else:
+        config = LoopConfig(tokens=options.tokens or 35_000_000, learning_rate=options.learning_rate, evaluate_every=600, half=half)
+        run_main(model, tokenizer, optimizers, progress, config, options.out, options.corpora, options.batch_tokens)
     if options.export:
         export(model, tokenizer, options.export)
 
@@ -92,9 +135,9 @@ def run_main(
     tokenizer: PreTrainedTokenizerFast,
     optimizers: Optimizers,
     progress: Progress,
+    config: LoopConfig,
     out: Path,
     corpora: Path,
-    tokens: int,
     batch_tokens: int,
 ) -> None:
     """The main stage: reading, chat and some copying, with held-out questions asked every so often."""
@@ -105,7 +148,7 @@ def run_main(
         model,
         optimizers,
         progress,
-        config=LoopConfig(tokens=tokens, learning_rate=1e-3, warmup_steps=50, evaluate_every=800, log_every=50),
+        config=config,
         batch=mixture.batch,
         out=out,
         evaluate=lambda trained, _: (

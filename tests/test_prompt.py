@@ -1,0 +1,48 @@
+"""The prompt: dates after words that mean a day, and the citation that a reply begins with."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from clone_agent.day_words import date_day_words
+from clone_agent.prompt import cite, line_words, may_be_citation, split_citation
+
+MONDAY = date(2023, 10, 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("明天飞三亚", "明天（10月3号）飞三亚"),
+        ("大后天才回", "大后天（10月5号）才回"),
+        ("大前天就好了", "大前天（9月29号）就好了"),
+        ("昨晚没睡", "昨晚（10月1号）没睡"),
+        ("下周三见", "下周三（10月11号）见"),
+        ("上个星期天那家", "上个星期天（10月1号）那家"),
+        ("这周五行吗", "这周五（10月6号）行吗"),
+        ("周三见", "周三见"),
+        ("see you tomorrow", "see you tomorrow (Oct 3)"),
+        ("Next Friday then", "Next Friday (Oct 13) then"),
+        ("last night was fun, todays too", "last night (Oct 1) was fun, todays too"),
+    ],
+)
+def test_a_word_that_means_one_day_is_followed_by_its_date(said: str, shown: str) -> None:
+    assert date_day_words(said, said_on=MONDAY) == shown
+
+
+def test_a_recalled_line_stands_on_one_line_with_its_days_dated() -> None:
+    assert line_words("明天\n老地方", datetime(2023, 12, 31, 20, tzinfo=UTC)) == "明天（1月1号） 老地方"
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "不记得了"), (3, "[2] 号线"), (12, "")])
+def test_a_citation_comes_off_as_it_was_put_on(number: int, text: str) -> None:
+    assert split_citation(cite(number, text)) == (number, text)
+
+
+def test_a_reply_without_a_citation_stays_whole() -> None:
+    assert split_citation("哈哈 [3] 什么") == (None, "哈哈 [3] 什么")
+
+
+def test_a_citation_is_recognised_piece_by_piece() -> None:
+    assert [may_be_citation("[12] 好"[:end]) for end in range(7)] == [True, True, True, True, True, False, False]
+    assert not may_be_citation("[图片]"[:2])
