@@ -225,3 +225,64 @@ def test_qq_mht() -> None:
     assert [row["kind"] for row in rows] == ["system", "text", "text", "text", "image", "text", "text", "system", "text"]
     assert rows[6]["text"] == "前半后半 a < b && c > d"
     assert rows[8]["sent_at"] == "2020-02-12T20:11:59+08:00"
+
+
+FORMATS_OF = {
+    "chatlab": {"chatlab"},
+    "discord_dce_json": {"discord_json"},
+    "facebook_messenger": {"meta_json"},
+    "generic_csv": {"generic_csv"},
+    "imessage_exporter_txt": {"imessage_txt"},
+    "imessage_typedstream": set(),  # bodies, no exports: test_importers_databases reads them
+    "instagram_json": {"meta_json"},
+    "kakaotalk": {"kakaotalk_txt"},
+    "line": {"line_txt"},
+    "qce_v2_v3": {"qce_json"},
+    "qce_v5_chunked": {"qce_chunked"},
+    "qce_v5_html": {"qce_html"},
+    "qce_v5_json": {"qce_json"},
+    "qce_v5_txt": {"qce_txt"},
+    "qce_v6_chunked": {"qce_chunked"},
+    "qce_v6_json": {"qce_json"},
+    "qq_clipboard": {"qq_clipboard"},
+    "qq_mht": {"qq_mht"},
+    "qq_pc_txt": {"qq_pc_txt"},
+    "qqnt_export_json": {"qqnt_export_json"},
+    "qqnt_export_txt": {"qqnt_export_txt"},
+    "qqnt_plain_db": {"qqnt_db"},
+    "signal_export_md": {"signal_export_md"},
+    "signal_sigtop": {"signal_sigtop_txt"},
+    "sms_backup_xml": {"sms_xml"},
+    "telegram_html": {"telegram_html"},
+    "telegram_json": {"telegram_json"},
+    "wechat_chatlog": {"wechat_chatlog_json", "wechat_chatlog_csv"},
+    "wechat_dump_txt": {"wechat_dump_txt"},
+    "wechat_mail_text": {"wechat_mail_text"},
+    "wechat_memotrace": {"wechat_memotrace_old_csv", "wechat_memotrace_txt"},
+    "wechat_pywxdump_csv": {"wechat_pywxdump_csv"},
+    "wechat_weflow": {"wechat_weflow_json", "wechat_weflow_txt", "wechat_pywxdump_csv"},
+    "whatsapp_txt": {"whatsapp_txt"},
+}
+NO_EXPORTS = {"PROVENANCE.txt", "EXPECTED.md", "profile_info.db", "group_info.db", "14_not_an_export.txt"}
+
+
+def test_every_folder_of_the_reference_is_known() -> None:
+    assert {folder.name for folder in EXPORTS.iterdir() if folder.is_dir()} == set(FORMATS_OF)
+
+
+@pytest.mark.parametrize("folder", [name for name, formats in FORMATS_OF.items() if formats])
+def test_every_export_of_a_folder_is_read_by_its_format(folder: str) -> None:
+    exports = [path for path in (EXPORTS / folder).iterdir() if path.name not in NO_EXPORTS]
+    found = [inspect(path, timezone=SHANGHAI) for path in exports]
+    assert {one.format for one in found} == FORMATS_OF[folder]
+    assert all(chat.messages for one in found for chat in one.chats)
+
+
+def test_a_copy_out_of_a_qq_window() -> None:
+    fields = looked_into("qq_clipboard/01_pc_group_copy.txt", messages=True)
+    (chat,) = fields["chats"]
+    assert [(row["sender_name"], row["sent_at"], row["text"]) for row in chat["message_list"]] == [
+        ("无情的围观熊", "2020-02-14T21:16:13+08:00", "第二条\n第二行"),
+        ("迈克尔 史密斯", "2020-03-28T19:02:31+08:00", "第三条"),
+    ]
+    assert fields["skipped"] == {"a clock without a day": 2}

@@ -17,7 +17,7 @@ _YEAR_FIRST = re.compile(
     r"(?P<year>\d{4})\s?[./年-]\s?(?P<a>\d{1,2})\s?[./月-]\s?(?P<b>\d{1,2})日?,?[ T]*(?P<pre>上午|下午|오전|오후)?\s*"
     r"(?P<hour>\d{1,2})[:：时](?P<minute>\d{2})(?:[:：分](?P<second>\d{2})秒?)?分?(?:\.\d+)?\s*(?P<post>[AaPp]\.?\s?[Mm]\.?)?"
 )
-_AFTERNOON = frozenset({"下午", "오후"})
+_AFTERNOON = frozenset({"下午", "午後", "오후"})
 
 
 class Order(Enum):

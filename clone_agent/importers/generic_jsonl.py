@@ -16,6 +16,7 @@ from clone_agent.importers.generic_rows import Cells, read_cells
 from clone_agent.importers.json_fields import Row
 from clone_agent.importers.opening import lines_of
 from clone_agent.importers.source import Source
+from clone_agent.importers.wechat_keeper_json import matches as is_keeper_row
 from clone_agent.records import Skipped
 
 _LOOK_AHEAD = 50  # rows whose keys are the columns
@@ -25,7 +26,14 @@ def matches(head: Head) -> bool:
     """The first line is an object whose keys surely are a chat's."""
     line = next((line for line in head.text.split("\n") if line.strip()), "").strip()
     row = _object(line) if line.startswith("{") and line.endswith("}") else None
-    if row is None or "_type" in row or "chatlab" in row or "messages" in row or isinstance(row.get("content"), dict):
+    if (
+        row is None
+        or is_keeper_row(head)
+        or "_type" in row
+        or "chatlab" in row
+        or "messages" in row
+        or isinstance(row.get("content"), dict)
+    ):
         return False
     return is_chat(_flat(row))
 

@@ -8,7 +8,8 @@
     Google Chat/Groups/DM abc/group_info.json   {"name":"…","members":[{"name":"Ann","email":"ann@example.org"}]}
     Google Chat/Users/User 1/user_info.json     {"user":{"name":"Me","email":"me@example.org"}}          tells the owner
 
-UTF-8. The date is a sentence in the language of the account, in UTC: English, Chinese, Japanese and Korean are read.
+UTF-8. The date is a sentence in the language of the account, in UTC: English, Chinese, Japanese, Korean, German, French, Spanish,
+Portuguese, Italian, Dutch, Polish and Russian are read.
 """
 
 import json
@@ -30,15 +31,35 @@ from clone_agent.records import ChatKind, Kind, Skipped
 
 PLATFORM = "googlechat"
 _SHAPE = re.compile(r'\{\s*"messages"\s*:\s*\[\s*\{[^\[\]]{0,4000}?"(?:created_date|creator)"\s*:')
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_CLOCK = r"(?P<hour>\d{1,2})[:時时시] ?(?P<minute>\d{1,2})[:分분] ?(?P<second>\d{1,2})[秒초]?\s?(?P<post>[AaPp]\.?[Mm]\.?)?"
+# The first letters of the months, as many as tell them apart.
+_MONTHS = tuple(
+    re.compile(pattern, re.I)
+    for pattern in (
+        "jan|gen|ene|sty|янв",
+        "f[eé][bv]|lut|фев",
+        "mar(?!e)|m[aä]r|maa|мар",
+        "a[pbv][rv]|kwi|апр",
+        "ma[iyj]|mei|mag|ма[йя]",
+        "jun|juin|giu|cze|июн",
+        "jul|juil|lug|lip|июл",
+        "a[uo][gû]|ago|sie|авг",
+        "se[pt]|wrz|сен",
+        "o[ckt]t|out|paź|окт",
+        "nov|lis|ноя",
+        "d[eéi][czk]|gru|дек",
+    )
+)
+_CLOCK = r"(?P<hour>\d{1,2})[:.時时시] ?(?P<minute>\d{1,2})[:.分분] ?(?P<second>\d{1,2})[秒초]?\s?(?P<post>[AaPp]\.?\s?[Mm]\.?)?"
+_WORD = r"[^\W\d_]{3,12}"
 _DATES = (
-    re.compile(r"(?:[A-Za-z]+, )?(?P<month>[A-Z][a-z]{2,8})\.? (?P<day>\d{1,2}), (?P<year>\d{4})(?: at|,)? (?P<pre>)" + _CLOCK + " UTC"),
-    re.compile(r"(?:[A-Za-z]+,? )?(?P<day>\d{1,2}) (?P<month>[A-Z][a-z]{2,8})\.? (?P<year>\d{4})(?: at|,)? (?P<pre>)" + _CLOCK + " UTC"),
+    re.compile(rf"(?:{_WORD},? )?(?P<month>{_WORD})\.? (?P<day>\d{{1,2}}), (?P<year>\d{{4}}),?(?: at)? (?P<pre>){_CLOCK} UTC"),
     re.compile(
-        r"(?P<year>\d{4})[年년] ?(?P<month>\d{1,2})[月월] ?(?P<day>\d{1,2})[日일] ?\S{0,4}? ?(?:UTC )?(?P<pre>上午|下午|오전|오후)? ?"
-        + _CLOCK
-        + "(?: UTC)?"
+        rf"(?:{_WORD}(?:-feira)?,? )?(?P<day>\d{{1,2}})\.?º? (?:de )?(?P<month>{_WORD})\.? (?:de )?(?P<year>\d{{4}})(?: г\.)?,?"
+        rf"(?: (?:at|um|à|às|a las|alle(?: ore)?|om|o|в))? (?P<pre>){_CLOCK} UTC"
+    ),
+    re.compile(
+        r"(?P<year>\d{4})[年년] ?(?P<month>\d{1,2})[月월] ?(?P<day>\d{1,2})[日일] ?\S{0,4}? ?(?:UTC )?"
+        r"(?P<pre>上午|下午|午前|午後|오전|오후)? ?" + _CLOCK + "(?: UTC)?"
     ),
 )
 _MOST_FILES = 20_000
@@ -68,7 +89,7 @@ def _row(row: object, place: str, chat: Chat, zone: ZoneInfo) -> Iterator[Record
         is_end = isinstance(row, Damaged) and row.is_end
         yield Skipped(source=place, reason="cut off in the middle" if is_end else "damaged, cannot be decoded")
         return
-    sent_at = _time(text_in(row.get("created_date")), zone)
+    sent_at = read_sentence(text_in(row.get("created_date")), zone)
     if sent_at is None:
         yield Skipped(source=place, reason="no time stamp")
         return
@@ -130,15 +151,21 @@ def _small(data: bytes | None) -> Row:
         return {}
 
 
-def _time(written: str, zone: ZoneInfo) -> datetime | None:
+def read_sentence(written: str, zone: ZoneInfo) -> datetime | None:
+    """The moment that a date in words names; None where it names none or in a language that is not known."""
     text = re.sub("[\u202f\u00a0\u2009]", " ", written).strip()
     found = next((match for one in _DATES if (match := one.fullmatch(text)) is not None), None)
     if found is None:
         return None
     month = found["month"]
     try:
-        number = int(month) if month.isdigit() else _MONTHS.index(month[:3].lower()) + 1
+        number = int(month) if month.isdigit() else _month(month)
         clock = (hour_of(found), int(found["minute"]), int(found["second"]))
         return datetime(int(found["year"]), number, int(found["day"]), *clock, tzinfo=UTC).astimezone(zone)
     except ValueError:
         return None
+
+
+def _month(written: str) -> int:
+    """The number of a month by its name; 0, which no date has, where none begins so."""
+    return next((number for number, name in enumerate(_MONTHS, start=1) if name.match(written)), 0)

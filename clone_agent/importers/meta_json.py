@@ -143,7 +143,7 @@ def _content(row: Row, written: str) -> tuple[Kind, str, str]:
     share = row_in(row.get("share"))
     shared = "\n".join(part for key in ("share_text", "link") if (part := _mended(share.get(key))))
     media = next((kind for key, kind in _MEDIA if key in row and _media(row[key])), None)
-    if written and _NOTICE.fullmatch(written):
+    if written and _NOTICE.fullmatch(written.strip()):
         return (media, "", "") if media is not None else (Kind.CARD, "", shared) if share else (Kind.SYSTEM, written, "")
     if written:
         return Kind.TEXT, written, shared

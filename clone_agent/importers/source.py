@@ -124,8 +124,20 @@ class Source:
 
     def beside(self, name: str) -> bytes | None:
         """The bytes of a small file in the same folder, or None if there is none."""
+        return self.parent().inside(name)._small()
+
+    def above(self, name: str) -> bytes | None:
+        """The bytes of a small file in the folder above, or None if there is none."""
+        folder = self.parent()
+        if folder.path:
+            return Source(tree=folder.tree, path=folder.path[:-1]).beside(name)
+        if isinstance(folder.tree, FolderTree):
+            return Source(tree=FolderTree(folder.tree.root.resolve().parent), path=name)._small()
+        return None
+
+    def _small(self) -> bytes | None:
         try:
-            with self.parent().inside(name).open() as stream:
+            with self.open() as stream:
                 return stream.read(1 << 24)
         except KeyError:
             return None

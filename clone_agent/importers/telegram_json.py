@@ -215,12 +215,14 @@ def _content(row: dict[str, Any], written: str) -> tuple[Kind, str, str]:
     """Kind, own words, other people's words."""
     if row.get("type") == "service":
         return (Kind.CALL if row.get("action") == "phone_call" else Kind.SYSTEM), "", ""
-    if row.get("forwarded_from") is not None or "forwarded_from_id" in row or row.get("via_bot"):
+    media = _MEDIA.get(str(row.get("media_type"))) or next((kind for key, kind in _CONTENTS if key in row), None)
+    if row.get("forwarded_from") is not None or "forwarded_from_id" in row:
         return Kind.FORWARD, "", written
+    if row.get("via_bot"):  # chosen by the sender, worded by the bot
+        return media or Kind.CARD, "", written
     if written:
         return (Kind.REPLY if row.get("reply_to_message_id") is not None else Kind.TEXT), written, ""
-    media = _MEDIA.get(str(row.get("media_type")))
-    return media or next((kind for key, kind in _CONTENTS if key in row), Kind.UNKNOWN), "", ""
+    return media or Kind.UNKNOWN, "", ""
 
 
 def _joined(text: object) -> str:

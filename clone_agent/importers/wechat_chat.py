@@ -109,6 +109,10 @@ class Chats:
             self._told[known.id] = replace(known, owner=owner)
             yield self._told[known.id]
 
+    def knows(self, room: str) -> bool:
+        """Whether the conversation with this id was told."""
+        return room in self._told
+
     def message(self, bubble: Bubble, *, room: str, name: str, kind: ChatKind) -> Iterator[Record]:
         """The message of a row, and its conversation where that is new or changed.
 

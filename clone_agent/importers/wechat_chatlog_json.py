@@ -121,7 +121,9 @@ class _Reader:
             source=place,
         )
         kind = ChatKind.GROUP if row.get("isChatRoom") is True else room_kind(talker)
-        yield from self._chats.message(bubble, room=room_id(talker), name=clean_name(_text(row.get("talkerName"))) or talker, kind=kind)
+        room = room_id(talker)
+        name = clean_name(_text(row.get("talkerName"))) or ("" if self._chats.knows(room) else talker)
+        yield from self._chats.message(bubble, room=room, name=name, kind=kind)
 
     def _sender(self, row: dict[str, Any], talker: str) -> tuple[str, str]:
         """Id and name; "" where the program speaks."""

@@ -169,8 +169,8 @@ def _identity(talker: str) -> str:
 
 
 def _names(source: Source) -> dict[str, str]:
-    """Remark or nick by id, from the `users.json` beside the file."""
-    data = source.beside("users.json")
+    """Remark or nick by id, from the `users.json` beside the file or its folder."""
+    data = source.beside("users.json") or source.above("users.json")
     try:
         users = json.loads(data) if data is not None else {}
     except (ValueError, RecursionError):

@@ -23,6 +23,7 @@ from clone_agent.importers.encoding import find_record_end
 from clone_agent.importers.format import Head, ReadOptions, Record, head_of
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.opening import entries_of, lines_of
+from clone_agent.importers.qq_root_txt import matches as is_qq_text
 from clone_agent.importers.source import Source
 from clone_agent.importers.whatsapp_heads import OrderFinder, Shape, clock_of, find_shape, numbers_of
 from clone_agent.importers.whatsapp_phrases import MARK, is_notice, is_notice_head, read_content
@@ -54,7 +55,8 @@ _OF_NON_CONTACT = re.compile(r"~\s")
 
 def matches(head: Head) -> bool:
     """Lines that begin with WhatsApp's heads."""
-    return head.text.lstrip()[:1] not in {"{", "<"} and find_shape(head.text.split("\n")) is not None
+    is_text = head.text.lstrip()[:1] not in {"{", "<"} and not is_qq_text(head)
+    return is_text and find_shape(head.text.split("\n")) is not None
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

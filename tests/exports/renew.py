@@ -10,7 +10,7 @@ from clone_agent.importers.inspect import inspect
 
 SAMPLES = Path(__file__).parent
 ZONE = ZoneInfo("Asia/Shanghai")
-_BESIDE = {"users.json", "profile_info.db", "group_info.db"}
+_BESIDE = {"users.json", "profile_info.db", "group_info.db", "channel.json"}
 
 
 def samples() -> Iterator[Path]:

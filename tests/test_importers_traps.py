@@ -1,0 +1,142 @@
+"""Traps in the grammar of the formats: what a reader that only knows the samples gets wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from clone_agent.importers import google_chat_json, read_export
+from clone_agent.importers.inspect import inspect
+from clone_agent.records import Conversation, Kind, Message
+
+UTC = ZoneInfo("UTC")
+
+
+def put(folder: Path, content: object, name: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def messages_of(path: Path) -> list[Message]:
+    return [record for record in read_export(path, timezone=UTC) if isinstance(record, Message)]
+
+
+def chat_of(path: Path) -> Conversation:
+    return [record for record in read_export(path, timezone=UTC) if isinstance(record, Conversation)][-1]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Friday, May 29, 2026 at 3:00:29\u202fPM UTC",
+        "Friday, 29 May 2026 at 15:00:29 UTC",
+        "2026年5月29日星期五 UTC 15:00:29",
+        "2026年5月29日星期五 UTC 下午3:00:29",
+        "2026年5月29日 金曜日 15:00:29 UTC",
+        "2026년 5월 29일 금요일 오후 3시 0분 29초 UTC",
+        "Freitag, 29. Mai 2026 um 15:00:29 UTC",
+        "vendredi 29 mai 2026 à 15:00:29 UTC",
+        "viernes, 29 de mayo de 2026, 15:00:29 UTC",
+        "sexta-feira, 29 de maio de 2026 às 15:00:29 UTC",
+        "venerdì 29 maggio 2026 alle ore 15:00:29 UTC",
+        "vrijdag 29 mei 2026 om 15:00:29 UTC",
+        "piątek, 29 maja 2026 15:00:29 UTC",
+        "пятница, 29 мая 2026 г. в 15:00:29 UTC",
+    ],
+)
+def test_google_chat_writes_dates_in_the_language_of_the_account(tmp_path: Path, written: str) -> None:
+    row = {"creator": {"name": "Ann", "email": "a@example.org"}, "created_date": written, "text": "hi", "message_id": "m"}
+    (message,) = messages_of(put(tmp_path, {"messages": [row]}, "messages.json"))
+    assert message.sent_at.isoformat() == "2026-05-29T15:00:29+00:00"
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("März", 3), ("août", 8), ("juin", 6), ("juillet", 7), ("Dezember", 12), ("maart", 3), ("agosto", 8), ("giugno", 6), ("luglio", 7)],
+)
+def test_months_are_told_apart_by_their_first_letters(name: str, number: int) -> None:
+    moment = google_chat_json.read_sentence(f"4 {name} 2026 15:00:29 UTC", UTC)
+    assert moment is not None
+    assert moment.month == number
+
+
+def test_reactions_of_messenger_are_no_words(tmp_path: Path) -> None:
+    rows = [
+        {"sender_name": "Ben", "timestamp_ms": 1700000001000, "content": "Reacted \u00e2\u009d\u00a4 to your message "},
+        {"sender_name": "Ben", "timestamp_ms": 1700000000000, "content": "I reacted badly"},
+    ]
+    found = messages_of(
+        put(tmp_path, {"participants": [{"name": "Ann"}, {"name": "Ben"}], "messages": rows, "title": "Ben"}, "message_1.json")
+    )
+    assert [(message.kind, message.text) for message in found[:1]] == [(Kind.TEXT, "I reacted badly")]
+    assert found[1].kind is Kind.SYSTEM
+
+
+def telegram(*rows: dict[str, Any]) -> dict[str, Any]:
+    common = {"type": "message", "date_unixtime": "1672531200", "from": "Bob", "from_id": "user7"}
+    return {
+        "name": "Bob",
+        "type": "personal_chat",
+        "id": 7,
+        "messages": [{"id": n, **common, **row} for n, row in enumerate(rows, start=1)],
+    }
+
+
+def test_what_a_bot_words_for_the_sender_of_telegram_is_not_their_own(tmp_path: Path) -> None:
+    path = put(
+        tmp_path,
+        telegram(
+            {"via_bot": "@gif", "media_type": "animation", "file": "a.mp4", "text": ""},
+            {"via_bot": "@wiki", "text": "an article"},
+            {"forwarded_from": "News", "photo": "p.jpg", "text": "headline"},
+            {"text": "mine"},
+        ),
+        "result.json",
+    )
+    found = messages_of(path)
+    assert [message.text for message in found] == ["", "", "", "mine"]
+    assert (found[0].kind, found[2].kind) == (
+        messages_of(put(tmp_path, telegram({"media_type": "animation", "text": ""}), "b.json"))[0].kind,
+        Kind.FORWARD,
+    )
+    assert found[2].quoted == "headline"
+
+
+def test_a_later_row_without_the_rooms_name_does_not_take_it_away(tmp_path: Path) -> None:
+    row = {
+        "seq": 1,
+        "time": "2024-01-01T08:00:00+08:00",
+        "talker": "9@chatroom",
+        "isChatRoom": True,
+        "sender": "wxid_a",
+        "isSelf": False,
+        "type": 1,
+    }
+    path = put(tmp_path, [{**row, "talkerName": "群", "content": "a"}, {**row, "seq": 2, "content": "b"}], "chatlog.json")
+    assert chat_of(path).name == "群"
+
+
+def test_names_of_pywxdump_may_stand_a_folder_above(tmp_path: Path) -> None:
+    table = "id,MsgSvrID,type_name,is_sender,talker,room_name,msg,src,CreateTime\n1,11,文本,0,wxid_f,wxid_f,你好,,2024-10-04 11:42:00\n"
+    path = put(tmp_path, table, "csv/wxid_f/wxid_f_0_5000.csv")
+    put(tmp_path, {"wxid_f": {"wxid": "wxid_f", "nickname": "小虫", "remark": "虫"}}, "csv/users.json")
+    assert messages_of(path)[0].sender_name == "虫"
+
+
+def test_afternoons_of_japanese_line_are_afternoons(tmp_path: Path) -> None:
+    path = put(
+        tmp_path,
+        "[LINE] 花子とのトーク履歴\n保存日時：2026/08/21 11:59\n\n2025/04/18(金)\n午後3:04\t花子\tはい\n午前12:04\t花子\tはい\n",
+        "line.txt",
+    )
+    assert [message.sent_at.hour for message in messages_of(path)] == [15, 0]
+
+
+def test_messages_copied_without_a_day_are_counted(tmp_path: Path) -> None:
+    path = put(tmp_path, "【冒泡】小明 2/14/2020 9:16:13 PM\n第一行\n\n小红(958884) 上午 3:13:28\n今天的\n", "paste.txt")
+    found = inspect(path, timezone=UTC)
+    assert (found.format, found.chats[0].messages, found.skipped) == ("qq_clipboard", 1, {"a clock without a day": 1})
