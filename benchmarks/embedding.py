@@ -3,15 +3,18 @@
 import argparse
 from pathlib import Path
 
+from memory.evaluate import METHODS as ALONE
 from memory.evaluate import evaluate_memory, weighed
-from memory.ranking import BM25_ALONE, DENSE_ALONE, FUSED, Weights
+from memory.ranking import Weights
 
 METHODS = {
-    "BM25 alone": BM25_ALONE,
-    "embedding alone": DENSE_ALONE,
-    "BM25 + embedding": Weights(lexical_turn=0.55, lexical_segment=0, dense_turn=0.45, dense_segment=0, person=0, time=0),
-    "all without embedding": Weights(lexical_turn=0.67, lexical_segment=0.33, dense_turn=0, dense_segment=0),
-    "fused": FUSED,
+    "BM25 alone": ALONE["bm25"],
+    "embedding alone": ALONE["dense"],
+    "BM25 + embedding": weighed(
+        Weights(turn=0.55, near=0, far=0, dense_turn=0.45, dense_segment=0, person=0, time=0, answer=0, asks=0, follows=0)
+    ),
+    "all without embedding": weighed(Weights(dense_turn=0, dense_segment=0)),
+    "fused": ALONE["fused"],
 }
 COLUMNS = ("R@5", "R@10", "hit@5", "MRR@10", "nDCG@10")
 
@@ -24,9 +27,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print("| set | method |", " | ".join(COLUMNS), "|\n|---|---|" + "---|" * len(COLUMNS))
     for folder in arguments.folders:
-        report = evaluate_memory(
-            folder, embedding=arguments.embedding, methods={name: weighed(weights) for name, weights in METHODS.items()}
-        )
+        report = evaluate_memory(folder, embedding=arguments.embedding, methods=METHODS)
         for name, figures in report.methods.items():
             print(f"| {folder.name} | {name} |", " | ".join(f"{figures.values[column]:.3f}" for column in COLUMNS), "|", flush=True)
 

@@ -1,85 +1,67 @@
 """Choose the weights of the memory's arms on development sets: `python benchmarks/memory_weights.py SET_DIR... [--embedding NAME]`.
 
-Every question's arms are searched once; then many weights are tried, first on a coarse grid, then around the best. The figure is the
-mean over the sets of (R@5 + R@10 + MRR@10) / 3, every set counting the same. To show how much is luck, each set is also reported with the
-weights chosen on the other sets alone.
+Every question's arms are searched once; then weights are tried at random, first around the shipped ones, then around the best so far. The
+figure is the mean over the sets of (R@5 + R@10 + MRR@10) / 3, every set counting the same. To show how much is luck, each set is also
+reported with the weights that are best on the other sets.
 """
 
 import argparse
-import itertools
-import json
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import astuple, fields
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from memory.embed import load_embedder
 from memory.labelled import build_history, read_lines, understand
-from memory.ranking import FUSED, Evidence, Ranker
+from memory.metrics import of_question
+from memory.ranking import Evidence, Named, Ranker, Weights, fuse
 
-ARMS = ("lexical_turn", "lexical_segment", "dense_turn", "dense_segment")
-Case = tuple[NDArray[np.float32], NDArray[np.bool_], int]
+NAMES = [field.name for field in fields(Weights)]
+ARMS = 5  # the first weights, which sum to 1
+Case = tuple[list[tuple[str, Named, Evidence]], list[str], set[str]]
 
 
 def cases(folder: Path, embedding: str | None, most: int) -> list[Case]:
-    """Each question as (features of shape (6, turns), which turns are gold, how many gold turns there are)."""
+    """Each question as its parts with what was found for each, the turn ids of the history, and the gold ones."""
     embedder = load_embedder(embedding)
     turns, questions = defaultdict(list), [line for line in read_lines(folder, "questions") if line.get("gold")]
     for turn in read_lines(folder, "turns"):
         turns[turn["history"]].append(turn)
-    found = []
+    by_history = defaultdict(list)
     for question in questions[:: max(1, len(questions) // most)]:
-        found.append((question["history"], question))
-    memories = {}
+        by_history[question["history"]].append(question)
     result = []
-    for history, question in sorted(found, key=lambda pair: str(pair[0])):
-        if history not in memories:
-            memories.clear()
-            memories[history] = build_history(turns[history], embedder)
-        memory = memories[history]
-        text, named = understand(memory, question)
-        evidence = Ranker(memory.table, memory.vectors, embedder).collect(text, named=named, weights=FUSED)
-        result.append(features(evidence, memory.ids, {str(turn) for turn in question["gold"]}))
+    for history, asked in by_history.items():
+        memory = build_history(turns[history], embedder)
+        ranker = Ranker(memory.table, memory.vectors, embedder)
+        for question in asked:
+            found = [(text, named, ranker.collect(text, named=named)) for text, named in understand(memory, question)]
+            result.append((found, memory.ids, {str(turn) for turn in question["gold"]}))
     return result
 
 
-def features(evidence: Evidence, ids: list[str], gold: set[str]) -> Case:
-    """The four arms divided by their best, then who and when."""
-    numbers = sorted({number for arm in evidence.arms for number in arm} & evidence.facts.keys())
-    table = np.zeros((6, len(numbers)), dtype=np.float32)
-    for row, arm in enumerate(evidence.arms):
-        best = max(arm.values(), default=0.0)
-        if best > 0:
-            table[row] = [max(0.0, arm.get(number, 0.0)) / best for number in numbers]
-    facts = [evidence.facts[number] for number in numbers]
-    table[4] = [fact.person in evidence.named.people for fact in facts]
-    if evidence.span and evidence.named.span:
-        first, end = evidence.span
-        table[5] = [(fact.started_ms < end and fact.ended_ms >= first) * evidence.named.span.confidence for fact in facts]
-    return table, np.array([ids[number - 1] in gold for number in numbers], dtype=bool), len(gold)
+def figure(found: list[Case], weights: Weights) -> float:
+    """The mean of R@5, R@10 and MRR@10 with these weights."""
+    sums = []
+    for parts, ids, gold in found:
+        best: dict[int, float] = {}
+        for text, named, evidence in parts:
+            scores = fuse(evidence, weights, question=text, others=named.others)
+            top = float(scores.max(initial=0.0)) or 1.0
+            for number, score in zip(evidence.facts.numbers.tolist(), scores.tolist(), strict=True):
+                best[number] = max(best.get(number, 0.0), score / top)
+        ranked = sorted(best, key=lambda number: -best[number])[:20]
+        values = of_question([ids[number - 1] for number in ranked], gold)
+        sums.append((values["R@5"] + values["R@10"] + values["MRR@10"]) / 3)
+    return float(np.mean(sums))
 
 
-def figure(found: list[Case], weights: NDArray[np.float32]) -> tuple[float, float, float]:
-    """R@5, R@10 and MRR@10 with these weights."""
-    sums = np.zeros(3)
-    for table, is_gold, many in found:
-        hits = is_gold[np.argsort(-(weights @ table), kind="stable")[:10]]
-        first = np.flatnonzero(hits)
-        sums += (hits[:5].sum() / many, hits.sum() / many, 1 / (first[0] + 1) if len(first) else 0.0)
-    values = sums / len(found)
-    return float(values[0]), float(values[1]), float(values[2])
-
-
-def grid() -> Iterator[NDArray[np.float32]]:
-    """Weights of the arms that sum to 1, and of who and when."""
-    steps = [step / 10 for step in range(8)]
-    for arms in itertools.product(steps, repeat=3):
-        if 0.2 <= sum(arms) <= 1:
-            for person, time in ((0.15, 0.15), (0.25, 0.25), (0.25, 0.4), (0.35, 0.35)):
-                yield np.array([*arms, 1 - sum(arms), person, time], dtype=np.float32)
+def near(weights: Weights, rng: np.random.Generator) -> Weights:
+    """Weights at random around others."""
+    values = np.clip(np.array(astuple(weights)) + rng.normal(0, 0.06, len(NAMES)), 0, 1)
+    values[:ARMS] /= values[:ARMS].sum()
+    return Weights(**dict(zip(NAMES, values.round(3).tolist(), strict=True)))
 
 
 def main() -> None:
@@ -87,24 +69,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--embedding")
-    parser.add_argument("--most", type=int, default=300, help="questions of a set (default %(default)s)")
+    parser.add_argument("--most", type=int, default=100, help="questions of a set (default %(default)s)")
+    parser.add_argument("--tries", type=int, default=40)
     arguments = parser.parse_args()
     sets = {folder.name: cases(folder, arguments.embedding, arguments.most) for folder in arguments.folders}
-    tried = list(grid())
-    scores = {name: np.array([np.mean(figure(found, weights)) for weights in tried]) for name, found in sets.items()}
-    best = tried[int(np.argmax(np.mean(list(scores.values()), axis=0)))]
-    for _ in range(3):  # around the best
-        near = [best, *(np.clip(best + shift, 0, 1) for shift in np.random.default_rng(0).normal(0, 0.04, (60, 6)).astype(np.float32))]
-        best = max(near, key=lambda weights: float(np.mean([np.mean(figure(found, weights)) for found in sets.values()])))
-    names = [*ARMS, "person", "time"]
-    print("chosen", {name: round(float(value / best[:4].sum()), 3) for name, value in zip(names, best, strict=True)})
-    shipped = np.array([asdict(replace(FUSED))[name] for name in names], dtype=np.float32)
-    for name, found in sets.items():
-        others = np.mean([scores[other] for other in scores if other != name], axis=0) if len(scores) > 1 else scores[name]
-        rows = {"shipped": shipped, "chosen": best, "chosen on the other sets": tried[int(np.argmax(others))]}
-        rows |= {"words alone": shipped * [1, 1, 0, 0, 1, 1], "vectors alone": shipped * [0, 0, 1, 1, 1, 1]}
-        for label, weights in rows.items():
-            print(json.dumps([name, label, *(round(value, 4) for value in figure(found, weights.astype(np.float32)))]))
+    rng = np.random.default_rng(0)
+    tried = [Weights()]
+    scores = [[figure(found, tried[0]) for found in sets.values()]]
+    for _ in range(arguments.tries):
+        best = tried[int(np.argmax(np.mean(scores, axis=1)))]
+        tried.append(near(best, rng))
+        scores.append([figure(found, tried[-1]) for found in sets.values()])
+    table = np.array(scores)
+    chosen = int(np.argmax(table.mean(axis=1)))
+    print("chosen", dict(zip(NAMES, astuple(tried[chosen]), strict=True)))
+    print("| set | shipped | chosen | chosen on the other sets |\n|---|---|---|---|")
+    for column, name in enumerate(sets):
+        others = int(np.argmax(np.delete(table, column, axis=1).mean(axis=1))) if len(sets) > 1 else chosen
+        print(f"| {name} | {table[0, column]:.3f} | {table[chosen, column]:.3f} | {table[others, column]:.3f} |")
 
 
 if __name__ == "__main__":

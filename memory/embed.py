@@ -6,7 +6,7 @@ gives the vectors that sentence-transformers gives. Every other model goes throu
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -30,7 +30,8 @@ class Embedder(Protocol):
     name: str
     dimension: int
     fingerprint: str  # 12 hexadecimal digits: differs when the vectors would
-    is_multilingual: bool  # False: an English model, which counts less on Han questions
+    knows_chinese: bool  # False: its vectors count less on Chinese questions
+    knows_english: bool
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Encode texts: float32 of shape (texts, dimension); a text without a known token gets the zero vector."""
@@ -51,7 +52,8 @@ class StaticEmbedder:
         self._tokenizer.no_padding()
         self.name = "shipped" if folder == SHIPPED_MODEL else folder.name
         self.dimension = int(table.shape[1])
-        self.is_multilingual = _knows_han(self._tokenizer)
+        self.knows_chinese = _knows_han(self._tokenizer.get_vocab())
+        self.knows_english = folder != SHIPPED_MODEL  # it saw little English (embedding/README.md)
         self.fingerprint = _fingerprint(self._tokenizer.to_str(), [table])
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -75,8 +77,8 @@ class TransformerEmbedder:
         self._model = SentenceTransformer(name_or_path, device=None, trust_remote_code=False)
         self.name = Path(name_or_path).name
         self.dimension = int(self._model.get_embedding_dimension() or 0)
-        vocabulary = self._model.tokenizer.get_vocab()
-        self.is_multilingual = sum(_is_han(token) for token in vocabulary) > 1500
+        self.knows_chinese = _knows_han(self._model.tokenizer.get_vocab())
+        self.knows_english = True
         state = self._model.state_dict()
         self.fingerprint = _fingerprint(" ".join(state), [tensor.flatten()[:256].float().cpu().numpy() for tensor in state.values()])
 
@@ -120,8 +122,8 @@ def _is_static(folder: Path) -> bool:
     return kinds[0] == "StaticEmbedding" and set(kinds[1:]) <= {"Normalize"}
 
 
-def _knows_han(tokenizer: Tokenizer) -> bool:
-    return sum(_is_han(token) for token in tokenizer.get_vocab()) > 1500
+def _knows_han(vocabulary: Iterable[str]) -> bool:
+    return sum(_is_han(token) for token in vocabulary) > 1500
 
 
 def _is_han(token: str) -> bool:

@@ -6,7 +6,7 @@ home is needed. The same questions go to simpler methods, so that what the whole
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -18,7 +18,7 @@ from memory.embed import Embedder, load_embedder
 from memory.labelled import History, build_history, read_lines, understand
 from memory.metrics import Figures, auroc, kept_and_rejected, summarise
 from memory.packing import BUDGET, pack
-from memory.ranking import BM25_ALONE, DENSE_ALONE, Named, Ranker, Ranking, Weights
+from memory.ranking import ARM_DEPTH, Named, Ranker, Ranking, Weights, together
 
 
 class Ranks(Protocol):
@@ -37,7 +37,33 @@ def weighed(weights: Weights | None) -> Method:
     return lambda history, embedder: Ranker(history.table, history.vectors, embedder, weights)
 
 
-METHODS: Mapping[str, Method] = {"fused": weighed(None), "bm25": weighed(BM25_ALONE), "dense": weighed(DENSE_ALONE)}
+class _WordsAlone:
+    """BM25 over turns as SQLite computes it."""
+
+    def __init__(self, history: History, embedder: Embedder) -> None:
+        self._words = history.table.lexical
+
+    def rank(self, question: str, *, named: Named) -> Ranking:
+        return _ranking(self._words.search("turn", self._words.query(question), top_k=ARM_DEPTH))
+
+
+class _VectorsAlone:
+    """The nearest turns."""
+
+    def __init__(self, history: History, embedder: Embedder) -> None:
+        self._vectors = history.vectors
+        self._embedder = embedder
+
+    def rank(self, question: str, *, named: Named) -> Ranking:
+        return _ranking(self._vectors.search("turn", self._embedder.encode([question])[0], top_k=ARM_DEPTH))
+
+
+def _ranking(found: Sequence[tuple[int, float]]) -> Ranking:
+    numbers, scores = tuple(number for number, _ in found), tuple(score for _, score in found)
+    return Ranking(numbers=numbers, scores=scores, cosine=0.0, coverage=0.0)
+
+
+METHODS: Mapping[str, Method] = {"fused": weighed(None), "bm25": _WordsAlone, "dense": _VectorsAlone}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +150,10 @@ def evaluate_memory(
 
 
 def _rank(ranker: Ranks, memory: History, question: dict[str, Any]) -> Ranking:
-    text, named = understand(memory, question)
-    return ranker.rank(text, named=named)
+    parts = understand(memory, question)
+    if isinstance(ranker, Ranker):
+        return together([ranker.rank(text, named=named) for text, named in parts])
+    return ranker.rank(" ".join(text for text, _ in parts), named=Named())  # the others know nothing of parts
 
 
 def _row(memory: History, question: dict[str, Any], ranking: Ranking, unit: str, budget: int) -> dict[str, Any]:

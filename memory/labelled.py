@@ -15,7 +15,7 @@ from typing import Any
 from clone_agent.errors import UsageError
 from clone_agent.records import ChatTurn, Memory
 from memory.embed import Embedder
-from memory.question import named_people, resolve
+from memory.question import named_people, parts, resolve
 from memory.ranking import Named
 from memory.store import ExactVectors
 from memory.table import PassageTable
@@ -93,9 +93,14 @@ def _moment(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def understand(memory: History, question: Mapping[str, Any]) -> tuple[str, Named]:
-    """The question with its subject filled in, and what it names."""
+def understand(memory: History, question: Mapping[str, Any]) -> list[tuple[str, Named]]:
+    """The parts of a question with their subject filled in, each with what it names."""
     history = [ChatTurn(role="user", text=turn if isinstance(turn, str) else str(turn["text"])) for turn in question.get("context") or ()]
     text = resolve(str(question["question"]), history, names=memory.names)
     now = _moment(question.get("asked_at")) or memory.last
-    return text, Named(people=named_people(text, memory.names), span=find_span(text, now=now))
+    return [(part, _named(part, memory, now)) for part in parts(text)]
+
+
+def _named(part: str, memory: History, now: datetime) -> Named:
+    others = tuple(name for name in memory.names if name not in part)
+    return Named(people=named_people(part, memory.names), span=find_span(part, now=now), others=others)

@@ -11,16 +11,23 @@ import re
 import sqlite3
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
 from snowballstemmer import stemmer
+
+from memory.nearby import Postings
 
 GRANULARITIES = ("turn", "segment")
 MAX_TERMS = 24
 _COMMON = 0.10  # a single character in more than this share of the passages says nothing
 _FEW = 500  # ... where there are more passages than this
+_MOST_PLACES = 20_000  # passages of one term that are read; a term with more says little
+_MANY = 100_000  # passages from which on single characters of longer runs are not looked up: their pairs say it better
+_MOST_CACHED = 512  # terms whose passages are kept
 _PIECE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+|[^\W\d_]+|\d+(?:[.:]\d+)*")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _STOP = frozenset(
@@ -47,6 +54,7 @@ class Query:
     terms: tuple[str, ...]
     idf: dict[str, float]  # inverse document frequencies of the terms that tell its subject, those included that no turn holds
     rarest: float  # the idf of a term that no turn holds
+    weights: dict[str, float] = field(default_factory=dict)  # idf of the terms looked up
 
 
 class LexicalIndex:
@@ -54,12 +62,12 @@ class LexicalIndex:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._frequencies: dict[str, int] = {}
+        self._places: dict[str, NDArray[np.int64]] = {}
         self._count: int | None = None
 
     def add(self, granularity: str, rows: Iterable[tuple[int, str]]) -> None:
         """Index texts under their numbers."""
-        self._forget_counts()
+        self.refresh()
         self._connection.executemany(
             f"INSERT INTO memory_{granularity}_words(rowid, words) VALUES (?, ?)",  # noqa: S608
             ((number, " ".join(terms(text))) for number, text in rows),
@@ -67,7 +75,7 @@ class LexicalIndex:
 
     def delete(self, granularity: str, rows: Iterable[tuple[int, str]]) -> None:
         """Take texts out again; the text must be the one that was added."""
-        self._forget_counts()
+        self.refresh()
         name = f"memory_{granularity}_words"
         self._connection.executemany(
             f"INSERT INTO {name}({name}, rowid, words) VALUES ('delete', ?, ?)",  # noqa: S608
@@ -90,11 +98,18 @@ class LexicalIndex:
         subject = list(dict.fromkeys(terms(_ASKING.sub(" ", question), keep_stop_words=False)))
         wanted = subject or list(dict.fromkeys(terms(question)))
         total = self.count()
-        frequency = {term: self._frequency(term) for term in wanted}
-        limit = total if total <= _FEW else max(_FEW // 10, int(_COMMON * total))
-        chosen = [term for term in wanted if len(term) > 1 or not _CJK.match(term) or frequency[term] <= limit] or wanted
+        if total > _MANY and (pairs := [term for term in wanted if len(term) > 1]):
+            wanted = pairs
+        frequency = {term: len(self._places_of(term)) for term in wanted}
+        limit = total if total <= _FEW else max(_FEW // 10, min(int(_COMMON * total), _MOST_PLACES - 1))
+        chosen = [term for term in wanted if frequency[term] <= limit or (total <= _MOST_PLACES and not _is_single(term))] or wanted
         known = sorted((term for term in chosen if frequency[term]), key=lambda term: frequency[term])[:MAX_TERMS]
-        return Query(terms=tuple(known), idf={term: _idf(self._frequency(term), total) for term in subject}, rarest=_idf(0, total))
+        idf = {term: _idf(frequency[term], total) for term in wanted if term in set(subject)}
+        return Query(terms=tuple(known), idf=idf, rarest=_idf(0, total), weights={term: _idf(frequency[term], total) for term in known})
+
+    def postings(self, query: Query) -> Postings:
+        """Where the terms of a query stand."""
+        return Postings(numbers={term: self._places_of(term) for term in query.terms}, idf=query.weights)
 
     def search(self, granularity: str, query: Query, *, top_k: int, among: Collection[int] | None = None) -> list[tuple[int, float]]:
         """The best passages by BM25 as (number, score), higher is closer; `among` limits the numbers."""
@@ -111,14 +126,20 @@ class LexicalIndex:
         )
         return [(int(number), float(score)) for number, score in rows]
 
-    def _frequency(self, term: str) -> int:
-        if term not in self._frequencies:
-            row = self._connection.execute("SELECT doc FROM memory_turn_terms WHERE term = ?", (term,)).fetchone()
-            self._frequencies[term] = int(row[0]) if row else 0
-        return self._frequencies[term]
+    def _places_of(self, term: str) -> NDArray[np.int64]:
+        """The passages that hold a term, ascending, of a very common one the first."""
+        if term not in self._places:
+            if len(self._places) >= _MOST_CACHED:
+                self._places.clear()
+            rows = self._connection.execute(
+                "SELECT rowid FROM memory_turn_words WHERE memory_turn_words MATCH ? LIMIT ?", (f'"{term}"', _MOST_PLACES)
+            ).fetchall()
+            self._places[term] = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+        return self._places[term]
 
-    def _forget_counts(self) -> None:
-        self._frequencies.clear()
+    def refresh(self) -> None:
+        """Read again what another connection may have changed."""
+        self._places.clear()
         self._count = None
 
 
@@ -145,6 +166,10 @@ def terms(text: str, *, keep_stop_words: bool = True) -> list[str]:
         elif keep_stop_words or piece not in _STOP:
             found.append(_stem(piece))
     return found
+
+
+def _is_single(term: str) -> bool:
+    return len(term) == 1 and _CJK.match(term) is not None
 
 
 def _idf(frequency: int, total: int) -> float:

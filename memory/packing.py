@@ -1,12 +1,10 @@
 """Ranked passages -> the lines that the answering model reads: within its budget, the best first chosen, then in time order.
 
-In a chat of short bubbles the line that holds a question's words is often the same question asked before, and the answer is the next line.
-So a short passage brings the two after it along, as long as they are short and prompt. Long ones come alone: neighbours cost recall at a
-fixed budget. On the sample life's dev questions it found 3 more of 108 in eight lines.
+The ranking already knows which lines follow a question or stand in the right exchange, so each comes for its own score; neighbours cost
+recall at a fixed budget and are added only with what is left.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
 from clone_agent.records import Memory
 from memory.table import PassageTable
@@ -14,9 +12,6 @@ from memory.table import PassageTable
 BUDGET = 4_000  # characters: about a thousand tokens
 _LINE_COST = 24  # characters of a line's number, date and colon
 _AT_ONCE = 24  # passages read from the archive
-_SHORT = 40  # characters
-_FOLLOWERS = 2
-_PROMPT = timedelta(minutes=5)
 
 
 def pack(
@@ -30,8 +25,8 @@ def pack(
 ) -> list[tuple[int, Memory]]:
     """Choose passages for the prompt.
 
-    The best come first, short ones with their followers, as long as they fit into the budget; what does not fit is passed over. With
-    lines and characters left, the neighbours of the best are added.
+    The best come first, as long as they fit into the budget; what does not fit is passed over. With lines and characters left, the
+    neighbours of the best are added.
 
     Args:
         ranked: passage numbers, best first.
@@ -64,8 +59,7 @@ def pack(
     for start in range(0, len(ranked), _AT_ONCE):
         batch = ranked[start : start + _AT_ONCE]
         for number, memory in zip(batch, memories(batch), strict=True):
-            if take(number, memory) and len(memory.text) <= _SHORT:
-                take_all(table.followers(number, count=_FOLLOWERS, within=_PROMPT, length=_SHORT))
+            take(number, memory)
         if len(chosen) >= top_k or left <= _LINE_COST:
             break
     for number in list(chosen):

@@ -1,4 +1,4 @@
-"""What a question is about: its subject filled in from the talk so far, and the people it names."""
+"""What a question is about: its subject filled in from the talk so far, its parts, and the people it names."""
 
 import re
 import unicodedata
@@ -15,6 +15,35 @@ _POINTS_BACK = re.compile(
     re.IGNORECASE,
 )
 _HAN = re.compile(r"[\u3400-\u9fff]")
+# Where a question turns to something else, and where a speaker takes back what came before.
+_NEXT_PART = re.compile(
+    r"(?<=[?？])\s*|[，。,;；.!！]?\s*(?:另外|此外|还有就是|顺便问(?:一下|下|句)?|对了)[，,：:]?\s*|\s+(?:and also|also,|by the way,?)\s+",
+    re.IGNORECASE,
+)
+_TAKEN_BACK = re.compile(
+    r"^.*(?:其实|实际|本来|真正|我)[^，。？?]{0,4}想(?:问|说|知道|搞清楚|了解|搞明白)的?[^，。？?：:]{0,6}[：:，,]"
+    r"|^.*\bwhat i (?:really|actually) (?:meant|want(?:ed)?) to ask(?: is| was)?[:,]?",
+    re.IGNORECASE | re.DOTALL,
+)
+_LEADS_ON = re.compile(r"^(?:他|她|它|那次|那天|那里|那儿|那家|那时|当时|然后|后来|结果|he|she|it|they|there|then)(?![a-z])", re.IGNORECASE)
+_FEWEST_HAN, _FEWEST_LATIN = 5, 3  # fewer characters or words: a rest of the part before
+_MOST_PARTS = 4
+# Words for relatives by which people also save them among their contacts.
+_RELATIVES = (
+    ("妈妈", "妈", "老妈", "母亲", "阿妈", "妈咪", "mom", "mum", "mother", "mama"),
+    ("爸爸", "爸", "老爸", "父亲", "阿爸", "dad", "father", "papa"),
+    ("哥哥", "哥", "老哥", "大哥"),
+    ("姐姐", "姐", "老姐", "大姐"),
+    ("弟弟", "弟", "老弟"),
+    ("妹妹", "妹", "老妹"),
+    ("奶奶", "grandma"),
+    ("爷爷", "grandpa"),
+    ("外婆", "姥姥"),
+    ("外公", "姥爷"),
+    ("老公", "丈夫", "husband"),
+    ("老婆", "妻子", "wife"),
+)
+_WHOSE = r"(?:你|我|他|她|咱|your |my |his |her )"
 _MOST_JOINED = 2  # earlier questions
 
 
@@ -34,6 +63,30 @@ def resolve(question: str, history: Sequence[ChatTurn] = (), *, names: Iterable[
     return whole
 
 
+def parts(question: str) -> list[str]:
+    """The questions that a message asks, each to be answered by itself: at most four, at least one.
+
+    What the speaker takes back ("搞错了，我其实想问的是…") is left out. A part that cannot stand alone gets the one before it.
+    """
+    found: list[str] = []
+    for piece in _NEXT_PART.split(question.strip()):
+        piece = _TAKEN_BACK.sub("", piece).strip() or piece.strip()
+        if not piece:
+            continue
+        if found and (_is_rest(piece) or len(found) == _MOST_PARTS):
+            found[-1] = f"{found[-1]} {piece}"
+        elif found and _LEADS_ON.match(piece):
+            found.append(f"{found[-1]} {piece}")
+        else:
+            found.append(piece)
+    return found or [question.strip()]
+
+
+def _is_rest(piece: str) -> bool:
+    han = len(_HAN.findall(piece))
+    return han < _FEWEST_HAN if han else len(piece.split()) < _FEWEST_LATIN
+
+
 def _points_back(question: str, names: Iterable[str]) -> bool:
     words = re.sub(r"[^\w]+", " ", question).split()
     han = len(_HAN.findall(question))
@@ -45,10 +98,19 @@ def _points_back(question: str, names: Iterable[str]) -> bool:
 def named_people(question: str, people: Mapping[str, Iterable[str]]) -> frozenset[str]:
     """The people whose name stands in the question.
 
-    `people` gives the names by person id. Besides the whole name the given name counts: 思远 for 陈思远, Caroline for Caroline Smith.
+    `people` gives the names by person id. Besides the whole name the given name counts: 思远 for 陈思远, Caroline for Caroline Smith. Who
+    is saved as a relative ("老妈") is named by any word for that relative ("你妈").
     """
     text = _plain(question)
-    return frozenset(person for person, names in people.items() if any(_is_named(text, name) for name in names))
+    relatives = {word for words in _RELATIVES if _names_relative(text, words) for word in words}
+    return frozenset(
+        person for person, names in people.items() if any(_is_named(text, name) or _plain(name) in relatives for name in names)
+    )
+
+
+def _names_relative(text: str, words: Iterable[str]) -> bool:
+    either = "|".join(words)
+    return re.search(rf"{_WHOSE}(?:{either})(?![a-z])|^(?:{either})(?![a-z])", text) is not None
 
 
 def _is_named(text: str, name: str) -> bool:

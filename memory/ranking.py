@@ -1,52 +1,56 @@
-"""Question -> ranked passages: four arms, fused, with a soft preference for the people and the time that the question names.
+"""Question -> ranked passages: words and vectors, of each passage and of what stands around it, fused with what the question names.
 
-The arms are BM25 and vectors, each over turns and over segments; a segment's score goes to its turns. Each arm gives its best 200,
-divided by the best of them, and the arms are summed with weights. Passages that one of the named people speaks, or that fall into the
-named time, get a fixed amount more; since the arms alone may miss them, the named time is also searched on its own when it holds few.
+The arms are BM25 of a passage's own words, of the exchange around it and of a wider stretch (`memory.nearby`), and the vectors of passages
+and of segments; a segment's score goes to its passages. Each arm is divided by its best score, and the arms are summed with weights.
+Passages that one of the named people speaks, or that fall into the named time, get a fixed amount more; since the arms alone may miss
+them, the named time is also searched on its own when it holds few. Last, among passages on the subject those are preferred that could be
+the answer (`memory.answers`): of the kind that is asked for, or right after a line that asks.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memory.answers import asks, suits, wanted
 from memory.embed import Embedder
-from memory.lexical import Query, coverage
+from memory.lexical import coverage
+from memory.nearby import Numbers, Postings, Scores, Stretch, candidates, own_words, words_around
 from memory.store import VectorSearch
-from memory.table import Fact, PassageTable
+from memory.table import Facts, PassageTable
 from memory.when import Span, without_time
 
 ARM_DEPTH = 200
-_MOST_SPREAD = 600  # turns that segments hand their scores to: in a chat of short bubbles a segment has forty
+_MOST_SPREAD = 300  # turns that segments hand their scores to
 _FEWEST_IN_SPAN = 3  # fewer passages in the named time: it was probably not meant, or nothing was said then
 _MOST_IN_SPAN = 5_000  # more: a search of their own costs time and finds nothing new
+_NEAR, _FAR = 2, 8  # passages on each side
+_FAR_LENGTH = 300  # characters on each side that the wider stretch has in the mean
 _JUDGED = 8  # best passages whose words count for the coverage
+_LOOKED_AT = 400  # best passages of which is asked whether they could be the answer
+_SECOND_AFTER = 0.6  # of what the first passage after a question gets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """What each arm and preference counts; chosen by `benchmarks/memory_weights.py` on the development sets."""
 
-    lexical_turn: float = 0.4
-    lexical_segment: float = 0.2
-    dense_turn: float = 0.3
-    dense_segment: float = 0.1
+    turn: float = 0.2  # BM25 of a passage's own words
+    near: float = 0.3  # ... of the exchange around it
+    far: float = 0.15  # ... of the wider stretch around it
+    dense_turn: float = 0.2
+    dense_segment: float = 0.15
     person: float = 0.25
     time: float = 0.4
-
-    @property
-    def is_lexical(self) -> bool:
-        """Whether the words count at all."""
-        return self.lexical_turn + self.lexical_segment > 0
+    answer: float = 0.5  # of the kind that is asked for
+    asks: float = 0.2  # taken off a passage that asks
+    follows: float = 0.2  # for the two passages after one that asks
 
 
 FUSED = Weights()
-# An English encoder sees Chinese as noise (memory.md, 7).
-FUSED_FOREIGN = Weights(lexical_turn=0.5, lexical_segment=0.3, dense_turn=0.12, dense_segment=0.08)
-BM25_ALONE = Weights(lexical_turn=1, lexical_segment=0, dense_turn=0, dense_segment=0, person=0, time=0)
-DENSE_ALONE = Weights(lexical_turn=0, lexical_segment=0, dense_turn=1, dense_segment=0, person=0, time=0)
+# An encoder that hardly knows the question's language adds little: the shipped one in English, an English one in Chinese (memory.md, 7).
+FUSED_WEAK = Weights(near=0.4, far=0.2, dense_turn=0.1, dense_segment=0.1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class Named:
     people: frozenset[str] = frozenset()  # speakers to prefer
     chats: frozenset[str] = frozenset()  # conversations to prefer: the private ones with these people
     span: Span | None = None
+    others: tuple[str, ...] = ()  # names known to the memory that do not stand in the question: answers to "who"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +78,16 @@ class Ranking:
         return max(0.0, min(1.0, (self.cosine + self.coverage) / 2))
 
 
+NOTHING = Ranking(numbers=(), scores=(), cosine=0.0, coverage=0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the arms found for one question, before the weights."""
+    """What speaks for each passage that was found, before the weights."""
 
-    question: str
-    named: Named
-    arms: tuple[dict[int, float], dict[int, float], dict[int, float], dict[int, float]]  # raw scores of turns, in the order of `Weights`
-    facts: dict[int, Fact]  # of every turn found
+    facts: Facts
+    columns: Mapping[str, Scores]  # by the names of `Weights` up to `time`: arms divided by their best, then 0 to 1
+    cosine: float
     span: tuple[int, int] | None  # the named time in milliseconds, if enough was said in it
 
 
@@ -98,74 +105,80 @@ class Ranker:
     def rank(self, question: str, *, named: Named = Named(), allowed: Collection[int] | None = None) -> Ranking:
         """Rank passages for a question; `allowed` limits them."""
         if allowed is not None and not allowed:
-            return Ranking(numbers=(), scores=(), cosine=0.0, coverage=0.0)
+            return NOTHING
         weights = self._weights or self._weights_for(question)
-        evidence = self.collect(question, named=named, allowed=allowed, weights=weights)
-        scores = fuse(evidence, weights)
-        order = sorted(scores, key=lambda number: (-scores[number], -number))
-        whole = weights.person + weights.time + 1.0
+        evidence = self.collect(question, named=named, allowed=allowed)
+        scores = fuse(evidence, weights, question=question, others=named.others)
+        order = np.lexsort((-evidence.facts.numbers, -scores))
+        order = order[scores[order] > 0]
+        whole = weights.person + weights.time + weights.answer + 1.0
         return Ranking(
-            numbers=tuple(order),
-            scores=tuple(min(1.0, scores[number] / whole) for number in order),
-            cosine=max(evidence.arms[2].values(), default=0.0),
-            coverage=self._coverage(evidence, order[:_JUDGED]),
+            numbers=tuple(evidence.facts.numbers[order].tolist()),
+            scores=tuple(np.minimum(1.0, scores[order] / whole).tolist()),
+            cosine=evidence.cosine,
+            coverage=self._coverage(question, named, evidence, order[:_JUDGED].tolist()),
         )
 
-    def collect(
-        self, question: str, *, named: Named = Named(), allowed: Collection[int] | None = None, weights: Weights = FUSED
-    ) -> Evidence:
-        """Search the arms that have a weight, each to its depth."""
+    def collect(self, question: str, *, named: Named = Named(), allowed: Collection[int] | None = None) -> Evidence:
+        """Find passages and what speaks for each."""
         query = self._table.lexical.query(question)
+        postings = self._table.lexical.postings(query)
         vector = self._vector(question)
-        arms = self._arms(query, vector, allowed, ARM_DEPTH, weights)
-        span = _milliseconds(named.span) if named.span is not None and weights.time else None
-        if span is not None and named.span is not None:
+        turns, segments, chosen = self._found(postings, vector, allowed, ARM_DEPTH)
+        span = None if named.span is None else _milliseconds(named.span)
+        if named.span is not None:
             within = self._within(named.span, allowed)
             span = span if len(within) >= _FEWEST_IN_SPAN else None
             if span is not None and len(within) <= _MOST_IN_SPAN:
-                for arm, more in zip(arms, self._arms(query, vector, within, ARM_DEPTH // 4, weights), strict=True):
-                    arm.update({number: max(score, arm.get(number, score)) for number, score in more.items()})
-        facts = self._table.facts({number for arm in arms for number in arm})
-        return Evidence(question, named, (arms[0], arms[1], arms[2], arms[3]), facts, span)
+                more_turns, more_segments, more = self._found(postings, vector, within, ARM_DEPTH // 4)
+                turns, segments, chosen = more_turns | turns, more_segments | segments, np.concatenate([chosen, more])
+        facts = self._table.facts(np.unique(np.concatenate([chosen, [*turns], [*segments]]).astype(np.int64)).tolist())
+        if not len(facts.numbers):
+            return Evidence(facts, {field.name: np.zeros(0, dtype=np.float32) for field in fields(Weights)[:7]}, 0.0, span)
+        columns = self._words(postings, facts, allowed) | {"dense_turn": _of(turns, facts), "dense_segment": _of(segments, facts)}
+        columns = {name: _by_best(scores) for name, scores in columns.items()}
+        return Evidence(facts, columns | self._named(facts, named, span), max(turns.values(), default=0.0), span)
 
-    def _coverage(self, evidence: Evidence, best: list[int]) -> float:
-        texts = self._table.texts(best)
-        if evidence.named.span is None:
-            return coverage(self._table.lexical.query(evidence.question), texts)
-        in_time = evidence.span is not None and any(_is_within(evidence.facts[number], evidence.span) for number in best)
-        return coverage(self._table.lexical.query(without_time(evidence.question)), texts, is_in_time=in_time)
+    def _words(self, postings: Postings, facts: Facts, allowed: Collection[int] | None) -> dict[str, Scores]:
+        stretch = Stretch(
+            facts.numbers,
+            facts.sessions,
+            facts.people,
+            np.array([len(text) for text in facts.texts], dtype=np.float32),
+            self._table.mean_length(),
+        )
+        radius = int(np.clip(round(_FAR_LENGTH / max(1.0, stretch.mean_length)), _NEAR, _FAR))
+        near = words_around(postings, stretch, _NEAR)
+        found = {"turn": own_words(postings, stretch), "near": near}
+        found["far"] = near if radius == _NEAR else words_around(postings, stretch, radius)
+        if allowed is not None:
+            is_allowed = np.isin(facts.numbers, np.fromiter(allowed, dtype=np.int64))
+            found = {name: np.where(is_allowed, scores, 0).astype(np.float32) for name, scores in found.items()}
+        return found
 
-    def _weights_for(self, question: str) -> Weights:
-        foreign = self._embedder is not None and not self._embedder.is_multilingual
-        return FUSED_FOREIGN if foreign and any("\u3400" <= char <= "\u9fff" for char in question) else FUSED
+    def _named(self, facts: Facts, named: Named, span: tuple[int, int] | None) -> dict[str, Scores]:
+        speaks = np.isin(facts.people, self._table.keys(named.people))
+        person = np.where(speaks, 1.0, np.where(np.isin(facts.places, self._table.keys(named.chats)), 0.5, 0.0))
+        time = np.zeros(len(facts.numbers), dtype=np.float32)
+        if span is not None and named.span is not None:
+            time[facts.is_within(span)] = named.span.confidence
+        return {"person": person.astype(np.float32), "time": time}
 
-    def _vector(self, question: str) -> NDArray[np.float32] | None:
-        if self._embedder is None or self._vectors is None:
-            return None
-        vector = self._embedder.encode([question])[0]
-        return vector if vector.any() else None
-
-    def _within(self, span: Span, allowed: Collection[int] | None) -> list[int]:
-        within = self._table.select(after=span.start, before=span.end)
-        if allowed is None:
-            return within
-        kept = set(allowed)
-        return [number for number in within if number in kept]
-
-    def _arms(
-        self, query: Query, vector: NDArray[np.float32] | None, allowed: Collection[int] | None, depth: int, weights: Weights
-    ) -> list[dict[int, float]]:
-        limits = {"turn": allowed, "segment": None if allowed is None else self._table.segments_of(allowed)}
-        arms: list[dict[int, float]] = []
-        for weight, granularity in ((weights.lexical_turn, "turn"), (weights.lexical_segment, "segment")):
-            found = self._table.lexical.search(granularity, query, top_k=depth, among=limits[granularity]) if weight else []
-            arms.append(dict(found) if granularity == "turn" else self._spread(found, allowed))
-        for weight, granularity in ((weights.dense_turn, "turn"), (weights.dense_segment, "segment")):
-            found = []
-            if weight and vector is not None and self._vectors is not None:
-                found = self._vectors.search(granularity, vector, top_k=depth, among=limits[granularity])
-            arms.append(dict(found) if granularity == "turn" else self._spread(found, allowed))
-        return arms
+    def _found(
+        self, postings: Postings, vector: NDArray[np.float32] | None, allowed: Collection[int] | None, depth: int
+    ) -> tuple[dict[int, float], dict[int, float], Numbers]:
+        """Passages by their vectors, by their segments' vectors, and those worth a look for their words."""
+        if allowed is not None:
+            kept = np.unique(np.fromiter(allowed, dtype=np.int64))
+            limited = {term: numbers[np.isin(numbers, kept, assume_unique=True)] for term, numbers in postings.numbers.items()}
+            postings = Postings(limited, postings.idf)
+        chosen = candidates(postings)
+        if vector is None or self._vectors is None:
+            return {}, {}, chosen
+        turns = dict(self._vectors.search("turn", vector, top_k=depth, among=allowed))
+        near = None if allowed is None else self._table.segments_of(allowed)
+        segments = self._vectors.search("segment", vector, top_k=depth, among=near)
+        return turns, self._spread(segments, allowed), chosen
 
     def _spread(self, found: Sequence[tuple[int, float]], allowed: Collection[int] | None) -> dict[int, float]:
         """A segment's score for each of its turns, the best segments first; a turn in two segments takes the better."""
@@ -180,32 +193,89 @@ class Ranker:
                 break
         return spread
 
+    def _coverage(self, question: str, named: Named, evidence: Evidence, best: Sequence[int]) -> float:
+        texts = [evidence.facts.texts[row] for row in best]
+        if named.span is None:
+            return coverage(self._table.lexical.query(question), texts)
+        in_time = evidence.span is not None and bool(evidence.facts.is_within(evidence.span)[list(best)].any())
+        return coverage(self._table.lexical.query(without_time(question)), texts, is_in_time=in_time)
 
-def fuse(evidence: Evidence, weights: Weights) -> dict[int, float]:
-    """One score for each turn: the arms, each divided by its best, summed with their weights, and what the question's names add."""
-    fused: dict[int, float] = defaultdict(float)
-    sums = (weights.lexical_turn, weights.lexical_segment, weights.dense_turn, weights.dense_segment)
-    for arm, weight in zip(evidence.arms, sums, strict=True):
-        best = max(arm.values(), default=0.0)
-        if weight and best > 0:
-            for number, score in arm.items():
-                if number in evidence.facts:  # else deleted, but not yet in the vector store
-                    fused[number] += weight * max(0.0, score) / best
-    named = evidence.named
-    for number in fused:
-        fact = evidence.facts[number]
-        if fact.person in named.people:
-            fused[number] += weights.person
-        elif fact.conversation in named.chats:
-            fused[number] += weights.person / 2
-        if evidence.span is not None and named.span is not None and _is_within(fact, evidence.span):
-            fused[number] += weights.time * named.span.confidence
-    return dict(fused)
+    def _weights_for(self, question: str) -> Weights:
+        if self._embedder is None:
+            return FUSED
+        is_han = any("\u3400" <= char <= "\u9fff" for char in question)
+        return FUSED if (self._embedder.knows_chinese if is_han else self._embedder.knows_english) else FUSED_WEAK
+
+    def _vector(self, question: str) -> NDArray[np.float32] | None:
+        if self._embedder is None or self._vectors is None:
+            return None
+        vector = self._embedder.encode([question])[0]
+        return vector if vector.any() else None
+
+    def _within(self, span: Span, allowed: Collection[int] | None) -> list[int]:
+        within = self._table.select(after=span.start, before=span.end)
+        if allowed is None:
+            return within
+        kept = set(allowed)
+        return [number for number in within if number in kept]
+
+
+def together(rankings: Sequence[Ranking]) -> Ranking:
+    """The rankings of a question's parts as one: a passage has the best of its scores, each ranking's best counting the same."""
+    if len(rankings) == 1:
+        return rankings[0]
+    best: dict[int, float] = {}
+    for ranking in rankings:
+        top = max(ranking.scores, default=0.0) or 1.0
+        for number, score in zip(ranking.numbers, ranking.scores, strict=True):
+            best[number] = max(best.get(number, 0.0), score / top)
+    order = sorted(best, key=lambda number: -best[number])
+    scale = max((max(ranking.scores, default=0.0) for ranking in rankings), default=0.0)
+    return Ranking(
+        numbers=tuple(order),
+        scores=tuple(best[number] * scale for number in order),
+        cosine=float(np.mean([ranking.cosine for ranking in rankings])),
+        coverage=float(np.mean([ranking.coverage for ranking in rankings])),
+    )
+
+
+def fuse(evidence: Evidence, weights: Weights, *, question: str, others: Collection[str] = ()) -> Scores:
+    """One score for each passage of the evidence; 0 where neither words nor vectors speak for it."""
+    arms = np.zeros(len(evidence.facts.numbers), dtype=np.float32)
+    for name in ("turn", "near", "far", "dense_turn", "dense_segment"):
+        arms += getattr(weights, name) * evidence.columns[name]
+    is_found = arms > 0
+    base = arms + weights.person * evidence.columns["person"] + weights.time * evidence.columns["time"]
+    looked = np.flatnonzero(is_found)
+    if len(looked) > _LOOKED_AT:
+        looked = looked[np.argpartition(base[looked], -_LOOKED_AT)[-_LOOKED_AT:]]
+    is_asking = np.zeros(len(base), dtype=bool)
+    is_asking[looked] = [asks(evidence.facts.texts[row]) for row in looked]
+    scores = base - weights.asks * is_asking + weights.follows * _after_asking(evidence.facts, base, is_asking)
+    if weights.answer and (want := wanted(question)) is not None:
+        around = 0.5 * evidence.columns["near"] + 0.3 * evidence.columns["far"] + 0.2 * evidence.columns["dense_segment"]
+        scores[looked] += weights.answer * around[looked] * [suits(evidence.facts.texts[row], want, others) for row in looked]
+    return np.where(is_found, np.maximum(scores, 1e-6), 0).astype(np.float32)
+
+
+def _after_asking(facts: Facts, base: Scores, is_asking: NDArray[np.bool_]) -> Scores:
+    """What a passage inherits from one that asks, one or two before it in the session."""
+    handed = np.zeros(len(base), dtype=np.float32)
+    for shift, share in ((1, 1.0), (2, _SECOND_AFTER)):
+        here, before = np.arange(shift, len(base)), np.arange(len(base) - shift)
+        is_next = (facts.numbers[here] - facts.numbers[before] == shift) & (facts.sessions[here] == facts.sessions[before])
+        handed[here] = np.maximum(handed[here], base[before] * is_asking[before] * is_next * share)
+    return handed
+
+
+def _of(found: Mapping[int, float], facts: Facts) -> Scores:
+    return np.array([found.get(number, 0.0) for number in facts.numbers.tolist()], dtype=np.float32)
+
+
+def _by_best(scores: Scores) -> Scores:
+    best = scores.max(initial=0.0)
+    return np.maximum(scores, 0) / best if best > 0 else np.zeros_like(scores)
 
 
 def _milliseconds(span: Span) -> tuple[int, int]:
     return round(span.start.timestamp() * 1000), round(span.end.timestamp() * 1000)
-
-
-def _is_within(fact: Fact, span: tuple[int, int]) -> bool:
-    return fact.started_ms < span[1] and fact.ended_ms >= span[0]

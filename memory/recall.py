@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from clone_agent.archive import Archive
@@ -17,14 +18,15 @@ from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Memory, R
 from memory.embed import Embedder, load_embedder
 from memory.indexing import OnProgress, Progress, stale, update_vectors, update_words
 from memory.packing import BUDGET, pack
-from memory.question import named_people, resolve
-from memory.ranking import Named, Ranker
+from memory.question import named_people, parts, resolve
+from memory.ranking import Named, Ranker, together
 from memory.store import MemoryStore
 from memory.table import PassageTable
 from memory.when import find_span
 
 # Below this the clone says that it does not remember: chosen on the development sets (benchmarks/memory.md).
 CONFIDENT = 0.42
+_MOST_NAMES = 400  # of people that answer a "who"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,12 +138,10 @@ class MemoryIndex:
         """
         known = self._known()
         text = resolve(question, history, names=[name for person in known.people for name in person.names if len(name) > 1])
-        mentioned = named_people(text, {person.id: person.names for person in known.people})
-        others = mentioned - {person.id for person in known.people if person.is_owner}
-        named = Named(people=mentioned, chats=known.private_chats(others), span=find_span(text, now=now or datetime.now().astimezone()))
+        moment = now or datetime.now().astimezone()
         ranker = Ranker(self._table, self._store if self._is_current else None, self._embedder)
         allowed = self._allowed(scope, known)
-        ranking = ranker.rank(text, named=named, allowed=allowed)
+        ranking = together([ranker.rank(part, named=known.named(part, moment), allowed=allowed) for part in parts(text)])
         kept = None if allowed is None else set(allowed)
         packed = pack(
             ranking.numbers,
@@ -181,6 +181,7 @@ class MemoryIndex:
             conversations = [info.conversation for info in self._archive.conversations()]
             private = [conversation.id for conversation in conversations if conversation.kind is ChatKind.PRIVATE]
             speakers = self._table.speakers(private)
+            self._table.lexical.refresh()
             self._cache = _Known(version, tuple(self._archive.people()), tuple(conversations), speakers)
         return self._cache
 
@@ -207,6 +208,18 @@ class _Known:
     people: tuple[Person, ...]
     conversations: tuple[Conversation, ...]
     private_speakers: dict[str, set[str]]  # by private conversation
+
+    def named(self, question: str, now: datetime) -> Named:
+        """What a question names."""
+        people = named_people(question, {person.id: person.names for person in self.people})
+        others = people - {person.id for person in self.people if person.is_owner}
+        names = (name for person in self.people for name in person.names if len(name) > 1 and name not in question)
+        return Named(
+            people=people,
+            chats=self.private_chats(others),
+            span=find_span(question, now=now),
+            others=tuple(dict.fromkeys(islice(names, _MOST_NAMES))),
+        )
 
     def private_chats(self, people: Collection[str]) -> frozenset[str]:
         """The private conversations with any of these people."""

@@ -51,14 +51,24 @@ _TABLES = {"turn": "memory_passages", "segment": "memory_segments"}
 Half = NDArray[np.float16]
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """What ranking needs to know of a passage besides its scores."""
+_SAMPLED = 200  # passages that tell the mean length
 
-    person: str
-    conversation: str
-    started_ms: int
-    ended_ms: int
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What ranking needs to know of passages, in ascending order of their numbers; people and places as `PassageTable.keys` gives them."""
+
+    numbers: NDArray[np.int64]
+    sessions: NDArray[np.int64]
+    people: NDArray[np.int64]
+    places: NDArray[np.int64]
+    started_ms: NDArray[np.int64]
+    ended_ms: NDArray[np.int64]
+    texts: list[str]
+
+    def is_within(self, span: tuple[int, int]) -> NDArray[np.bool_]:
+        """Which of them overlap a stretch of time in milliseconds, its end not included."""
+        return (self.started_ms < span[1]) & (self.ended_ms >= span[0])
 
 
 class PassageTable:
@@ -69,6 +79,7 @@ class PassageTable:
         self.connection = connection
         self.lexical = LexicalIndex(connection)
         self._keys: dict[str, int] = {}
+        self._mean: tuple[int, float] | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -214,18 +225,34 @@ class PassageTable:
         )
         return [row[0] for row in rows]
 
-    def facts(self, numbers: Collection[int]) -> dict[int, Fact]:
-        """Who, where and when of the passages that exist among these."""
+    def facts(self, numbers: Collection[int]) -> Facts:
+        """Who, where, when and what of the passages that exist among these."""
         rows = self.connection.execute(
-            "SELECT p.n, person, conversation, started_at, ended_at FROM json_each(?) w JOIN memory_passages p ON p.n = w.value",
+            "SELECT p.n, session, person, conversation, started_at, ended_at, text"
+            " FROM json_each(?) w JOIN memory_passages p ON p.n = w.value ORDER BY p.n",
             (json.dumps(list(numbers)),),
         ).fetchall()
-        names = self._names({key for row in rows for key in row[1:3]})
-        return {n: Fact(names[who], names[where], start, end) for n, who, where, start, end in rows}
+        columns = np.array([row[:6] for row in rows], dtype=np.int64).reshape(len(rows), 6).T
+        n, session, person, place, start, end = columns
+        return Facts(n, session, person, place, start, end, [row[6] for row in rows])
 
-    def _names(self, keys: Collection[int]) -> dict[int, str]:
-        wanted = json.dumps(list(keys))
-        return dict(self.connection.execute("SELECT k.n, k.key FROM json_each(?) w JOIN memory_keys k ON k.n = w.value", (wanted,)))
+    def keys(self, names: Collection[str]) -> list[int]:
+        """The numbers that stand for people and conversations in `Facts`; those that no passage has are left out."""
+        if not names:
+            return []
+        return [row[0] for row in self.connection.execute(_KEYS[1:-1], (json.dumps(list(names)),))]
+
+    def mean_length(self) -> float:
+        """Characters of a passage in the mean, from a sample."""
+        count = self.lexical.count()
+        if self._mean is None or self._mean[0] != count:
+            most = int(self.connection.execute("SELECT max(n) FROM memory_passages").fetchone()[0] or 0)
+            sample = json.dumps(sorted({1 + most * step // _SAMPLED for step in range(_SAMPLED)}))
+            row = self.connection.execute(
+                "SELECT avg(length(text)) FROM json_each(?) JOIN memory_passages ON n = value", (sample,)
+            ).fetchone()
+            self._mean = (count, float(row[0] or 1.0))
+        return self._mean[1]
 
     def select(
         self,

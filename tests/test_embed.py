@@ -38,7 +38,8 @@ def test_what_belongs_together_lies_closer() -> None:
     embedder = load_embedder()
     question, answer, other = embedder.encode(["周末吃什么", "我妈说周末包饺子", "显卡驱动又崩了"])
     assert question @ answer > question @ other
-    assert embedder.is_multilingual
+    assert embedder.knows_chinese
+    assert not embedder.knows_english
 
 
 def test_the_fingerprint_tells_models_apart(tmp_path: Path) -> None:

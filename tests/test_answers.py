@@ -1,0 +1,48 @@
+"""Among the lines near a question's words, those that could be its answer."""
+
+import pytest
+
+from memory.answers import Kind, asks, suits, wanted
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("店里一天能出多少碗冰粉", Kind.AMOUNT),
+        ("那台相机多重", Kind.AMOUNT),
+        ("how many books did she buy", Kind.AMOUNT),
+        ("你哪天搬的家", Kind.MOMENT),
+        ("几点集合", Kind.MOMENT),
+        ("When did Ann move?", Kind.MOMENT),
+        ("那首歌是谁唱的", Kind.PERSON),
+        ("who sang that song", Kind.PERSON),
+        ("这几乎是最好的一天", None),
+        ("那只猫叫什么", None),
+    ],
+)
+def test_a_question_tells_the_kind_of_its_answer(question: str, kind: Kind | None) -> None:
+    want = wanted(question)
+    assert (want.kind if want else None) is kind
+
+
+@pytest.mark.parametrize(
+    ("question", "better", "worse"),
+    [
+        ("一天能出多少碗", "冰粉一百二十碗", "楼上住了3个人"),
+        ("退了多少钱", "退了98块", "第3天才退"),
+        ("一共多少年", "三十三年。", "好久了"),
+        ("how much was it", "it was 40 dollars", "it was expensive"),
+        ("哪天开店", "18号开", "等通知吧"),
+        ("when does she land", "she lands on the 14th", "she lands with us"),
+        ("谁唱的", "小明唱的", "唱得真好"),
+    ],
+)
+def test_a_line_of_the_kind_suits_better(question: str, better: str, worse: str) -> None:
+    want = wanted(question)
+    assert want is not None
+    assert suits(better, want, ["小明"]) > suits(worse, want, ["小明"])
+
+
+def test_a_line_that_asks_is_told_from_one_that_tells() -> None:
+    assert all(asks(text) for text in ("几点到？", "你吃了吗", "他叫什么来着", "Where are you? "))
+    assert not any(asks(text) for text in ("七点到", "我吃了", "What a day", "什么都好 就是贵了点"))

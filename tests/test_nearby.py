@@ -1,0 +1,51 @@
+"""Words around passages: exchanges are scored together, sessions and diaries stay apart."""
+
+import numpy as np
+
+from memory.nearby import Postings, Stretch, candidates, own_words, words_around
+
+
+def stretch(sessions: list[int], people: list[int], first: int = 1) -> Stretch:
+    numbers = np.arange(first, first + len(sessions), dtype=np.int64)
+    return Stretch(numbers, np.array(sessions), np.array(people), np.full(len(sessions), 10, dtype=np.float32), 10.0)
+
+
+def postings(**where: list[int]) -> Postings:
+    return Postings({term: np.array(numbers, dtype=np.int64) for term, numbers in where.items()}, dict.fromkeys(where, 2.0))
+
+
+def test_an_answer_gets_the_words_of_the_question_before_it() -> None:
+    here = stretch([1] * 6, [1, 2, 1, 2, 1, 2])
+    found = postings(cost=[2], lamp=[2])
+    assert own_words(found, here).argmax() == 1
+    assert own_words(found, here)[2] == 0
+    around = words_around(found, here, 2)
+    assert (around[:4] > 0).all()
+    assert (around[4:] == 0).all()
+
+
+def test_two_words_in_one_exchange_beat_one_word_twice() -> None:
+    here = stretch([1] * 12, [1, 2] * 6)
+    around = words_around(postings(cost=[2, 3, 9], lamp=[10]), here, 2)
+    assert around[8] > around[1]
+
+
+def test_surroundings_end_with_the_session() -> None:
+    here = stretch([1, 1, 2, 2], [1, 2, 1, 2])
+    assert words_around(postings(cost=[2]), here, 2).tolist()[2:] == [0.0, 0.0]
+
+
+def test_a_diary_entry_stands_for_itself() -> None:
+    here = stretch([1] * 4, [7] * 4)
+    assert np.flatnonzero(words_around(postings(cost=[2]), here, 2)).tolist() == [1]
+
+
+def test_candidates_hold_the_best_passages_and_their_neighbours() -> None:
+    chosen = candidates(postings(cost=list(range(100, 4000, 7)), lamp=[1000]))
+    assert {998, 999, 1000, 1001, 1002} <= set(chosen.tolist())
+    assert len(chosen) < 1200
+
+
+def test_without_words_there_are_no_candidates() -> None:
+    assert len(candidates(postings())) == 0
+    assert len(candidates(postings(cost=[]))) == 0
