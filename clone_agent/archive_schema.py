@@ -31,3 +31,12 @@ STEPS = (
     CREATE INDEX message_aliases_of ON message_aliases(message)
     """,
 )
+
+# A row of `messages` before it has its number, and the places of its columns.
+Row = tuple[str | int | None, ...]
+ID, CONVERSATION, PERSON, SENDER, SENDER_NAME, SENT_AT, UTC_OFFSET, KIND, TEXT = range(9)
+
+
+def second_of(row: Row) -> int:
+    """Seconds since 1970 in UTC, rounded down."""
+    return int(row[SENT_AT] or 0) // 1000

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from clone_agent.archive_matching import Matcher, Place
+from clone_agent.archive_schema import Row, second_of
 from clone_agent.records import Conversation, Message, Skipped
 from clone_agent.sessions import person_id
 from clone_agent.tombstones import Tombstones
@@ -18,7 +20,7 @@ BATCH = 5_000
 _NEVER = -(2**62)
 _FORGOTTEN = -1  # the number of a conversation that the user had forgotten as a whole
 _INSERT = "INSERT OR IGNORE INTO messages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_Row = tuple[str | int | None, ...]
+_MOST_HELD = 200  # rows of one second that wait for the next batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,7 @@ class ImportReport:
     skipped: dict[str, int]  # reason -> how many
     conversations: tuple[str, ...]  # ids of those that were met
     forgotten: int = 0  # left out because the user had them forgotten
+    matched: int = 0  # among the repeats: stored before from another exporter, under another id
     owners: frozenset[str] = frozenset()  # person ids that the exports themselves call the owner
 
 
@@ -38,8 +41,8 @@ class _Chat:
     """A conversation that is being written."""
 
     conversation: Conversation
-    number: int
-    rows: list[_Row] = field(default_factory=list)
+    place: Place
+    rows: list[Row] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class ArchiveWriter:
         self._chats: dict[str, _Chat] = {}
         self._speakers: dict[tuple[str, str], _Speaker] = {}
         self._skipped: Counter[str] = Counter()
+        self._matcher = Matcher(connection)
         tombstones = Tombstones(connection)
         self._tombstones = None if tombstones.are_empty else tombstones
         self._messages = self._added = self._forgotten = self._waiting = 0
@@ -78,13 +82,14 @@ class ArchiveWriter:
                 self._skipped[record.reason] += 1
             if on_record is not None and seen % 2_000 == 0:
                 on_record(seen)
-        self._flush()
+        self._flush(is_last=True)
         report = ImportReport(
             messages=self._messages,
             added=self._added,
             skipped=dict(self._skipped),
-            conversations=tuple(self._chats),
+            conversations=self._conversations(),
             forgotten=self._forgotten,
+            matched=self._matcher.matched,
             owners=self._owners(),
         )
         self._connection.execute(
@@ -104,7 +109,9 @@ class ArchiveWriter:
         chat = self._chats[message.conversation]
         sent_at = message.sent_at
         milliseconds = round(sent_at.timestamp() * 1000)
-        if self._tombstones is not None and (chat.number == _FORGOTTEN or self._is_forgotten(chat.conversation, message, milliseconds)):
+        if self._tombstones is not None and (
+            chat.place.number == _FORGOTTEN or self._is_forgotten(chat.conversation, message, milliseconds)
+        ):
             self._forgotten += 1
             return
         offset = sent_at.utcoffset()
@@ -112,7 +119,7 @@ class ArchiveWriter:
         chat.rows.append(
             (
                 message.id,
-                chat.number,
+                chat.place.number,
                 speaker.number,
                 message.sender,
                 message.sender_name,
@@ -138,17 +145,40 @@ class ArchiveWriter:
         return self._tombstones.holds_message(message.id, sent_ms=milliseconds, text=message.text, person=person)
 
     def _meet(self, conversation: Conversation) -> None:
-        if self._tombstones is not None and self._tombstones.holds_chat(conversation.id):
-            self._chats[conversation.id] = _Chat(conversation, _FORGOTTEN)
-            return
-        self._connection.execute(
-            "INSERT INTO conversations(id, platform, name, kind, owner) VALUES (?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
-            " name = coalesce(nullif(excluded.name, ''), name), kind = excluded.kind, owner = coalesce(excluded.owner, owner)",
-            (conversation.id, conversation.platform, conversation.name, conversation.kind.value, conversation.owner),
-        )
-        number = self._connection.execute("SELECT n FROM conversations WHERE id = ?", (conversation.id,)).fetchone()[0]
         known = self._chats.get(conversation.id)
-        self._chats[conversation.id] = _Chat(conversation, number, known.rows if known else [])
+        if known is not None:
+            known.conversation = conversation
+            self._tell(conversation, known.place.number)
+            return
+        if self._tombstones is not None and self._tombstones.holds_chat(conversation.id):
+            self._chats[conversation.id] = _Chat(conversation, Place(conversation, _FORGOTTEN, 0, is_known=False))
+            return
+        self._flush()
+        alias = self._connection.execute("SELECT conversation FROM chat_aliases WHERE id = ?", (conversation.id,)).fetchone()
+        if alias is None:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO conversations(id, platform, name, kind, owner) VALUES (?, ?, ?, ?, ?)",
+                (conversation.id, conversation.platform, conversation.name, conversation.kind.value, conversation.owner),
+            )
+        find = "SELECT n FROM conversations WHERE id = ?"
+        number = alias[0] if alias is not None else self._connection.execute(find, (conversation.id,)).fetchone()[0]
+        self._tell(conversation, number)
+        self._chats[conversation.id] = _Chat(conversation, self._matcher.meet(conversation, number, is_alias=alias is not None))
+
+    def _tell(self, conversation: Conversation, number: int) -> None:
+        """Keep what is told of a conversation; of one that has another id here, only what was not known."""
+        self._connection.execute(
+            "UPDATE conversations SET name = coalesce(nullif(CASE WHEN id = ?1 THEN ?2 ELSE name END, ''), nullif(name, ''), ?2),"
+            " kind = CASE WHEN id = ?1 THEN ?3 ELSE kind END, owner = CASE WHEN id = ?1 THEN coalesce(?4, owner) ELSE owner END"
+            " WHERE n = ?5",
+            (conversation.id, conversation.name, conversation.kind.value, conversation.owner, number),
+        )
+
+    def _conversations(self) -> tuple[str, ...]:
+        """The ids of the stored conversations that were met."""
+        numbers = json.dumps([chat.place.number for chat in self._chats.values()])
+        rows = self._connection.execute("SELECT DISTINCT c.id FROM json_each(?) w JOIN conversations c ON c.n = w.value", (numbers,))
+        return tuple(row[0] for row in rows)
 
     def _speaker(self, conversation: Conversation, message: Message, milliseconds: int) -> _Speaker:
         key = (conversation.id, message.sender)
@@ -172,30 +202,40 @@ class ArchiveWriter:
         names = {row[0] for row in self._connection.execute("SELECT name FROM names WHERE person = ?", (number,))}
         return _Speaker(number, name, last_seen, names)
 
-    def _flush(self) -> None:
+    def _flush(self, *, is_last: bool = False) -> None:
         connection = self._connection
+        if not self._waiting and not is_last:
+            return
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for chat in self._chats.values():
-                if not chat.rows:
-                    continue
-                added = connection.executemany(_INSERT, chat.rows).rowcount
-                if added:
-                    connection.execute("UPDATE conversations SET revision = revision + 1 WHERE n = ?", (chat.number,))
-                self._added += added
-                chat.rows.clear()
+            waiting = [self._write_chat(chat, is_last=is_last) for chat in self._chats.values() if chat.rows]
             stale = [speaker for speaker in self._speakers.values() if speaker.is_stale]
             connection.executemany(
                 "UPDATE people SET name = ?1, last_seen = ?2 WHERE n = ?3 AND last_seen <= ?2",
                 [(speaker.name, speaker.last_seen, speaker.number) for speaker in stale],
             )
+            if is_last:
+                self._matcher.finish()
         except BaseException:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
         for speaker in stale:
             speaker.is_stale = False
-        self._waiting = 0
+        self._waiting = sum(waiting)
+
+    def _write_chat(self, chat: _Chat, *, is_last: bool) -> int:
+        """Store a chat's rows and say how many of them wait for the next batch: those of one second are matched together."""
+        held: list[Row] = []
+        if chat.place.is_known and not is_last:
+            held = [row for row in chat.rows[-_MOST_HELD:] if second_of(row) == second_of(chat.rows[-1])]
+        rows = chat.rows[: len(chat.rows) - len(held)]
+        added = self._connection.executemany(_INSERT, self._matcher.fresh(chat.place, rows)).rowcount if rows else 0
+        if added > 0:
+            self._connection.execute("UPDATE conversations SET revision = revision + 1 WHERE n = ?", (chat.place.number,))
+        self._added += max(added, 0)
+        chat.rows = held
+        return len(held)
 
     def _owners(self) -> frozenset[str]:
         """Who the exports call the owner; known from now on even where they never said a word."""

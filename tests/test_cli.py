@@ -143,7 +143,7 @@ def test_importing_again_adds_nothing(tmp_path: Path) -> None:
 
 def test_import_prints_json_with_stable_fields(tmp_path: Path) -> None:
     fields = json.loads(run("import", COUSIN, "--json", home=tmp_path).stdout)
-    assert set(fields) == {"exports", "failed", "chats", "messages", "added", "skipped", "owner", "first", "last"}
+    assert set(fields) == {"exports", "failed", "chats", "messages", "added", "matched", "skipped", "owner", "first", "last"}
     assert fields["exports"][0] == {"path": str(COUSIN), "messages": 496, "added": 496, "skipped": fields["skipped"]}
     assert len(fields["owner"]) == 1
 

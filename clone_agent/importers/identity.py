@@ -5,6 +5,7 @@ number of that same tuple in the file, because people do send the same thing twi
 table of millions grows at its end.
 """
 
+import re
 from hashlib import blake2b
 from itertools import islice
 
@@ -17,6 +18,16 @@ _SECONDS = 1 << 40
 def chat_id(platform: str, *parts: str) -> str:
     """The id of a conversation that the export names but does not number: `qq:9f86d081884c7d65`."""
     return f"{platform}:{blake2b(chr(31).join(parts).encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
+
+
+def is_numbered(conversation: str) -> bool:
+    """Whether a conversation's id is the platform's own number for it: then another number is another conversation."""
+    return re.fullmatch(r"[a-z_]+:(?:[0-9a-f]{16}|private:u_.*)", conversation) is None
+
+
+def second_prefix(second: int) -> str:
+    """What the ids of all messages of one second begin with."""
+    return f"{second % _SECONDS:010x}"
 
 
 class MessageIds:
@@ -37,7 +48,7 @@ class MessageIds:
             source_id: the exporter's id. A row that comes twice with the same one is one message.
         """
         key = f"{self._prefix}{sender}\x1f{second}\x1f{'words' if text else kind.value}\x1f{text}"
-        stem = f"{second % _SECONDS:010x}{blake2b(key.encode('utf-8', 'replace'), digest_size=11).hexdigest()}"
+        stem = f"{second_prefix(second)}{blake2b(key.encode('utf-8', 'replace'), digest_size=11).hexdigest()}"
         if stem not in self._seen:
             if len(self._seen) >= 2 * _WINDOW:
                 self._forget()

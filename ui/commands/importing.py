@@ -159,6 +159,7 @@ def _print_import(call: Call, archive: "Archive", brought: Sequence[_Brought], s
     lasts = [info.last for info in chats if info.last]
     added = sum(report.added for _, report in done)
     messages = sum(report.messages for _, report in done)
+    matched = sum(report.matched for _, report in done)
     skipped = sum((Counter(report.skipped) for _, report in done), Counter[str]()) + strangers
     first, last = min(firsts, default=None), max(lasts, default=None)
     for path, error in failed:
@@ -173,6 +174,7 @@ def _print_import(call: Call, archive: "Archive", brought: Sequence[_Brought], s
             "chats": len(chats),
             "messages": messages,
             "added": added,
+            "matched": matched,
             "skipped": dict(skipped),
             "owner": [person.id for person in owner],
             "first": first,
@@ -182,6 +184,8 @@ def _print_import(call: Call, archive: "Archive", brought: Sequence[_Brought], s
     if call.screen.as_json:
         return
     call.screen.say(f"{count(messages, 'message')} in {count(len(chats), 'chat')}, {day(first)} to {day(last)}; {added:,} new")
+    if matched:
+        call.screen.say(f"{matched:,} were known from another program's export of the same chat")
     for reason, number in skipped.most_common():
         call.screen.say(f"{number:,} skipped: {reason}")
     call.screen.say(f"You are {', '.join(dict.fromkeys(person.name or person.id for person in owner))}.")

@@ -1,0 +1,223 @@
+"""What an import brings that is stored already, under other ids.
+
+Two exporters tell the same chat differently: one knows numbers, the other names; one writes `[表情]`, the other nothing. So their ids do
+not meet. Within a chat a new row is the same message as a stored one when both stand in the same second, the same person sent them and they
+say alike, provided that the stored one is not in this import under its own id: people do send two things in one second. What matched is
+remembered as an alias, so that the next import knows it by its id alone. Which chats are the same: `archive_same_chat`.
+"""
+
+import json
+import re
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from clone_agent.archive_people import BY_EVIDENCE, join
+from clone_agent.archive_same_chat import SPEECH, Rival, rivals_of, same_chat
+from clone_agent.archive_schema import ID, KIND, PERSON, TEXT, Row, second_of
+from clone_agent.records import Conversation, Kind
+
+_MOST_SEEN = 20_000
+_CHUNK = 5_000
+_VOTES_TO_JOIN = 3  # messages that two accounts were seen to share
+_VOTES_TO_JOIN_NUMBERS = 12  # the same for two accounts that both have a number
+_SHARE_TO_JOIN = 0.8
+_PROGRAM = frozenset({Kind.SYSTEM.value, Kind.RECALL.value})
+_PLACEHOLDER = re.compile(r"\[\[?[^\[\]\n]{1,40}\]?\]|/[\u4e00-\u9fff]{1,4}|^@\S{1,30}\s")
+_NO_LETTER = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A message that was stored before this import."""
+
+    n: int
+    person: int
+    second: int
+    kind: str
+    text: str
+
+
+@dataclass(slots=True)
+class Place:
+    """Where the messages of one of the import's conversations go."""
+
+    told: Conversation  # as the export tells it
+    number: int  # of the stored conversation
+    newest: int  # messages up to this number were there before
+    is_known: bool  # something of it was stored before
+    seen: set[int] = field(default_factory=set)  # stored messages that this import has brought, lately
+    votes: Counter[tuple[int, int]] = field(default_factory=Counter)  # (account here, account there) -> messages they share
+    rivals: Sequence[Rival] | None = None  # other chats that may be the same; None: not looked for yet
+
+
+class Matcher:
+    """Knows what is stored already. Made for one import; all its writing belongs to the caller's transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._places: list[Place] = []
+        self.matched = 0  # messages that were stored under another id
+
+    def meet(self, conversation: Conversation, number: int, *, is_alias: bool) -> Place:
+        """A conversation that the import begins; everything before it is written."""
+        newest = self._connection.execute("SELECT coalesce(max(n), 0) FROM messages").fetchone()[0]
+        has_any = self._connection.execute("SELECT 1 FROM messages WHERE conversation = ? LIMIT 1", (number,)).fetchone() is not None
+        place = Place(conversation, number, newest, has_any)
+        if is_alias or not newest:
+            place.rivals = ()
+        self._places.append(place)
+        return place
+
+    def fresh(self, place: Place, rows: Sequence[Row]) -> list[Row]:
+        """The rows that are not stored yet, for the conversation that they belong to."""
+        known = self._known(place, rows) if place.is_known else set()
+        fresh = [row for row in rows if row[ID] not in known]
+        if fresh and place.rivals is None:
+            place.rivals = rivals_of(self._connection, place.told, place.number)
+        if fresh and place.rivals:
+            same = same_chat(self._connection, place.told, place.rivals, fresh, newest=place.newest)
+            if same is not None:
+                old, place.number, place.is_known, place.rivals = place.number, same, True, ()
+                self._move(place, old)
+        if fresh and place.is_known:
+            matched = self._match(place, fresh)
+            self._remember(matched)
+            fresh = [row for row in fresh if row[ID] not in matched]
+        return [(row[ID], place.number, *row[PERSON:]) for row in fresh]
+
+    def finish(self) -> None:
+        """Join the accounts that were seen to be one person's."""
+        votes: Counter[tuple[int, int]] = sum((place.votes for place in self._places), Counter())
+        for (here, there), many in votes.items():
+            rivals = sum(other for (one, two), other in votes.items() if (one == here) != (two == there))
+            ids = [self._connection.execute("SELECT id, coalesce(main, n) FROM people WHERE n = ?", (n,)).fetchone() for n in (here, there)]
+            needed = _VOTES_TO_JOIN if any(":name:" in one for one, _ in ids) else _VOTES_TO_JOIN_NUMBERS
+            if ids[0][1] != ids[1][1] and many >= needed and many >= _SHARE_TO_JOIN * (many + rivals):
+                join(self._connection, [one for one, _ in ids], reason=BY_EVIDENCE)
+
+    def _known(self, place: Place, rows: Sequence[Row]) -> set[str]:
+        """The ids that are stored, as messages or as aliases."""
+        ids = json.dumps([row[ID] for row in rows])
+        own = self._connection.execute("SELECT m.id, m.n FROM json_each(?) w JOIN messages m ON m.id = w.value", (ids,)).fetchall()
+        aliases = self._connection.execute(
+            "SELECT a.id, a.message, m.person FROM json_each(?) w JOIN message_aliases a ON a.id = w.value"
+            " LEFT JOIN messages m ON m.n = a.message",
+            (ids,),
+        ).fetchall()
+        if len(place.seen) > _MOST_SEEN:
+            place.seen.clear()
+        place.seen |= {n for _, n in own if n <= place.newest} | {n for _, n, _ in aliases}
+        people = {row[ID]: int(row[PERSON] or 0) for row in rows} if aliases else {}
+        for alias, _, person in aliases:
+            if person is not None and person != people[alias]:
+                place.votes[people[alias], person] += 1
+        return {found for found, *_ in own} | {found for found, *_ in aliases}
+
+    def _move(self, place: Place, old: int) -> None:
+        """Make the conversation `old` part of the one that it was found to be."""
+        connection, kept = self._connection, place.number
+        stored = connection.execute("SELECT * FROM messages WHERE conversation = ? ORDER BY sent_at, n", (old,))
+        matched: dict[str, int] = {}
+        while rows := stored.fetchmany(_CHUNK):
+            matched |= self._match(place, [row[1:] for row in rows])
+        connection.executemany(
+            "UPDATE message_aliases SET message = ? WHERE message = (SELECT n FROM messages WHERE id = ?)",
+            [(n, gone) for gone, n in matched.items()],
+        )
+        connection.executemany("DELETE FROM messages WHERE id = ?", [(gone,) for gone in matched])
+        connection.execute("UPDATE messages SET conversation = ? WHERE conversation = ?", (kept, old))
+        self._remember(matched)
+        connection.execute(
+            "UPDATE conversations SET revision = revision + 1 + (SELECT revision FROM conversations WHERE n = ?2),"
+            " kind = CASE WHEN 'group' IN (kind, ?3) THEN 'group' ELSE kind END, name = coalesce(nullif(name, ''), ?4) WHERE n = ?1",
+            (kept, old, place.told.kind.value, place.told.name),
+        )
+        connection.execute("DELETE FROM conversations WHERE n = ?", (old,))
+        connection.execute("UPDATE chat_aliases SET conversation = ? WHERE conversation = ?", (kept, old))
+        connection.execute("INSERT OR REPLACE INTO chat_aliases VALUES (?, ?)", (place.told.id, kept))
+
+    def _match(self, place: Place, rows: Sequence[Row]) -> dict[str, int]:
+        """Ids of rows that are stored under another id, with the number of the stored message."""
+        stored = self._stored_at(place, {second_of(row) for row in rows})
+        if not stored:
+            return {}
+        self._vote(place, rows, stored)
+        same = self._same_people(place)
+        matched: dict[str, int] = {}
+        for is_same in (_same_words, _alike, _of_the_program):
+            for row in rows:
+                if row[ID] in matched:
+                    continue
+                here = int(row[PERSON] or 0)
+                for one in stored.get(second_of(row), ()):
+                    is_person = same.get(here, here) == same.get(one.person, one.person)
+                    if one.n not in place.seen and is_same(row, one, is_person):
+                        matched[str(row[ID])] = one.n
+                        place.seen.add(one.n)
+                        break
+        return matched
+
+    def _stored_at(self, place: Place, seconds: Iterable[int]) -> dict[int, list[_Stored]]:
+        """What the conversation held before at these seconds and this import has not brought."""
+        rows = self._connection.execute(
+            "SELECT m.n, m.person, w.value, m.kind, m.text FROM json_each(?) w CROSS JOIN messages m ON m.conversation = ?"
+            " AND m.sent_at >= w.value * 1000 AND m.sent_at < w.value * 1000 + 1000 WHERE m.n <= ? ORDER BY m.n",
+            (json.dumps(sorted(seconds)), place.number, place.newest),
+        )
+        found: dict[int, list[_Stored]] = defaultdict(list)
+        for row in rows:
+            if row[0] not in place.seen:
+                found[row[2]].append(_Stored(*row))
+        return found
+
+    def _vote(self, place: Place, rows: Sequence[Row], stored: dict[int, list[_Stored]]) -> None:
+        """Note which accounts say the same in the same second, where only one on each side says it."""
+        said: dict[tuple[int, str], list[int]] = defaultdict(list)
+        for row in rows:
+            if row[TEXT] and row[KIND] not in _PROGRAM:
+                said[second_of(row), str(row[TEXT])].append(int(row[PERSON] or 0))
+        for (second, text), people in said.items():
+            others = [one.person for one in stored.get(second, ()) if one.text == text]
+            if len(people) == len(others) == 1 and people != others:
+                place.votes[people[0], others[0]] += 1
+
+    def _same_people(self, place: Place) -> dict[int, int]:
+        """Accounts to one number for each person: by joins, and by what was seen in this chat."""
+        same = dict(self._connection.execute("SELECT n, main FROM people WHERE main IS NOT NULL"))
+        for (here, there), _ in sorted(place.votes.items(), key=lambda vote: -vote[1]):
+            same.setdefault(here, same.get(there, there))
+        return same
+
+    def _remember(self, matched: dict[str, int]) -> None:
+        """Keep the ids under which stored messages came again."""
+        self.matched += len(matched)
+        self._connection.executemany("INSERT OR IGNORE INTO message_aliases VALUES (?, ?)", list(matched.items()))
+
+
+def _same_words(row: Row, one: _Stored, is_person: bool) -> bool:
+    return is_person and bool(one.text) and row[TEXT] == one.text
+
+
+def _alike(row: Row, one: _Stored, is_person: bool) -> bool:
+    """Whether two rows of one person say the same, as two exporters would put it."""
+    if not is_person:
+        return False
+    here, there = str(row[TEXT]), one.text
+    if here and there:
+        bare, other = _bare(here), _bare(there)
+        return bare == other or (min(len(bare), len(other)) > 1 and (bare in other or other in bare))
+    kinds = {row[KIND] if here else "", one.kind if there else ""}
+    return not kinds & SPEECH or not _bare(here + there)
+
+
+def _of_the_program(row: Row, one: _Stored, is_person: bool) -> bool:
+    """Whether one of them is the program's line about what the other one is: a file, a recall, a call."""
+    is_wordless = not row[TEXT] or not one.text or row[TEXT] == one.text
+    return (row[KIND] in _PROGRAM and (is_wordless or one.kind in _PROGRAM)) or (one.kind in _PROGRAM and is_wordless)
+
+
+def _bare(text: str) -> str:
+    """The words without placeholders, faces, a leading mention, blanks and marks."""
+    return _NO_LETTER.sub("", _PLACEHOLDER.sub("", text)).lower()
