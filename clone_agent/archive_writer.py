@@ -217,7 +217,8 @@ class ArchiveWriter:
             if is_last:
                 self._matcher.finish()
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # SQLite has taken it back by itself where the disk is full
+                connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
         for speaker in stale:

@@ -58,8 +58,14 @@ class CloneGroup(click.Group):
         except (click.exceptions.Exit, click.ClickException, BrokenPipeError):
             raise
         except Exception as error:  # noqa: BLE001 - the message of an unknown error may hold somebody's words
-            show_unexpected(error)
-            ctx.exit(1)
+            from clone_agent.storage import storage_error
+
+            expected = storage_error(error)
+            if expected is None:
+                show_unexpected(error)
+                ctx.exit(1)
+            show_error(expected)
+            ctx.exit(expected.exit_code)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of use."""
