@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from clone_agent.archive_schema import KIND, PERSON, SENT_AT, TEXT, Row, second_of
-from clone_agent.importers.identity import is_numbered, second_prefix
+from clone_agent.message_ids import is_numbered, second_prefix
 from clone_agent.records import Conversation, Kind
 
 SPEECH = frozenset({Kind.TEXT.value, Kind.REPLY.value})

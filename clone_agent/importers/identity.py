@@ -5,29 +5,18 @@ number of that same tuple in the file, because people do send the same thing twi
 table of millions grows at its end.
 """
 
-import re
 from hashlib import blake2b
 from itertools import islice
 
+from clone_agent.message_ids import second_prefix
 from clone_agent.records import Kind
 
 _WINDOW = 20_000  # tuples remembered; equal ones stand close together, since exports are written in time order
-_SECONDS = 1 << 40
 
 
 def chat_id(platform: str, *parts: str) -> str:
     """The id of a conversation that the export names but does not number: `qq:9f86d081884c7d65`."""
     return f"{platform}:{blake2b(chr(31).join(parts).encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
-
-
-def is_numbered(conversation: str) -> bool:
-    """Whether a conversation's id is the platform's own number for it: then another number is another conversation."""
-    return re.fullmatch(r"[a-z_]+:(?:[0-9a-f]{16}|private:u_.*)", conversation) is None
-
-
-def second_prefix(second: int) -> str:
-    """What the ids of all messages of one second begin with."""
-    return f"{second % _SECONDS:010x}"
 
 
 class MessageIds:
