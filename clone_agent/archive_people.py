@@ -190,7 +190,6 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        connection.rollback()  # nothing to do where SQLite has taken it back by itself
         raise
     connection.execute("COMMIT")

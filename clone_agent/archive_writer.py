@@ -217,8 +217,7 @@ class ArchiveWriter:
             if is_last:
                 self._matcher.finish()
         except BaseException:
-            if connection.in_transaction:  # SQLite has taken it back by itself where the disk is full
-                connection.execute("ROLLBACK")
+            connection.rollback()  # nothing to do where SQLite has taken it back by itself, as when the disk is full
             raise
         connection.execute("COMMIT")
         for speaker in stale:
