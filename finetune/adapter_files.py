@@ -28,20 +28,51 @@ def save_adapter(folder: Path, adapter: Adapter, loaded: LoadedModel, facts: Map
         loaded: the base it was trained on.
         facts: what else goes into the manifest: `dataset` (with `hash`), `losses` (`before`, `after`), `training`, `samples`.
     """
+    method = find_method(adapter.method)
+    return write_adapter(
+        folder,
+        method=adapter.method,
+        settings=adapter.settings,
+        state=adapter.state(),
+        base={"name": loaded.name, "fingerprint": loaded.fingerprint, "model_type": loaded.model.config.model_type},
+        facts=facts,
+        as_peft=method.peft_config(adapter.settings, loaded.name) if method.peft_config else {},
+    )
+
+
+def write_adapter(
+    folder: Path,
+    *,
+    method: str,
+    settings: Any,
+    state: Mapping[str, torch.Tensor],
+    base: Mapping[str, str],
+    facts: Mapping[str, Any],
+    as_peft: Mapping[str, Any] = {},
+) -> AdapterInfo:
+    """As `save_adapter`, of tensors that need not be part of a model in memory.
+
+    Args:
+        folder: the adapter's.
+        method: a tuning method's name.
+        settings: of that method.
+        state: the tensors as the method names them.
+        base: `name`, `fingerprint` and `model_type`.
+        facts: as for `save_adapter`.
+        as_peft: the settings as peft reads them, where it can.
+    """
     private_folder(folder)
     (folder / MANIFEST).unlink(missing_ok=True)
     with private_umask(), replacing(folder / WEIGHTS) as path:
-        save_file(adapter.state(), path, metadata={"format": "pt"})
-    method = find_method(adapter.method)
-    as_peft = method.peft_config(adapter.settings, loaded.name) if method.peft_config else {}
-    write_json(folder / CONFIG, as_peft or {"method": adapter.method, **asdict(adapter.settings)})
+        save_file(dict(state), path, metadata={"format": "pt"})
+    write_json(folder / CONFIG, as_peft or {"method": method, **asdict(settings)})
     manifest = {
         "format": FORMAT,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "method": adapter.method,
-        "settings": asdict(adapter.settings),
-        "base": {"name": loaded.name, "fingerprint": loaded.fingerprint, "model_type": loaded.model.config.model_type},
-        "weights": {"parameters": adapter.size(), "bytes": (folder / WEIGHTS).stat().st_size},
+        "method": method,
+        "settings": asdict(settings),
+        "base": dict(base),
+        "weights": {"parameters": sum(tensor.numel() for tensor in state.values()), "bytes": (folder / WEIGHTS).stat().st_size},
         **facts,
     }
     write_json(folder / MANIFEST, manifest)

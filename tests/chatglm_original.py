@@ -51,6 +51,19 @@ LATER: dict[str, Any] = {
     "eos_token_id": 2,
     "pad_token_id": 0,
 }
+# Sizes that fit the little tokenizer of `chatglm_tokenizer.write_unigram`, and bitsandbytes.
+CHATTING = {
+    **FIRST,
+    "vocab_size": 400,
+    "hidden_size": 64,
+    "inner_hidden_size": 128,
+    "num_attention_heads": 4,
+    "bos_token_id": 111,
+    "eos_token_id": 112,
+    "mask_token_id": 107,
+    "gmask_token_id": 108,
+    "max_sequence_length": 256,
+}
 Array = NDArray[np.float64]
 
 
@@ -119,13 +132,35 @@ def save(folder: Path, config: Mapping[str, Any], state: Mapping[str, torch.Tens
     return folder
 
 
-def logits(config: Mapping[str, Any], state: Mapping[str, torch.Tensor], ids: list[int], *, linear: bool = False) -> Array:
-    """(tokens, vocabulary) for one row without padding; `linear`: `rope_ratio` divides positions instead of multiplying the base."""
+def logits(
+    config: Mapping[str, Any],
+    state: Mapping[str, torch.Tensor],
+    ids: list[int],
+    *,
+    linear: bool = False,
+    table: torch.Tensor | None = None,
+) -> Array:
+    """(tokens, vocabulary) for one row without padding.
+
+    `linear`: `rope_ratio` divides positions instead of multiplying the base. `table`: a prefix of P-Tuning v2, (virtual tokens, width).
+    """
     numbers = {name: tensor.double().numpy() for name, tensor in state.items()}
-    return _first(config, numbers, ids) if "padded_vocab_size" not in config else _later(config, numbers, ids, linear=linear)
+    is_first = "padded_vocab_size" not in config
+    width = config["hidden_size"] // config["num_attention_heads"] if is_first else config["kv_channels"]
+    rows = np.zeros((0, 1)) if table is None else table.double().numpy()
+    prefix = rows.reshape(len(rows), config["num_layers"], 2, -1 if len(rows) else 1, width if len(rows) else 1)
+    return _first(config, numbers, ids, prefix) if is_first else _later(config, numbers, ids, prefix, linear=linear)
 
 
-def _first(config: Mapping[str, Any], state: Mapping[str, Array], ids: list[int]) -> Array:
+def _attended(query: Array, key: Array, value: Array, sees: NDArray[np.bool_], prefix: Array, layer: int, head: int) -> Array:
+    """One head: (tokens, width) each; what stands in the prefix is seen by everybody."""
+    if len(prefix):
+        key, value = (np.concatenate((prefix[:, layer, kind, head], heads)) for kind, heads in ((0, key), (1, value)))
+        sees = np.pad(sees, ((0, 0), (len(prefix), 0)), constant_values=True)
+    return _softmax(query @ key.T / query.shape[1] ** 0.5, sees) @ value
+
+
+def _first(config: Mapping[str, Any], state: Mapping[str, Array], ids: list[int], prefix: Array) -> Array:
     heads, epsilon = config["num_attention_heads"], config["layernorm_epsilon"]
     width, alpha, tokens = config["hidden_size"] // heads, 56**0.5, len(ids)
     start = ids.index(config["bos_token_id"])
@@ -158,7 +193,7 @@ def _first(config: Mapping[str, Any], state: Mapping[str, Array], ids: list[int]
         mixed = np.zeros((tokens, heads, width))
         for head in range(heads):
             query, key = (np.stack([turn(fused[at, head, kind], at) for at in range(tokens)]) for kind in (0, 1))
-            mixed[:, head] = _softmax(query @ key.T / width**0.5, sees) @ fused[:, head, 2]
+            mixed[:, head] = _attended(query, key, fused[:, head, 2], sees, prefix, layer, head)
         x = alpha * x + linear(mixed.reshape(tokens, -1), f"{name}.attention.dense")
         x = norm(x, f"{name}.post_attention_layernorm")
         inner = linear(x, f"{name}.mlp.dense_h_to_4h")
@@ -167,7 +202,7 @@ def _first(config: Mapping[str, Any], state: Mapping[str, Array], ids: list[int]
     return norm(x, "transformer.final_layernorm") @ state["lm_head.weight"].T
 
 
-def _later(config: Mapping[str, Any], state: Mapping[str, Array], ids: list[int], *, linear: bool) -> Array:
+def _later(config: Mapping[str, Any], state: Mapping[str, Array], ids: list[int], prefix: Array, *, linear: bool) -> Array:
     heads, width, tokens = config["num_attention_heads"], config["kv_channels"], len(ids)
     groups = config["multi_query_group_num"] if config["multi_query_attention"] else heads
     ratio = config.get("rope_ratio", 1)
@@ -194,7 +229,7 @@ def _later(config: Mapping[str, Any], state: Mapping[str, Array], ids: list[int]
         mixed = np.zeros((tokens, heads, width))
         for head in range(heads):
             group = head * groups // heads
-            mixed[:, head] = _softmax(turn(query[:, head]) @ turn(key[:, group]).T / width**0.5, sees) @ value[:, group]
+            mixed[:, head] = _attended(turn(query[:, head]), turn(key[:, group]), value[:, group], sees, prefix, layer, group)
         x = x + mixed.reshape(tokens, -1) @ state[f"{name}.self_attention.dense.weight"].T
         gate, up = np.split(norm(x, f"{name}.post_attention_layernorm") @ state[f"{name}.mlp.dense_h_to_4h.weight"].T, 2, axis=1)
         x = x + (gate / (1 + np.exp(-gate)) * up) @ state[f"{name}.mlp.dense_4h_to_h.weight"].T

@@ -6,6 +6,7 @@ from ui.commands.answering import ask
 from ui.commands.archiving import export, people
 from ui.commands.browsing import chat
 from ui.commands.comparing import compare
+from ui.commands.converting import convert
 from ui.commands.demonstrating import demo
 from ui.commands.evaluating import evaluate
 from ui.commands.forgetting import forget
@@ -31,6 +32,7 @@ _COMMANDS = (
     compare,
     chat,
     merge,
+    convert,
     forget,
     status,
     verify,

@@ -108,6 +108,10 @@ def _unigram(model: Any) -> Tokenizer:
             normalizers.Replace(" ", "▁"),
         ]
     )
+    letters = {piece.piece for piece in model.pieces if piece.type == _NORMAL}
+    if any(letter not in letters for piece, score in pieces if score == _NEVER for letter in piece):
+        # Where a letter of "[gMASK]" is no piece, its bytes would be wanted even less; then no piece may reach over its bracket.
+        backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\[<](?!n>|\|tab\||\|blank_)"), "merged_with_previous")
     backend.decoder = decoders.Sequence(
         [
             *_sentence_decoders(),

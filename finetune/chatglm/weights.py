@@ -3,8 +3,9 @@
 Files of `torch.save` are read with `weights_only`, so nothing in them can run. INT4 and INT8 checkpoints are turned back into numbers.
 """
 
+import logging
 import pickle
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -14,6 +15,8 @@ from transformers import PreTrainedConfig
 
 from clone_agent.errors import ModelError
 from finetune.chatglm.checkpoint import Generation, Original
+
+log = logging.getLogger(__name__)
 
 _LAYERS = {Generation.CHATGLM: "transformer.layers."}  # the later ones: `_LATER_LAYERS`
 _LATER_LAYERS = "transformer.encoder.layers."
@@ -41,7 +44,7 @@ _MLP = {  # the first generation's MLP has one way up, the later ones a gate bes
     False: {"mlp.dense_h_to_4h": "mlp.gate_up_proj", "mlp.dense_4h_to_h": "mlp.down_proj"},
 }
 _FUSED = ("attention.query_key_value", "self_attention.query_key_value")
-_PREFIX = "transformer.prefix_encoder."  # of a checkpoint that was tuned with P-Tuning v2
+PREFIX = "prefix_encoder."  # of a checkpoint that was tuned with P-Tuning v2
 _SCALE = "_scale"
 _ENDS = ("transformer.word_embeddings.weight", "lm_head.weight")
 
@@ -60,8 +63,12 @@ def native_tensors(original: Original, config: PreTrainedConfig, *, name: str, b
     """
     is_first = original.generation is Generation.CHATGLM
     seen: set[str] = set()
+    seen_prefix = False
     for key, tensor in _unpacked(original, name=name, bits=bits):
-        if key.endswith("inv_freq") or key.startswith(_PREFIX):
+        if PREFIX in key and not seen_prefix:
+            log.warning("%s holds a prefix of P-Tuning v2, which is left out: convert it with --base to make an adapter of it", name)
+        seen_prefix = seen_prefix or PREFIX in key
+        if key.endswith("inv_freq") or PREFIX in key:
             continue
         for native, part in _native(key, tensor, config, is_first=is_first, name=name):
             if native == "lm_head.weight" and config.tie_word_embeddings:
@@ -78,12 +85,12 @@ def is_tied(original: Original, *, name: str) -> bool:
         return False
     kept: list[Tensor] = []
     for path in original.weights:
-        kept += [tensor for _, tensor in read_tensors(path, name=name, wanted=_ENDS)]
+        kept += [tensor for _, tensor in read_tensors(path, name=name, wanted=_ENDS.__contains__)]
     return len(kept) < 2 or torch.equal(*kept[:2])
 
 
-def read_tensors(path: Path, *, name: str, wanted: Collection[str] | None = None) -> Iterator[tuple[str, Tensor]]:
-    """The tensors of one weight file, all or those `wanted`, mapped into memory rather than read at once.
+def read_tensors(path: Path, *, name: str, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of one weight file whose names are `wanted`, mapped into memory rather than read at once.
 
     Raises:
         ModelError: it is damaged, or a .bin that holds more than tensors.
@@ -93,7 +100,7 @@ def read_tensors(path: Path, *, name: str, wanted: Collection[str] | None = None
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
                 for key in file.keys():  # noqa: SIM118 - it is no dict
-                    if wanted is None or key in wanted:
+                    if wanted(key):
                         yield key, file.get_tensor(key)
             return
         state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
@@ -101,7 +108,7 @@ def read_tensors(path: Path, *, name: str, wanted: Collection[str] | None = None
         raise broken from cause
     if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise broken
-    yield from ((key, tensor) for key, tensor in state.items() if wanted is None or key in wanted)
+    yield from ((key, tensor) for key, tensor in state.items() if wanted(key))
 
 
 def unpack_int4(packed: Tensor, scale: Tensor) -> Tensor:

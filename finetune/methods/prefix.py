@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedConfig, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
@@ -33,7 +33,7 @@ class PrefixEncoder(nn.Module):
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self.shape = (num_virtual_tokens, config.num_hidden_layers, 2, heads, head_size)
-        width = config.num_hidden_layers * 2 * heads * head_size
+        width = table_width(config)
         self.embedding = nn.Embedding(num_virtual_tokens, config.hidden_size if hidden_size else width)
         nn.init.normal_(self.embedding.weight, std=0.02)
         self.trans: nn.Sequential | None = None
@@ -55,6 +55,13 @@ class PrefixEncoder(nn.Module):
         if self._projected is None or self._projected[0] != version or self._projected[1].device != self.embedding.weight.device:
             self._projected = (version, self.trans(self.embedding.weight))
         return self._projected[1]
+
+
+def table_width(config: PreTrainedConfig) -> int:
+    """How many numbers of the table belong to one virtual token."""
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return int(config.num_hidden_layers * 2 * heads * head_size)
 
 
 class PrefixSwitch:
