@@ -139,6 +139,11 @@ class Archive:
             raise KeyError(conversation_id)
         return Conversation(id=conversation_id, platform=row[0], name=row[1], kind=ChatKind(row[2]), owner=row[3])
 
+    def revision(self, conversation_id: str) -> int:
+        """A number that rises whenever the messages of a conversation change; 0 for one that is not there."""
+        row = self.connection.execute("SELECT revision FROM conversations WHERE id = ?", (conversation_id,)).fetchone()
+        return 0 if row is None else int(row[0])
+
     def people(self) -> list[Person]:
         """Everybody who speaks, the most talkative first; accounts that were joined are one person."""
         return list_people(self.connection)

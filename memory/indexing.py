@@ -1,8 +1,7 @@
-"""Archive -> index, only what is new: words first, so that search works at once, then vectors.
+"""Archive -> passages and their words, only what is new. Vectors follow in `memory.vectors`; search by words works at once.
 
 A conversation is read again when its revision rose; of its sessions only the new and the changed ones are cut, indexed and embedded.
-Every step can be killed and is taken up where it was: sessions are known by a hash of what they say, vectors by a mark that is set once
-Chroma has acknowledged them.
+Every step can be killed and is taken up where it was: sessions are known by a hash of what they say.
 """
 
 import hashlib
@@ -12,9 +11,7 @@ from dataclasses import dataclass, field
 
 from clone_agent.archive import Archive, ConversationInfo
 from clone_agent.records import Memory, Session
-from memory.embed import Embedder
 from memory.passages import bursts
-from memory.store import BATCH, ExactVectors, MemoryStore
 from memory.table import PassageTable
 
 _RULES = 1  # raised when passages are cut differently, so that every session is cut anew
@@ -52,9 +49,17 @@ def stale(archive: Archive, table: PassageTable) -> list[ConversationInfo]:
     return [info for info in archive.conversations() if info.messages and known.get(info.conversation.id) != info.revision]
 
 
-def update_words(archive: Archive, table: PassageTable, *, progress: Progress) -> Counts:
-    """Bring passages and the lexical index up to date with the archive."""
+def pending(archive: Archive, table: PassageTable) -> int:
+    """How many conversations changed since they were indexed, or wait for their vectors."""
+    return len({info.conversation.id for info in stale(archive, table)} | table.without_vectors())
+
+
+def update_words(archive: Archive, table: PassageTable, *, progress: Progress, only: str | None = None) -> Counts:
+    """Bring passages and the lexical index up to date with the archive, or with one conversation of it."""
     counts = Counts()
+    if only is not None:
+        _update_conversation(archive, table, only, archive.revision(only), counts, progress)
+        return counts
     changed = stale(archive, table)
     missing = table.revisions().keys() - {info.conversation.id for info in archive.conversations() if info.messages}
     for gone in missing:
@@ -62,7 +67,7 @@ def update_words(archive: Archive, table: PassageTable, *, progress: Progress) -
             _drop(table, list(table.sessions(gone).values()), counts)
             table.set_revision(gone, None)
     for info in changed:
-        _update_conversation(archive, table, info, counts, progress)
+        _update_conversation(archive, table, info.conversation.id, info.revision, counts, progress)
     if counts.removed or missing:
         with table.transaction():
             table.drop_keys()
@@ -70,8 +75,9 @@ def update_words(archive: Archive, table: PassageTable, *, progress: Progress) -
     return counts
 
 
-def _update_conversation(archive: Archive, table: PassageTable, info: ConversationInfo, counts: Counts, progress: Progress) -> None:
-    conversation = info.conversation.id
+def _update_conversation(
+    archive: Archive, table: PassageTable, conversation: str, revision: int, counts: Counts, progress: Progress
+) -> None:
     old = table.sessions(conversation)
     new: list[tuple[bytes, list[Memory]]] = []
     for session in archive.sessions(conversation):
@@ -85,7 +91,7 @@ def _update_conversation(archive: Archive, table: PassageTable, info: Conversati
     _add(table, conversation, new, counts)
     with table.transaction():
         _drop(table, list(old.values()), counts)
-        table.set_revision(conversation, info.revision)
+        table.set_revision(conversation, revision)
 
 
 def _add(table: PassageTable, conversation: str, new: list[tuple[bytes, list[Memory]]], counts: Counts) -> None:
@@ -108,37 +114,3 @@ def _length(session: Session) -> int:
 def _digest(memories: Sequence[Memory]) -> bytes:
     said = [(memory.message_ids, memory.speaker, memory.text, memory.started_at.isoformat()) for memory in memories]
     return hashlib.blake2b(json.dumps([_RULES, said]).encode(), digest_size=16).digest()
-
-
-def update_vectors(table: PassageTable, store: MemoryStore, embedder: Embedder, *, progress: Progress) -> None:
-    """Bring the vector store up to date with the passages; vectors that SQLite has are not computed again."""
-    for granularity in ("turn", "segment"):
-        store.delete(granularity, table.removed(granularity))
-        with table.transaction():
-            table.clear_removed(granularity)
-    turns, spans = table.unstored("turn"), table.unstored("segment")
-    progress.total = progress.done + len(turns) + len(spans)
-    for start in range(0, len(turns), BATCH):
-        batch = turns[start : start + BATCH]
-        _embed(table, embedder, batch)
-        _store(table, store, "turn", batch, progress)
-    for start in range(0, len(spans), BATCH):
-        _store(table, store, "segment", spans[start : start + BATCH], progress)
-
-
-def _embed(table: PassageTable, embedder: Embedder, numbers: Sequence[int]) -> None:
-    known = set(table.vectors(numbers)[0])
-    missing = [number for number in numbers if number not in known]
-    vectors = embedder.encode(table.texts(missing))
-    with table.transaction():
-        kept = [row for row in range(len(missing)) if vectors[row].any()]
-        table.set_vectors([missing[row] for row in kept], vectors[kept])
-
-
-def _store(table: PassageTable, store: MemoryStore, granularity: str, numbers: Sequence[int], progress: Progress) -> None:
-    found, vectors = ExactVectors(table).load(granularity, numbers)
-    store.add(granularity, found, vectors)
-    with table.transaction():
-        table.mark_stored(granularity, found)
-        table.mark_stored(granularity, set(numbers) - set(found), empty=True)
-    progress.advance(len(numbers))

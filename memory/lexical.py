@@ -82,6 +82,16 @@ class LexicalIndex:
             ((number, " ".join(terms(text))) for number, text in rows),
         )
 
+    def numbers(self, granularity: str) -> set[int]:
+        """The numbers under which texts are indexed."""
+        return {row[0] for row in self._connection.execute(f"SELECT id FROM memory_{granularity}_words_docsize")}  # noqa: S608
+
+    def clear(self, granularity: str) -> None:
+        """Drop everything that is indexed."""
+        self.refresh()
+        name = f"memory_{granularity}_words"
+        self._connection.execute(f"INSERT INTO {name}({name}) VALUES ('delete-all')")  # noqa: S608
+
     def optimize(self) -> None:
         """Merge the index, after which no trace of deleted texts is left in it."""
         for name in GRANULARITIES:

@@ -15,12 +15,12 @@ from clone_agent.archive import Archive
 from clone_agent.archive_people import Person
 from clone_agent.home import DataHome
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Memory, Recalled, Scope
-from memory.embed import Embedder, load_embedder
-from memory.indexing import OnProgress, Progress, stale, update_vectors, update_words
+from memory.checking import disagreements, mend_words
+from memory.indexing import OnProgress, Progress, pending, stale, update_words
+from memory.keeping import Keeper
 from memory.packing import BUDGET, pack
 from memory.question import named_people, parts, resolve
 from memory.ranking import Named, Ranker, together
-from memory.store import MemoryStore
 from memory.table import PassageTable
 from memory.when import find_span
 
@@ -45,35 +45,29 @@ class MemoryIndex:
     Made directly rather than with `open`, it does not look whether the vector index fits the archive: for `rebuild`.
     """
 
-    def __init__(self, home: Path, archive: Archive, embedder: Embedder) -> None:
+    def __init__(self, home: Path, archive: Archive, *, embedding: str | None = None, server: str | None = None) -> None:
         self._archive = archive
-        self._embedder = embedder
         self._table = PassageTable(archive.connection)
         self._cache: _Known | None = None
-        self._store = MemoryStore(DataHome(home).vectors, self._table, fingerprint=embedder.fingerprint)
+        self._keeper = Keeper(DataHome(home).vectors, self._table, embedding=embedding, server=server)
 
     @classmethod
-    def open(cls, home: Path, archive: Archive, *, embedding: str | None = None) -> "MemoryIndex":
+    def open(cls, home: Path, archive: Archive, *, embedding: str | None = None, server: str | None = None) -> "MemoryIndex":
         """Open the memory of a data home; what is not indexed yet is found by nobody until `index` has run.
 
         Args:
             home: the data home.
             archive: its archive, open.
             embedding: name or folder of the embedding model; None: the one that ships.
+            server: address of a Chroma server that holds the vectors; None: a directory of the data home.
 
         Raises:
             ModelError: the embedding model cannot be loaded.
             StoreError: the vector index is damaged or does not fit the archive; `rebuild` makes it again.
         """
-        memory = cls(home, archive, load_embedder(embedding))
-        if memory._is_current:
-            memory._store.check()
+        memory = cls(home, archive, embedding=embedding, server=server)
+        memory._keeper.check()
         return memory
-
-    @property
-    def _is_current(self) -> bool:
-        """Whether the stored vectors are of this embedding model."""
-        return self._table.fact("fingerprint") == self._embedder.fingerprint
 
     def index(self, *, on_progress: OnProgress | None = None) -> IndexReport:
         """Index what is new since the last time; safe to interrupt.
@@ -87,31 +81,35 @@ class MemoryIndex:
         started = time.monotonic()
         progress = Progress(on_progress, total=2 * sum(info.messages for info in stale(self._archive, self._table)))
         counts = update_words(self._archive, self._table, progress=progress)
-        if self._is_current:
-            update_vectors(self._table, self._store, self._embedder, progress=progress)
-        else:
-            self._renew(progress, vectors=True)
+        self._keeper.update(progress)
         return IndexReport(
             passages=self._table.count("turn"), added=counts.added, removed=counts.removed, seconds=round(time.monotonic() - started, 3)
         )
 
+    def note(self, conversation: str) -> None:
+        """Make what was just added to a conversation recallable, without touching the vector store; `index` does the rest."""
+        update_words(self._archive, self._table, progress=Progress(None), only=conversation)
+        self._keeper.embed_waiting()
+
     def rebuild(self, *, on_progress: OnProgress | None = None) -> IndexReport:
-        """Make the vector index again in a new directory from the copies in SQLite, and remove the old one with all it held."""
+        """Make the vector index again in a new generation from the copies in SQLite, and remove the old one with all it held."""
         started = time.monotonic()
-        self._renew(Progress(on_progress), vectors=not self._is_current)
+        self._keeper.renew(Progress(on_progress))
         return IndexReport(passages=self._table.count("turn"), added=0, removed=0, seconds=round(time.monotonic() - started, 3))
 
-    def _renew(self, progress: Progress, *, vectors: bool) -> None:
-        def fill(store: MemoryStore) -> None:
-            with self._table.transaction():
-                self._table.keep_fact("fingerprint", self._embedder.fingerprint)
-            update_vectors(self._table, store, self._embedder, progress=progress)
+    def verify(self) -> tuple[str, ...]:
+        """What does not agree between archive, passages, words and vectors, in words; empty: all of it does."""
+        return disagreements(self._archive, self._table, self._keeper.store)
 
-        self._store.renew(fill, vectors=vectors)
+    def mend(self, *, on_progress: OnProgress | None = None) -> IndexReport:
+        """Make passages, words and vectors agree with the archive again, and the vectors in a new generation."""
+        mend_words(self._archive, self._table)
+        update_words(self._archive, self._table, progress=Progress(None))
+        return self.rebuild(on_progress=on_progress)
 
     def pending(self) -> int:
-        """How many conversations changed since they were indexed."""
-        return len(stale(self._archive, self._table))
+        """How many conversations changed since they were indexed, or wait for their vectors."""
+        return pending(self._archive, self._table)
 
     def search(
         self,
@@ -139,7 +137,7 @@ class MemoryIndex:
         known = self._known()
         text = resolve(question, history, names=[name for person in known.people for name in person.names if len(name) > 1])
         moment = now or datetime.now().astimezone()
-        ranker = Ranker(self._table, self._store if self._is_current else None, self._embedder)
+        ranker = Ranker(self._table, self._keeper.vectors, self._keeper.embedder)
         allowed = self._allowed(scope, known)
         ranking = together([ranker.rank(part, named=known.named(part, moment), allowed=allowed) for part in parts(text)])
         kept = None if allowed is None else set(allowed)
@@ -161,7 +159,7 @@ class MemoryIndex:
 
     def close(self) -> None:
         """Let go of the vector store; the archive stays open."""
-        self._store.close()
+        self._keeper.close()
 
     def _memories(self, numbers: Sequence[int]) -> list[Memory]:
         """Passages with the names that the archive shows for their people."""

@@ -1,4 +1,4 @@
-"""Indexing in a process of its own: `python -m memory.refill HOME [EMBEDDING]`, which prints "done total" lines.
+"""Indexing in a process of its own: `python -m memory.refill HOME EMBEDDING SERVER`, which prints "done total" lines.
 
 Chroma writes its index files at the size of their capacity, and fills the unused part with whatever its process had in memory before. After
 a forgetting that would be the forgotten vectors and words, so the new index is made by a process that has never seen them.
@@ -12,22 +12,26 @@ from pathlib import Path
 
 from clone_agent.archive import Archive
 from clone_agent.errors import StoreError
-from memory.embed import load_embedder
 from memory.recall import MemoryIndex
 
 
-def refill(home: Path, *, embedding: str | None, on_progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+def _ignore(done: int, total: int) -> None:
+    pass
+
+
+def refill(home: Path, *, embedding: str | None, server: str | None = None, on_progress: Callable[[int, int], None] = _ignore) -> None:
     """Bring a data home's index up to date in a new process; the caller owns the home and has no vector store open.
 
     Args:
         home: the data home.
         embedding: as in `MemoryIndex.open`.
+        server: likewise.
         on_progress: called with units done and in all.
 
     Raises:
         StoreError: it failed; `clone-agent index` takes it up again.
     """
-    command = [sys.executable, "-m", "memory.refill", str(home), *([embedding] if embedding else [])]
+    command = [sys.executable, "-m", "memory.refill", str(home), embedding or "", server or ""]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:  # noqa: S603 - our own module
         assert child.stdout is not None
         for line in child.stdout:
@@ -40,8 +44,8 @@ def refill(home: Path, *, embedding: str | None, on_progress: Callable[[int, int
 
 def main() -> None:
     """Index; the command line names the home and the embedding model."""
-    home, embedding = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
-    with Archive.open(home) as archive, closing(MemoryIndex(home, archive, load_embedder(embedding))) as memory:
+    home, embedding, server = Path(sys.argv[1]), sys.argv[2] or None, sys.argv[3] or None
+    with Archive.open(home) as archive, closing(MemoryIndex(home, archive, embedding=embedding, server=server)) as memory:
         memory.index(on_progress=_report)
 
 

@@ -1,33 +1,30 @@
 """The vectors: in Chroma for search at any size, and as exact float16 copies in SQLite for everything limited to few passages.
 
-Chroma holds ids and vectors, no text and no metadata; its directory is derived and can be made again from the copies. Each directory is
-written by one process and holds one generation: a rebuild fills a new one, and the number in SQLite that names the valid one switches over
-in one commit. The collections carry the embedding model's fingerprint in their names. Chroma's distances become scores here and nowhere
-else: score = 1 - cosine distance, so 1 is the same direction and 0 unrelated.
+Chroma holds ids and vectors, no text and no metadata; it is derived and can be made again from the copies. It lies in a directory or on a
+server (`memory.place`). A rebuild fills a new generation, and the number in SQLite that names the valid one switches over in one commit.
+The collections carry the embedding model's fingerprint in their names. Chroma's distances become scores here and nowhere else:
+score = 1 - cosine distance, so 1 is the same direction and 0 unrelated.
 """
 
-import logging
-import shutil
 from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
-import chromadb
 import numpy as np
 from chromadb.api.models.Collection import Collection as ChromaCollection
-from chromadb.config import Settings
 from numpy.typing import NDArray
 
 from clone_agent.errors import StoreError
 from memory.embed import Vectors, normalised
-from memory.table import PassageTable
-
-log = logging.getLogger(__name__)
+from memory.place import PLACE, Place
+from memory.table import Half, PassageTable
 
 BATCH = 1_000
 _MOST_EXACT = 20_000  # above this many passages it is faster to ask Chroma for many and to drop the others
 _WIDE = 1_000
-_GENERATION = "generation"
+_MOST_WAITING = 5_000  # passages that wait for Chroma and are searched exactly meanwhile
+# Facts of the passage table: which generation is valid, of which model; and the one that is being built (`memory.switching`).
+GENERATION, FINGERPRINT, EMBEDDING = "generation", "fingerprint", "embedding"
+NEXT_GENERATION, NEXT_FINGERPRINT = "next_generation", "next_fingerprint"
 _REMEDY = "Run `clone-agent rebuild`: it makes the vector index again from the archive."
 
 P = ParamSpec("P")
@@ -47,8 +44,9 @@ class VectorSearch(Protocol):
 class ExactVectors:
     """Exact search over the copies in SQLite; a segment's vector is the mean of its turns'. A search of everything reads the table once."""
 
-    def __init__(self, table: PassageTable) -> None:
+    def __init__(self, table: PassageTable, *, read: Callable[[Sequence[int]], tuple[list[int], Half]] | None = None) -> None:
         self._table = table
+        self._read = read or table.vectors
         self._all: dict[str, tuple[list[int], Vectors]] = {}
 
     def search(
@@ -67,10 +65,10 @@ class ExactVectors:
     def load(self, granularity: str, numbers: Sequence[int]) -> tuple[list[int], Vectors]:
         """Those of `numbers` that have a vector, and the vectors, scaled to length 1."""
         if granularity == "turn":
-            found, half = self._table.vectors(numbers)
+            found, half = self._read(numbers)
             return found, normalised(half.astype(np.float32)) if found else np.zeros((0, 0), dtype=np.float32)
         members = self._table.members(numbers)
-        turns, half = self._table.vectors(sorted({turn for span in members.values() for turn in span}))
+        turns, half = self._read(sorted({turn for span in members.values() for turn in span}))
         row = {turn: i for i, turn in enumerate(turns)}
         full = half.astype(np.float32)
         found, means = [], []
@@ -82,25 +80,31 @@ class ExactVectors:
 
 
 class MemoryStore:
-    """The Chroma collections of one data home. One at a time in a process; `close` it."""
+    """The Chroma collections of one data home. One at a time in a process; `close` it.
 
-    def __init__(self, root: Path, table: PassageTable, *, fingerprint: str) -> None:
-        self._root = root
+    Args:
+        place: where they lie.
+        table: the passages.
+        fingerprint: of the embedding model.
+        generation: None: the valid one.
+    """
+
+    def __init__(self, place: Place, table: PassageTable, *, fingerprint: str, generation: int | None = None) -> None:
+        self._place = place
         self._table = table
         self._exact = ExactVectors(table)
         self._fingerprint = fingerprint
-        self._open(int(table.fact(_GENERATION) or 1))
+        self._open(generation or int(table.fact(GENERATION) or 1))
 
     def _open(self, generation: int) -> None:
-        self._folder = self._root / f"g{generation}"
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._client = _guarded(chromadb.PersistentClient, self._folder, settings=Settings(anonymized_telemetry=False))
+        self._generation = generation
+        self._client = _guarded(self._place.open, generation)
         self._collections = {name: self._collection(name) for name in ("turn", "segment")}
 
     def _collection(self, granularity: str) -> ChromaCollection:
         return _guarded(
             self._client.get_or_create_collection,
-            f"{granularity}_{self._fingerprint}",
+            self._place.collection(granularity, self._fingerprint, self._generation),
             embedding_function=None,
             configuration={"hnsw": {"space": "cosine"}},
         )
@@ -152,51 +156,68 @@ class MemoryStore:
         found = _guarded(held.query, query_embeddings=vector[None, :], n_results=wanted, include=["distances"])
         distances = (found["distances"] or [[]])[0]
         hits = [(int(number), 1.0 - float(distance)) for number, distance in zip(found["ids"][0], distances, strict=True)]
+        hits += self._waiting(granularity, vector, top_k, {number for number, _ in hits})
         allowed = None if among is None else set(among)
-        return [hit for hit in hits if allowed is None or hit[0] in allowed][:top_k]
+        return sorted((hit for hit in hits if allowed is None or hit[0] in allowed), key=lambda hit: -hit[1])[:top_k]
 
-    def renew(self, fill: Callable[["MemoryStore"], None], *, vectors: bool) -> None:
-        """Fill a new, empty generation and switch to it; the old directory, with every byte of deleted vectors, is removed.
+    def _waiting(self, granularity: str, vector: NDArray[np.float32], top_k: int, known: Collection[int]) -> list[tuple[int, float]]:
+        """What SQLite has and Chroma has not yet: the newest."""
+        waiting = [number for number in self._table.waiting(granularity, limit=_MOST_WAITING) if number not in known]
+        return self._exact.search(granularity, vector, top_k=top_k, among=waiting) if waiting else []
+
+    def ids(self, granularity: str) -> set[int]:
+        """Every number that Chroma holds."""
+        held, found = self._collections[granularity], set[int]()
+        for start in range(0, self.count(granularity), 10 * BATCH):
+            found.update(map(int, _guarded(held.get, include=[], limit=10 * BATCH, offset=start)["ids"]))
+        return found
+
+    @classmethod
+    def begin(cls, place: Place, table: PassageTable, *, fingerprint: str, vectors: bool) -> "MemoryStore":
+        """Switch to a new, empty generation; every earlier one, with every byte of deleted vectors, is removed.
 
         Args:
-            fill: puts into this store what belongs there, from what the table calls unstored.
+            place: where it is to lie.
+            table: the passages; all of them count as unstored from now on.
+            fingerprint: of the embedding model.
             vectors: False keeps the copies in SQLite, True drops them too (another embedding model).
         """
-        self.close()
-        with self._table.transaction():
-            generation = retire_generation(self._table, vectors=vectors)
-        remove_retired(self._root, self._table)
-        self._open(generation)
-        fill(self)
+        _guarded(place.require)
+        with table.transaction():
+            retire_generation(table, vectors=vectors)
+            table.keep_fact(PLACE, place.key)
+        remove_retired(place, table)
+        return cls(place, table, fingerprint=fingerprint)
 
     def close(self) -> None:
         """Let go of the directory."""
-        self._client.close()  # type: ignore[attr-defined]  # there since 1.5.9, but not in the interface class
+        self._place.close(self._client, self._generation)
 
 
 def retire_generation(table: PassageTable, *, vectors: bool) -> int:
-    """Give up the directory that is valid now and return the number of the next, which holds nothing yet; in the caller's transaction.
+    """Give up the generations that there are and return the number of the next, which holds nothing yet; in the caller's transaction.
 
     `vectors` drops our own copies, too: they are of another embedding model.
     """
-    generation = int(table.fact(_GENERATION) or 1) + 1
+    generation = 1 + max(int(table.fact(name) or 1) for name in (GENERATION, NEXT_GENERATION))
     table.forget_stored(vectors=vectors)
-    table.keep_fact(_GENERATION, str(generation))
+    table.keep_fact(GENERATION, str(generation))
+    table.drop_fact(NEXT_FINGERPRINT)
     return generation
 
 
-def remove_retired(root: Path, table: PassageTable) -> None:
-    """Remove the directories of every generation but the valid one, with every byte of deleted vectors."""
-    valid = f"g{table.fact(_GENERATION) or 1}"
-    for folder in root.glob("g*"):
-        if folder.name != valid:
-            shutil.rmtree(folder)
+def remove_retired(place: Place, table: PassageTable) -> None:
+    """Remove every generation but the valid one and the one that is being built, with every byte of deleted vectors."""
+    kept = [int(table.fact(GENERATION) or 1)]
+    if table.fact(NEXT_FINGERPRINT) is not None:
+        kept.append(int(table.fact(NEXT_GENERATION) or 0))
+    _guarded(place.remove, but=kept)
 
 
 def _guarded(call: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
     try:
         return call(*arguments, **options)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, StoreError):
         raise
     except BaseException as cause:  # Chroma's core raises panics that are no Exception
         if isinstance(cause, KeyboardInterrupt | SystemExit):

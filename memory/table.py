@@ -45,6 +45,8 @@ _STEPS = (
     CREATE TABLE memory_removed(granularity TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(granularity, n)) WITHOUT ROWID
     """,
     LEXICAL_SCHEMA,
+    # What `memory.switching` has built for another embedding model; a segment's vector is b"" where it has one.
+    "CREATE TABLE memory_next(granularity TEXT NOT NULL, n INTEGER NOT NULL, vector BLOB, PRIMARY KEY(granularity, n))",
 )
 _TABLES = {"turn": "memory_passages", "segment": "memory_segments"}
 
@@ -161,6 +163,10 @@ class PassageTable:
         """Keep a single value."""
         self.connection.execute("INSERT OR REPLACE INTO memory_facts VALUES (?, ?)", (name, value))
 
+    def drop_fact(self, name: str) -> None:
+        """Keep a value no longer."""
+        self.connection.execute("DELETE FROM memory_facts WHERE name = ?", (name,))
+
     def count(self, granularity: str, *, stored_only: bool = False) -> int:
         """How many turns or segments there are, or how many of them the vector store has acknowledged."""
         limit = " WHERE stored = 1" if stored_only else ""
@@ -174,6 +180,42 @@ class PassageTable:
         """Numbers that the vector store has not acknowledged, in order."""
         return [row[0] for row in self.connection.execute(f"SELECT n FROM {_TABLES[granularity]} WHERE stored = 0 ORDER BY n")]  # noqa: S608
 
+    def waiting(self, granularity: str, *, limit: int) -> list[int]:
+        """Numbers of at most `limit` turns that have a vector, or segments, which the vector store has not acknowledged."""
+        where = "stored = 0 AND vector IS NOT NULL" if granularity == "turn" else "stored = 0"
+        rows = self.connection.execute(f"SELECT n FROM {_TABLES[granularity]} WHERE {where} ORDER BY n DESC LIMIT {limit:d}")  # noqa: S608
+        return [row[0] for row in rows]
+
+    def without_vectors(self) -> set[str]:
+        """The conversations with passages that nobody has embedded yet."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT k.key FROM memory_passages p JOIN memory_keys k ON k.n = p.conversation"
+            " WHERE p.stored = 0 AND p.vector IS NULL"
+        )
+        return {row[0] for row in rows}
+
+    def sample_stored(self, count: int, *, seed: float) -> list[int]:
+        """At most `count` turns that the vector store has acknowledged, spread over the table; `seed` from 0 to 1."""
+        first, last = self.connection.execute("SELECT coalesce(min(n), 0), coalesce(max(n), -1) FROM memory_passages").fetchone()
+        step = max(1, (last - first + 1) // count)
+        starts = range(first + int(seed * step), last + 1, step)
+        rows = self.connection.execute(
+            "SELECT DISTINCT (SELECT n FROM memory_passages WHERE n >= w.value AND stored = 1 ORDER BY n LIMIT 1) FROM json_each(?) w",
+            (json.dumps(list(starts)),),
+        )
+        return [row[0] for row in rows if row[0] is not None]
+
+    def stored(self, granularity: str) -> list[int]:
+        """Numbers that the vector store has acknowledged."""
+        return [row[0] for row in self.connection.execute(f"SELECT n FROM {_TABLES[granularity]} WHERE stored = 1")]  # noqa: S608
+
+    def sessions_without_messages(self) -> list[tuple[int, str]]:
+        """Sessions with a message that the archive in the same file does not have, and their conversations."""
+        return self.connection.execute(
+            "SELECT DISTINCT p.session, k.key FROM memory_passages p JOIN memory_keys k ON k.n = p.conversation, json_each(p.messages) said"
+            " WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = said.value)"
+        ).fetchall()
+
     def mark_stored(self, granularity: str, numbers: Collection[int], *, empty: bool = False) -> None:
         """Note that the vector store has acknowledged these, or that they have no vector (`empty`: an emoji, a name in no vocabulary)."""
         self.connection.execute(
@@ -186,6 +228,7 @@ class PassageTable:
         self.connection.execute(f"UPDATE memory_passages SET stored = 0{', vector = NULL' if vectors else ''}")  # noqa: S608
         self.connection.execute("UPDATE memory_segments SET stored = 0")
         self.connection.execute("DELETE FROM memory_removed")
+        self.connection.execute("DELETE FROM memory_next")
 
     def removed(self, granularity: str) -> list[int]:
         """Numbers that are gone but perhaps still in the vector store."""
@@ -198,6 +241,13 @@ class PassageTable:
     def texts(self, numbers: Sequence[int]) -> list[str]:
         """The texts of passages, in the order asked for."""
         return [row[1] for row in self._rows("text", numbers)]
+
+    def texts_of(self, granularity: str, numbers: Sequence[int]) -> list[str]:
+        """The texts of turns or segments, in the order asked for."""
+        if granularity == "turn":
+            return self.texts(numbers)
+        members = self.members(numbers)
+        return [_joined(self.texts(members[number])) for number in numbers]
 
     def vectors(self, numbers: Sequence[int]) -> tuple[list[int], Half]:
         """The passages among `numbers` that have a vector, and the vectors, float16 of shape (found, dimension)."""

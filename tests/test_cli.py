@@ -13,6 +13,8 @@ from click.testing import CliRunner, Result
 
 from clone_agent.archive import Archive
 from clone_agent.home import DataHome
+from memory.indexing import pending
+from memory.table import PassageTable
 from ui.cli import main
 
 LIFE = Path(__file__).parent.parent / "clone_agent" / "sample_life" / "exports"
@@ -139,6 +141,15 @@ def test_importing_again_adds_nothing(tmp_path: Path) -> None:
     fields = json.loads(run("import", COUSIN, "--json", home=tmp_path).stdout)
     assert fields["messages"] == 496
     assert fields["added"] == 0
+
+
+def test_what_was_imported_is_found_by_its_words_at_once(tmp_path: Path) -> None:
+    run("import", COUSIN, "--timezone", "Asia/Shanghai", home=tmp_path)
+    with Archive.open(tmp_path) as archive:
+        table = PassageTable(archive.connection)
+        (best, _), *_ = table.lexical.search("turn", table.lexical.query("婚礼定在哪天"), top_k=3)
+        assert "婚礼" in table.texts([best])[0]
+        assert pending(archive, table) == 1, "the vectors are to come"
 
 
 def test_import_prints_json_with_stable_fields(tmp_path: Path) -> None:

@@ -182,6 +182,10 @@ def test_a_damaged_vector_index_exits_5_and_is_made_again(home: Path) -> None:
     result = run(home, "verify")
     assert result.exit_code == 5
     assert "clone-agent rebuild" in result.stderr
+    assert fields(home, "verify", "--fix")["vectors"] == "rebuilt"
+    for path in (home / "vectors").rglob("*.sqlite3"):
+        path.write_bytes(b"no index any more" * 99)
+    assert run(home, "recall", QUESTION).exit_code == 5
     before = fields(home, "status")["memory"]
     told = fields(home, "rebuild")
     assert told["passages"] == before["passages"]  # type: ignore[index]  # an object

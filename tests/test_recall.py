@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from clone_agent.archive import Archive
 from clone_agent.errors import ModelError, StoreError
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Kind, Message, Recalled, Scope
-from memory.embed import load_embedder
+from memory.embed import SHIPPED_MODEL
 from memory.recall import MemoryIndex
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -184,7 +186,7 @@ def test_vectors_lost_from_the_disk_come_back_with_a_rebuild(tmp_path: Path, arc
     with pytest.raises(StoreError, match="clone-agent rebuild") as caught:
         MemoryIndex.open(tmp_path, archive)
     assert caught.value.exit_code == 5
-    repaired = MemoryIndex(tmp_path, archive, load_embedder())
+    repaired = MemoryIndex(tmp_path, archive)
     repaired.rebuild()
     repaired.close()
     again = MemoryIndex.open(tmp_path, archive)
@@ -192,15 +194,59 @@ def test_vectors_lost_from_the_disk_come_back_with_a_rebuild(tmp_path: Path, arc
     again.close()
 
 
-def test_another_embedding_model_is_embedded_anew_and_words_work_meanwhile(tmp_path: Path, archive: Archive, memory: MemoryIndex) -> None:
+def another_model(folder: Path) -> str:
+    """The shipped model with its dimensions in another order: other vectors, the same scores."""
+    shutil.copytree(SHIPPED_MODEL, folder)
+    weights = load_file(folder / "model.safetensors")
+    name = "embeddings" if "embeddings" in weights else "embedding.weight"
+    save_file({**weights, name: np.ascontiguousarray(weights[name][:, ::-1])}, folder / "model.safetensors")
+    return str(folder)
+
+
+def test_another_embedding_model_is_built_beside_the_one_in_use(tmp_path: Path, archive: Archive, memory: MemoryIndex) -> None:
     before = memory.search("黄山住宿", now=NOW)
     memory.close()
-    archive.connection.execute("UPDATE memory_facts SET value = 'another' WHERE name = 'fingerprint'")
-    opened = MemoryIndex.open(tmp_path, archive)
-    assert "黄山" in said(opened.search("黄山", now=NOW))
+    model = another_model(tmp_path / "model")
+    opened = MemoryIndex.open(tmp_path, archive, embedding=model)
+    assert opened.search("黄山住宿", now=NOW) == before, "the earlier model answers until the new one's vectors are whole"
     opened.index()
-    assert opened.search("黄山住宿", now=NOW) == before
+    assert [path.name for path in (tmp_path / "vectors").iterdir() if path.is_dir()] == ["g3"]
+    after = opened.search("黄山住宿", now=NOW)
+    assert [hit.memory.id for hit in after.hits] == [hit.memory.id for hit in before.hits]
+    assert opened.verify() == ()
     opened.close()
+
+
+def test_a_switch_of_models_that_was_cut_short_goes_on_where_it_was(
+    tmp_path: Path, archive: Archive, memory: MemoryIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.close()
+    model = another_model(tmp_path / "model")
+    opened = MemoryIndex.open(tmp_path, archive, embedding=model)
+    with monkeypatch.context() as patch:
+        patch.setattr("memory.switching.BATCH", 5)
+        patch.setattr("memory.switching._bring_into_use", lambda *_: os.close(-1))
+        with pytest.raises(OSError, match="descriptor"):
+            opened.index()
+    assert opened.verify() == (), "what is in use is whole"
+    done = archive.connection.execute("SELECT count(*) FROM memory_next").fetchone()[0]
+    assert done > 5
+    archive.add([HIKERS, replace(messages()[-1], id="later", sent_at=NOW, text="新的面馆开张了")])  # type: ignore[type-var]  # a message
+    opened.index()
+    assert "面馆" in best(opened.search("面馆开张", now=NOW))
+    assert opened.verify() == ()
+    opened.close()
+
+
+def test_verify_names_what_does_not_agree_and_mend_makes_it_agree(tmp_path: Path, archive: Archive, memory: MemoryIndex) -> None:
+    assert memory.verify() == ()
+    archive.connection.execute("INSERT INTO memory_turn_words(memory_turn_words) VALUES ('delete-all')")
+    archive.connection.execute("DELETE FROM messages WHERE text = '带伞 可能下雨'")
+    assert len(memory.verify()) == 2
+    memory.mend()
+    assert memory.verify() == ()
+    assert "青轴" in said(memory.search("生日礼物要什么键盘", now=NOW, top_k=2))
+    assert "带伞" not in said(memory.search("带伞", now=NOW))
 
 
 def test_a_model_that_is_not_there_is_an_error_with_a_remedy(tmp_path: Path, archive: Archive) -> None:

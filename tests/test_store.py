@@ -11,6 +11,8 @@ import pytest
 from clone_agent.errors import StoreError
 from clone_agent.records import Memory
 from memory.embed import Vectors, normalised
+from memory.place import LocalPlace
+from memory.probe import require_sound
 from memory.store import ExactVectors, MemoryStore
 from memory.table import PassageTable
 
@@ -63,7 +65,7 @@ def table(tmp_path: Path) -> Iterator[PassageTable]:
 
 @pytest.fixture
 def store(tmp_path: Path, table: PassageTable) -> Iterator[MemoryStore]:
-    opened = MemoryStore(tmp_path / "vectors", table, fingerprint="abc")
+    opened = MemoryStore(LocalPlace(tmp_path / "vectors"), table, fingerprint="abc")
     fill(table, opened)
     yield opened
     opened.close()
@@ -123,11 +125,31 @@ def test_a_directory_that_is_no_index_is_reported(tmp_path: Path, table: Passage
     folder.mkdir(parents=True)
     (folder / "chroma.sqlite3").write_bytes(b"not a database, but long enough to be taken for one" * 20)
     with pytest.raises(StoreError, match="clone-agent rebuild"):
-        MemoryStore(tmp_path / "broken", table, fingerprint="abc")
+        MemoryStore(LocalPlace(tmp_path / "broken"), table, fingerprint="abc")
 
 
-def test_a_renewal_fills_a_new_directory_and_removes_the_old(store: MemoryStore, table: PassageTable, tmp_path: Path) -> None:
-    store.renew(lambda fresh: fill(table, fresh), vectors=False)
-    assert [path.name for path in (tmp_path / "vectors").iterdir()] == ["g2"]
-    store.check()
-    assert store.search("turn", vectors()[4], top_k=1)[0][0] == 5
+def test_a_new_generation_starts_empty_and_the_old_directory_is_gone(store: MemoryStore, table: PassageTable, tmp_path: Path) -> None:
+    store.close()
+    fresh = MemoryStore.begin(LocalPlace(tmp_path / "vectors"), table, fingerprint="abc", vectors=False)
+    assert [path.name for path in (tmp_path / "vectors").iterdir() if path.is_dir()] == ["g2"]
+    fill(table, fresh)
+    fresh.check()
+    assert fresh.search("turn", vectors()[4], top_k=1)[0][0] == 5
+    fresh.close()
+    assert LocalPlace(tmp_path / "vectors").is_sealed(2)
+
+
+def test_what_waits_for_chroma_is_found_meanwhile(store: MemoryStore, table: PassageTable) -> None:
+    store.delete("turn", [7])
+    table.connection.execute("UPDATE memory_passages SET stored = 0 WHERE n = 7")
+    assert store.search("turn", vectors()[6], top_k=1)[0][0] == 7
+
+
+def test_a_directory_that_changed_since_it_was_closed_is_looked_into(store: MemoryStore, table: PassageTable, tmp_path: Path) -> None:
+    place = LocalPlace(tmp_path / "vectors")
+    require_sound(place, table, fingerprint="abc", generation=1)  # open, so without a seal: the probe finds it sound
+    store.close()
+    (data,) = place.folder(1).rglob("chroma.sqlite3")
+    data.write_bytes(data.read_bytes()[:5_000])
+    with pytest.raises(StoreError, match="damaged"):
+        require_sound(place, table, fingerprint="abc", generation=1)

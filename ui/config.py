@@ -11,6 +11,8 @@
 
     [memory]
     embedding = "BAAI/bge-small-zh-v1.5"  # default: the small model that ships
+    chroma = "http://127.0.0.1:8000"  # a Chroma server that holds the vectors; default: a directory of the data home
+    live = true                       # keep what is said in chats with the clone
     top_k = 8                         # memories in one prompt
 
     [chat]
@@ -45,7 +47,9 @@ class Settings:
     server: str | None = None
     server_model: str | None = None
     embedding: str | None = None
+    chroma: str | None = None
     top_k: int = 8
+    live: bool = True
     port: int = 7860
 
 
@@ -66,6 +70,8 @@ class _Model(_Section):
 
 class _Memory(_Section):
     embedding: str | None = None
+    chroma: str | None = None
+    live: bool = True
     top_k: int = Field(default=8, ge=1, le=100)
 
 
@@ -105,6 +111,8 @@ def load_settings(home: Path) -> Settings:
         server=file.model.server,
         server_model=file.model.name,
         embedding=file.memory.embedding,
+        chroma=file.memory.chroma,
+        live=file.memory.live,
         top_k=file.memory.top_k,
         port=file.chat.port,
     )

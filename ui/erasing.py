@@ -74,11 +74,12 @@ def carry_out(home: DataHome, archive: Archive, plan: Plan) -> None:
 
 def finish(home: DataHome, archive: Archive) -> None:
     """Remove what the erased rows left on the disk; may be repeated."""
+    from memory.place import present_place
     from memory.store import remove_retired
     from memory.table import PassageTable
 
     table = PassageTable(archive.connection)
-    remove_retired(home.vectors, table)
+    remove_retired(present_place(home.vectors, table), table)
     with table.transaction():
         table.lexical.optimize()
     scour(archive.connection)

@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,6 +16,7 @@ from ui.show import Screen, show_error, show_unexpected
 if TYPE_CHECKING:
     from ui.config import Settings
 
+_F = TypeVar("_F", bound=Callable[..., None])
 INTERRUPTED = 130
 PARTIAL = 3
 
@@ -86,6 +87,26 @@ def common(function: Callable[..., None]) -> Callable[..., None]:
         function(call or Call(home, Screen(as_json=as_json)), *args, **kwargs)
 
     return wrapped
+
+
+def chroma_option(function: _F) -> _F:
+    """Add `--chroma`, which arrives as `chroma`."""
+    help_text = "Chroma server that holds the vectors.  [default: a directory of the data home]"
+    return click.option("--chroma", metavar="URL", help=help_text)(function)
+
+
+def with_chroma(call: Call, chroma: str | None) -> "Settings":
+    """The settings with the command line's choice of a Chroma server; warns of what a server means."""
+    settings = call.settings if chroma is None else replace(call.settings, chroma=chroma)
+    if settings.chroma is not None:
+        from ui.wiring import is_loopback
+
+        call.screen.note("A Chroma server has no authentication of its own: whoever reaches it can read and delete the vectors.")
+        if not is_loopback(settings.chroma):
+            call.screen.warn(
+                "That Chroma server is not this machine: vectors go to it over the network, and what was said can be guessed from them."
+            )
+    return settings
 
 
 def is_asked() -> bool:

@@ -153,7 +153,7 @@ def open_memory(home: DataHome, archive: Archive, settings: Settings) -> Iterato
     stay_offline(settings.embedding)
     from memory.recall import MemoryIndex
 
-    memory = MemoryIndex.open(home.root, archive, embedding=settings.embedding)
+    memory = MemoryIndex.open(home.root, archive, embedding=settings.embedding, server=settings.chroma)
     with closing(memory):
         yield memory
 
@@ -161,10 +161,9 @@ def open_memory(home: DataHome, archive: Archive, settings: Settings) -> Iterato
 def new_memory(home: DataHome, archive: Archive, settings: Settings) -> "closing[MemoryIndex]":
     """The memory index without a look at whether its vectors are whole, in order to rebuild them."""
     stay_offline(settings.embedding)
-    from memory.embed import load_embedder
     from memory.recall import MemoryIndex
 
-    return closing(MemoryIndex(home.root, archive, load_embedder(settings.embedding)))
+    return closing(MemoryIndex(home.root, archive, embedding=settings.embedding, server=settings.chroma))
 
 
 @contextmanager

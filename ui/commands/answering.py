@@ -12,7 +12,7 @@ import click
 from clone_agent.errors import UsageError
 from clone_agent.forgetting import is_unfinished
 from clone_agent.records import Delta, Hit, Reply, Scope
-from ui.options import Call, common, is_asked
+from ui.options import Call, chroma_option, common, is_asked, with_chroma
 from ui.show import Screen, count
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class VoiceOptions:
     server: str | None
     server_model: str | None
     top_k: int | None
+    chroma: str | None
     yes: bool
 
 
@@ -40,6 +41,7 @@ def voice_options(function: _F) -> _F:
     """Add the options that choose the answering model; they arrive as keyword arguments named like `VoiceOptions`."""
     for option in (
         click.option("--top-k", type=click.IntRange(1, 100), help="Memories in one prompt, at most.  [default: 8]"),
+        chroma_option,
         click.option("--yes", is_flag=True, help="Do not ask before private text goes to a server elsewhere."),
         click.option("--model", "server_model", metavar="NAME", help="Which of the server's models."),
         click.option("--server", metavar="URL", help="OpenAI-compatible server that answers instead, like http://127.0.0.1:8000/v1."),
@@ -81,7 +83,7 @@ def choose_voice(call: Call, options: VoiceOptions) -> "Settings":
     """
     from ui.wiring import is_loopback
 
-    settings = call.settings
+    settings = with_chroma(call, options.chroma)
     chosen = {name: value for name, value in asdict(options).items() if name != "yes" and value is not None}
     if options.adapter is not None or options.base is not None:
         settings = replace(settings, server=None)

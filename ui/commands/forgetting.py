@@ -115,7 +115,12 @@ def index_rest(call: Call, plan: "Plan") -> None:
     stay_offline(call.settings.embedding)
     try:
         with call.screen.progress("Indexing", unit="passages") as advance:
-            refill(call.home.root, embedding=call.settings.embedding, on_progress=lambda done, total: advance(done, total))
+            refill(
+                call.home.root,
+                embedding=call.settings.embedding,
+                server=call.settings.chroma,
+                on_progress=lambda done, total: advance(done, total),
+            )
     except StoreError as error:  # the messages are gone; the rest can wait
         call.screen.warn(f"{error.problem} {error.remedy}")
 

@@ -69,6 +69,7 @@ def import_(
         if name is not None:
             archive.keep_fact(OWNER_NAME, name)
         owner = settle_owner(archive, named=named, told=told, screen=call.screen)
+        index_words(call, archive)
         _print_import(call, archive, brought, strangers, owner)
     if any(one.error for one in brought):
         raise click.exceptions.Exit(PARTIAL)
@@ -101,6 +102,16 @@ def formats(call: Call) -> None:
     call.screen.result({"formats": [{"name": one.name, "title": one.title, "how_to_export": one.how_to_export} for one in FORMATS]})
     if not call.screen.as_json:
         call.screen.table(("name", "what", "how to export"), [(one.name, one.title, one.how_to_export) for one in FORMATS])
+
+
+def index_words(call: Call, archive: "Archive") -> None:
+    """Make what was imported recallable by its words; the vectors follow with `index`."""
+    from memory.indexing import Progress, update_words
+    from memory.table import PassageTable
+
+    with call.screen.progress("Indexing words", unit="messages") as advance:
+        total = sum(info.messages for info in archive.conversations())
+        update_words(archive, PassageTable(archive.connection), progress=Progress(lambda done, of: advance(done, of), total=total))
 
 
 def _zone(call: Call, name: str | None) -> ZoneInfo | None:

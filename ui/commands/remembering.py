@@ -9,18 +9,19 @@ from clone_agent.archive import Archive
 from clone_agent.records import Scope
 from ui.commands.answering import hit_fields
 from ui.erasing import finished_forgetting
-from ui.options import Call, common
+from ui.options import Call, chroma_option, common, with_chroma
 from ui.show import count
 
 
 @click.command(epilog="Example: clone-agent index")
 @click.option("--embedding", metavar="NAME_OR_PATH", help="Model that turns text into vectors.  [default: the one that ships]")
+@chroma_option
 @common
-def index(call: Call, embedding: str | None) -> None:
+def index(call: Call, embedding: str | None, chroma: str | None) -> None:
     """Index the stored chats, so that they can be recalled. Does only what is new."""
     from ui.wiring import open_memory
 
-    settings = replace(call.settings, embedding=embedding or call.settings.embedding)
+    settings = replace(with_chroma(call, chroma), embedding=embedding or call.settings.embedding)
     home = call.home.require()
     with (
         home.lock(),
@@ -45,16 +46,24 @@ def index(call: Call, embedding: str | None) -> None:
 @click.option("--chat", "chats", multiple=True, metavar="NAME", help="Only in this chat.")
 @click.option("--after", type=click.DateTime(["%Y-%m-%d"]), help="Only from this day on.")
 @click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="Only before this day.")
+@chroma_option
 @common
 def recall(
-    call: Call, question: str, top_k: int, people: tuple[str, ...], chats: tuple[str, ...], after: datetime | None, before: datetime | None
+    call: Call,
+    question: str,
+    top_k: int,
+    people: tuple[str, ...],
+    chats: tuple[str, ...],
+    after: datetime | None,
+    before: datetime | None,
+    chroma: str | None,
 ) -> None:
     """Show what the memory holds on a question: who, when, which messages."""
     from ui.wiring import open_memory
 
     scope = Scope(people=people, conversations=chats, after=_local(after), before=_local(before))
     home = call.home.require()
-    with home.lock(), Archive.open(home.root) as archive, open_memory(home, archive, call.settings) as memory:
+    with home.lock(), Archive.open(home.root) as archive, open_memory(home, archive, with_chroma(call, chroma)) as memory:
         found = memory.search(question, scope=scope, top_k=top_k)
         stale = memory.pending()
     if stale:

@@ -1,9 +1,8 @@
 """`status`, `verify` and `rebuild`: what is stored where, whether it agrees, and how to make it agree."""
 
 import json
-import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,8 +12,11 @@ from clone_agent.forgetting import is_unfinished
 from clone_agent.home import DataHome
 from ui.commands.teaching import DATASET_FACT, archive_revision
 from ui.erasing import finish
-from ui.options import Call, common
+from ui.options import Call, chroma_option, common, with_chroma
 from ui.show import count, day, size
+
+if TYPE_CHECKING:
+    from ui.config import Settings
 
 
 @click.command(epilog="Example: clone-agent status")
@@ -33,56 +35,62 @@ def status(call: Call) -> None:
 
 
 @click.command(epilog="Example: clone-agent verify --fix")
-@click.option("--fix", is_flag=True, help="Rebuild the indexes when they do not agree.")
+@click.option("--fix", is_flag=True, help="Make the indexes again where they do not agree, and finish a forgetting that was cut short.")
+@chroma_option
 @common
-def verify(call: Call, fix: bool) -> None:
+def verify(call: Call, fix: bool, chroma: str | None) -> None:
     """Check the archive, and that the indexes agree with it."""
-    from ui.wiring import open_memory
-
-    home = call.home.require()
+    home, settings = call.home.require(), with_chroma(call, chroma)
     with home.lock(), Archive.open(home.root) as archive:
         _check_archive(archive)
-        problem = None
-        if fix and is_unfinished(archive.connection):
-            finish(home, archive)
-            problem = "A forgetting was cut short."
-        try:
-            with open_memory(home, archive, call.settings) as memory:
-                pending = memory.pending()
-        except StoreError as error:
-            if not fix:
-                raise
-            problem, pending = error.problem, 0
-            _make_again(call, archive)
-    call.screen.result({"archive": "ok", "vectors": "rebuilt" if problem else "ok", "problem": problem, "pending": pending})
+        problems, pending = _problems(home, archive, settings)
+        if problems and not fix:
+            raise StoreError(problems[0], remedy="Run `clone-agent verify --fix`, or `clone-agent rebuild`.")
+        if problems:
+            if is_unfinished(archive.connection):
+                finish(home, archive)
+            _make_again(call, archive, settings)
+    state = "rebuilt" if problems else "ok"
+    call.screen.result({"archive": "ok", "vectors": state, "problem": problems[0] if problems else None, "pending": pending})
     if not call.screen.as_json:
-        call.screen.say("The archive is whole; " + ("the indexes were rebuilt." if problem else "the indexes agree with it."))
+        call.screen.say("The archive is whole; " + ("the indexes were rebuilt." if problems else "the indexes agree with it."))
         if pending:
             call.screen.say(f"{count(pending, 'chat')} not in the memory yet.")
             call.screen.next("clone-agent index")
 
 
 @click.command(epilog="Example: clone-agent rebuild")
+@chroma_option
 @common
-def rebuild(call: Call) -> None:
+def rebuild(call: Call, chroma: str | None) -> None:
     """Make the vector index again from the archive, in a new directory."""
-    home = call.home.require()
+    home, settings = call.home.require(), with_chroma(call, chroma)
     with home.lock(), Archive.open(home.root) as archive:
-        passages, seconds = _make_again(call, archive)
+        passages, seconds = _make_again(call, archive, settings)
     call.screen.result({"passages": passages, "seconds": seconds})
     if not call.screen.as_json:
         call.screen.say(f"{count(passages, 'passage')} in the memory, made again in {seconds:,.1f} s")
         call.screen.next("clone-agent chat")
 
 
-def _make_again(call: Call, archive: Archive) -> tuple[int, float]:
-    """Drop Chroma's directory, which is derived, and fill a new one; how many passages, and how long it took."""
+def _problems(home: DataHome, archive: Archive, settings: "Settings") -> tuple[list[str], int]:
+    """What does not agree, and how many chats wait for the next `index`."""
+    from ui.wiring import open_memory
+
+    problems = ["A forgetting was cut short."] if is_unfinished(archive.connection) else []
+    try:
+        with open_memory(home, archive, settings) as memory:
+            return [*problems, *memory.verify()], memory.pending()
+    except StoreError as error:
+        return [*problems, error.problem], 0
+
+
+def _make_again(call: Call, archive: Archive, settings: "Settings") -> tuple[int, float]:
+    """Make words and passages agree and fill a new generation of vectors; how many passages, and how long it took."""
     from ui.wiring import new_memory
 
-    shutil.rmtree(call.home.vectors, ignore_errors=True)
-    with new_memory(call.home, archive, call.settings) as memory, call.screen.progress("Rebuilding", unit="passages") as advance:
-        rebuilt = memory.rebuild(on_progress=lambda done, total: advance(done, total))
-        memory.index()
+    with new_memory(call.home, archive, settings) as memory, call.screen.progress("Rebuilding", unit="passages") as advance:
+        rebuilt = memory.mend(on_progress=lambda done, total: advance(done, total))
     return rebuilt.passages, round(rebuilt.seconds, 2)
 
 
@@ -97,12 +105,15 @@ def _check_archive(archive: Archive) -> None:
 
 
 def _memory(archive: Archive) -> dict[str, Any]:
+    from memory.indexing import pending
     from memory.table import PassageTable
 
     table = PassageTable(archive.connection)
-    known = table.revisions()
-    pending = [info for info in archive.conversations() if info.messages and known.get(info.conversation.id) != info.revision]
-    return {"passages": table.count("turn"), "pending": len(pending), "is_forgetting": is_unfinished(archive.connection)}
+    return {
+        "passages": table.count("turn"),
+        "pending": pending(archive, table),
+        "is_forgetting": is_unfinished(archive.connection),
+    }
 
 
 def _archive_fields(archive: Archive) -> dict[str, Any]:
