@@ -1,11 +1,12 @@
 """How recall grows: `python benchmarks/memory_scale.py [--messages 10000 100000]`, on generated chats in a temporary data home.
 
-Prints for each size the seconds to index, the megabytes on disk and p50 and p95 of questions, with and without a limit to one person and
-year. Milliseconds are processor time of this process, which other work on the machine does not stretch.
+Prints for each size the seconds to index, the megabytes on disk and in memory, and p50 and p95 of questions, with and without a limit to
+one person and year. Milliseconds are processor time of this process, which other work on the machine does not stretch.
 """
 
 import argparse
 import random
+import resource
 import tempfile
 import time
 from collections.abc import Iterator
@@ -61,12 +62,19 @@ def messages(count: int) -> Iterator[Conversation | Message]:
         )
 
 
+def memory_mb() -> float:
+    """The most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def measure(count: int, questions: int) -> str:
     """One table row."""
     with tempfile.TemporaryDirectory() as folder, Archive.open(Path(folder), create=True) as archive:
         archive.add(messages(count))
         memory = MemoryIndex.open(Path(folder), archive)
+        started = time.process_time()
         report = memory.index()
+        processor_s = time.process_time() - started
         again = memory.index().seconds
         rng = random.Random(2)
         rows = []
@@ -80,7 +88,8 @@ def measure(count: int, questions: int) -> str:
             rows.append(f"{np.percentile(took[1:], 50):.0f} / {np.percentile(took[1:], 95):.0f}")
         memory.close()
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
-    return f"| {count:,} | {report.passages:,} | {report.seconds:.1f} | {again:.2f} | {size:.0f} | {rows[0]} | {rows[1]} |"
+    took = f"{report.seconds:.1f} | {processor_s:.1f} | {again:.2f}"
+    return f"| {count:,} | {report.passages:,} | {took} | {size:.0f} | {memory_mb():.0f} | {rows[0]} | {rows[1]} |"
 
 
 def main() -> None:
@@ -89,8 +98,9 @@ def main() -> None:
     parser.add_argument("--messages", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--questions", type=int, default=100)
     arguments = parser.parse_args()
-    print("| messages | passages | index, s | again, s | disk, MB | question p50 / p95, ms | limited p50 / p95, ms |")
-    print("|---|---|---|---|---|---|---|")
+    heads = ("messages", "passages", "index, s", "processor, s", "again, s", "disk, MB", "peak memory, MB")
+    print("|", " | ".join((*heads, "question p50 / p95, ms", "limited p50 / p95, ms")), "|")
+    print("|" + "---|" * (len(heads) + 2))
     for count in arguments.messages:
         print(measure(count, arguments.questions), flush=True)
 

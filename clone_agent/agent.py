@@ -18,12 +18,13 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool, tool
+from langchain_core.tools import BaseTool
 from langgraph.runtime import Runtime
 
 from clone_agent.errors import CloneError, UsageError
-from clone_agent.prompt import may_be_citation, memory_line, new_nonce, split_citation, system_prompt
+from clone_agent.prompt import may_be_citation, new_nonce, split_citation, system_prompt
 from clone_agent.records import ChatTurn, Delta, Hit, Persona, Recalled, Reply, Scope, SearchMemory
+from clone_agent.search_tool import search_tool
 
 MAX_SEARCHES = 3
 TOP_K = 8
@@ -83,7 +84,8 @@ class CloneAgent:
         middleware = _RecallMiddleware(
             self._persona,
             memory,
-            search=lambda text, limits: _search(memory, text, history, limits, self._top_k, moment),
+            search=lambda text, limits, talk: _search(memory, text, talk, limits, self._top_k, moment),
+            history=history,
             scope=scope,
             now=moment,
             use_tools=self._use_tools,
@@ -141,7 +143,8 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
         persona: Persona,
         memory: SearchMemory | None,
         *,
-        search: Callable[[str, Scope], Recalled],
+        search: Callable[[str, Scope, Sequence[ChatTurn]], Recalled],
+        history: Sequence[ChatTurn],
         scope: Scope,
         now: datetime,
         use_tools: bool,
@@ -153,13 +156,17 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
         self._scope = scope
         self._now = now
         self._nonce = new_nonce()
-        self.tools: Sequence[BaseTool] = [_search_tool(persona, search)] if use_tools and self.has_memory else []
+        self._history = history
+        self.tools: Sequence[BaseTool] = []
+        if use_tools and self.has_memory:  # the model's query stands for itself, so the talk is not joined to it
+            again = search_tool(lambda text, limits: search(text, limits, ()), scope=scope, language=persona.language, now=now)
+            self.tools = [again]
 
     def before_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Recall for the question, which is the last message."""
         if not self.has_memory:
             return None
-        return {"recalled": self._search(str(state["messages"][-1].content), self._scope)}
+        return {"recalled": self._search(str(state["messages"][-1].content), self._scope, self._history)}
 
     def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]) -> ModelResponse[Any]:
         """Put persona and recalled lines into the system message of this call alone."""
@@ -178,24 +185,6 @@ def _search(memory: SearchMemory | None, question: str, history: Sequence[ChatTu
     if memory is None:
         return Recalled(question=question)
     return memory.search(question, history=history, scope=scope, top_k=top_k, now=now)
-
-
-def _search_tool(persona: Persona, search: Callable[[str, Scope], Recalled]) -> BaseTool:
-    @tool(response_format="content_and_artifact")
-    def search_memory(query: str, person: str = "", after: str = "", before: str = "") -> tuple[str, tuple[Hit, ...]]:
-        """Search the owner's past chats. Dates are YYYY-MM-DD; leave person and dates empty to search everywhere."""
-        limits = Scope(people=(person,) if person else (), after=_date(after), before=_date(before))
-        hits = search(query, limits).hits
-        return "\n".join(memory_line(number, hit, persona.language) for number, hit in enumerate(hits, start=1)) or "-", hits
-
-    return search_memory
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError:
-        return None
 
 
 def _as_messages(history: Sequence[ChatTurn]) -> list[AnyMessage]:

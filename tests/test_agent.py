@@ -161,6 +161,38 @@ def test_a_model_that_can_call_tools_searches_again_and_its_finds_are_sources() 
     assert "".join(event.text for event in events if isinstance(event, Delta)) == "黄山呀\n你忘啦"
 
 
+def test_searching_again_stays_within_what_the_question_may_see() -> None:
+    shelf = Shelf(hit(4))
+    first, last = datetime(2022, 1, 1, tzinfo=ZONE), datetime(2023, 1, 1, tzinfo=ZONE)
+    calls = [
+        {"name": "search_memory", "args": {"query": "脚踝", "person": "小明", "after": "2020-01-01", "before": "2022-10-01"}, "id": "1"},
+        {"name": "search_memory", "args": {"query": "脚踝", "before": "2030-01-01"}, "id": "2"},
+        {"name": "search_memory", "args": {"query": "脚踝", "before": "somewhen"}, "id": "3"},
+    ]
+    scope = Scope(people=("一诺",), after=first, before=last)
+    model = reader(tool_calls=[[call] for call in calls])
+    agent = CloneAgent(model, persona=LIN_WAN, memory=shelf, use_tools=True)
+    list(agent.answer("她脚怎么了", scope=scope, history=[ChatTurn(role="user", text="爬山那次")]))
+    assert [asked[2].people for asked in shelf.asked] == [("一诺",)] * 4
+    assert shelf.asked[1][0] == "小明 脚踝"
+    assert shelf.asked[1][2].after == first
+    assert shelf.asked[1][2].before == datetime(2022, 10, 1, tzinfo=shelf.asked[1][2].before.tzinfo)  # type: ignore[union-attr]
+    assert [asked[2].before for asked in shelf.asked[2:]] == [last, last]
+    assert [len(asked[1]) for asked in shelf.asked] == [1, 0, 0, 0]  # a query of the model's own stands for itself
+
+
+def test_a_name_that_nobody_bears_becomes_a_word_to_look_for() -> None:
+    class Empty(Shelf):
+        def search(self, question: str, *, scope: Scope = Scope(), **options: Any) -> Recalled:
+            found = super().search(question, scope=scope, **options)
+            return Recalled(question=question) if scope.people else found
+
+    shelf = Empty(hit(4))
+    call = {"name": "search_memory", "args": {"query": "脚踝", "person": "诺诺"}, "id": "1"}
+    list(CloneAgent(reader(tool_calls=[[call]]), persona=LIN_WAN, memory=shelf, use_tools=True).answer("她脚怎么了", now=NOW))
+    assert [asked[0] for asked in shelf.asked[1:]] == ["脚踝", "诺诺 脚踝"]
+
+
 def test_searching_again_ends_after_three_times() -> None:
     shelf = Shelf(hit(4))
     call = {"name": "search_memory", "args": {"query": "脚踝"}, "id": "1"}

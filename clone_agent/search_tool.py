@@ -1,0 +1,62 @@
+"""The tool by which a model that can call tools searches the memory again: by person and dates, never beyond what it was allowed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from langchain_core.tools import BaseTool, tool
+
+from clone_agent.prompt import memory_line
+from clone_agent.records import Hit, Recalled, Scope
+
+Search = Callable[[str, Scope], Recalled]
+
+
+def search_tool(search: Search, *, scope: Scope, language: str, now: datetime) -> BaseTool:
+    """Make the tool for one question.
+
+    Args:
+        search: finds memories for a query within limits.
+        scope: what the question may see; the model's limits only narrow it.
+        language: of the lines that the model reads.
+        now: the moment the question is asked; dates are in its zone.
+    """
+
+    @tool(response_format="content_and_artifact")
+    def search_memory(query: str, person: str = "", after: str = "", before: str = "") -> tuple[str, tuple[Hit, ...]]:
+        """Search the owner's past chats once more, with other words or limits.
+
+        Args:
+            query: what to look for, in the words that were probably used.
+            person: only what this person said or what was said with them; empty: everybody.
+            after: only from this day on, YYYY-MM-DD; empty: no limit.
+            before: only before this day, YYYY-MM-DD; empty: no limit.
+        """
+        limits = _narrowed(scope, after=_day(after, now), before=_day(before, now))
+        if person and not scope.people:
+            hits = search(query, replace(limits, people=(person,))).hits
+            if hits:
+                return _lines(hits, language), hits
+        # Nobody of that name, or the question is limited to somebody already: the name is one more word to look for.
+        hits = search(f"{person} {query}".strip(), limits).hits
+        return _lines(hits, language), hits
+
+    return search_memory
+
+
+def _narrowed(scope: Scope, *, after: datetime | None, before: datetime | None) -> Scope:
+    starts = [moment for moment in (scope.after, after) if moment is not None]
+    ends = [moment for moment in (scope.before, before) if moment is not None]
+    return replace(scope, after=max(starts, default=None), before=min(ends, default=None))
+
+
+def _lines(hits: tuple[Hit, ...], language: str) -> str:
+    return "\n".join(memory_line(number, hit, language) for number, hit in enumerate(hits, start=1)) or "-"
+
+
+def _day(text: str, now: datetime) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=now.tzinfo)
