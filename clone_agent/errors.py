@@ -2,6 +2,7 @@
 
     CloneError                 exit code 1
     ├── ExportError            1   a chat export that cannot be read
+    │   └── AmbiguousError     1   … because more than one program may have written it
     ├── DatasetError           1   examples that cannot be built or encoded
     ├── UsageError             2   a question or an option that cannot be right
     ├── ModelError             4   a model that is missing, truncated or does not fit
@@ -29,6 +30,14 @@ class CloneError(Exception):
 
 class ExportError(CloneError):
     """A chat export that cannot be read."""
+
+
+class AmbiguousError(ExportError):
+    """A chat export that more than one program may have written."""
+
+    def __init__(self, problem: str, *, remedy: str, choices: tuple[str, ...]) -> None:
+        super().__init__(problem, remedy=remedy)
+        self.choices = choices  # names of formats
 
 
 class DatasetError(CloneError):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from clone_agent.errors import ExportError, UsageError
+from clone_agent.errors import AmbiguousError, ExportError, UsageError
 from clone_agent.importers import (
     chatlab,
     discord_json,
@@ -78,6 +78,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="QQ Chat Exporter (QQNT) → export → JSON",
         matches=qce_json.matches,
         read=qce_json.read,
+        names_zone=True,
     ),
     Format(
         name="qce_chunked",
@@ -85,6 +86,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="QQ Chat Exporter (QQNT) → export → chunked JSONL; name the folder that holds manifest.json",
         matches=qce_chunked.matches,
         read=qce_chunked.read,
+        names_zone=True,
     ),
     Format(
         name="wechat_pywxdump_csv",
@@ -106,6 +108,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="WeFlow or EchoTrace → a chat → export → JSON",
         matches=wechat_weflow_json.matches,
         read=wechat_weflow_json.read,
+        names_zone=True,
     ),
     Format(
         name="wechat_weflow_txt",
@@ -183,6 +186,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="Telegram Desktop → a chat → ⋮ → Export chat history, or Settings → Advanced → Export Telegram data → JSON",
         matches=telegram_json.matches,
         read=telegram_json.read,
+        names_zone=True,
     ),
     Format(
         name="chatlab",
@@ -190,6 +194,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="ChatLab → export, or any program that writes ChatLab's standard format",
         matches=chatlab.matches,
         read=chatlab.read,
+        names_zone=True,
     ),
     Format(
         name="qce_txt",
@@ -211,6 +216,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="DiscordChatExporter → a channel → export → JSON",
         matches=discord_json.matches,
         read=discord_json.read,
+        names_zone=True,
     ),
     Format(
         name="discord_package",
@@ -239,6 +245,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="The decrypted nt_msg.db, with profile_info.db and group_info.db beside it",
         matches=qqnt_db.matches,
         read=qqnt_db.read,
+        names_zone=True,
     ),
     Format(
         name="qq_root_txt",
@@ -295,6 +302,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="sigtop export-messages -f json",
         matches=signal_sigtop_json.matches,
         read=signal_sigtop_json.read,
+        names_zone=True,
     ),
     Format(
         name="signal_export_md",
@@ -309,6 +317,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="Accounts Centre → Download your information → messages → JSON",
         matches=meta_json.matches,
         read=meta_json.read,
+        names_zone=True,
     ),
     Format(
         name="sms_xml",
@@ -316,6 +325,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="SMS Backup & Restore (Android) → Back up now → the file sms-….xml",
         matches=sms_xml.matches,
         read=sms_xml.read,
+        names_zone=True,
     ),
     Format(
         name="slack_zip",
@@ -323,6 +333,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="Slack → Workspace settings → Import/Export data → Export; the zip or its folder",
         matches=slack_zip.matches,
         read=slack_zip.read,
+        names_zone=True,
     ),
     Format(
         name="google_chat_json",
@@ -337,6 +348,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="Copy ~/Library/Messages/chat.db with its -wal file, or sms.db out of an unencrypted backup",
         matches=imessage_db.matches,
         read=imessage_db.read,
+        names_zone=True,
     ),
     Format(
         name="imessage_txt",
@@ -440,7 +452,8 @@ def _format_of(source: Source, format_name: str | None) -> Format:
     if len(found) == 1:
         return found[0]
     if found:
-        raise ExportError(f"{source.name} may be {_names(found, ' or ')}.", remedy="Say which with --format.")
+        choices = tuple(one.name for one in found)
+        raise AmbiguousError(f"{source.name} may be {' or '.join(choices)}.", remedy="Say which with --format.", choices=choices)
     if (known := refusal(head_of(source))) is not None:
         raise ExportError(f"{source.name} {known.problem}.", remedy=known.remedy)
     if source.is_folder:

@@ -45,6 +45,7 @@ class Format:
     how_to_export: str
     matches: Callable[[Head], bool]
     read: Callable[[Source, ReadOptions], Iterator[Record]]
+    names_zone: bool = False  # its times are epochs or carry an offset, so that nobody needs to say the zone
 
 
 def head_of(source: Source) -> Head:

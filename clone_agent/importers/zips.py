@@ -85,8 +85,11 @@ class _Counted(io.RawIOBase):
 
 
 def is_zip(path: Path) -> bool:
-    """Whether the file begins or ends like a zip."""
-    return path.is_file() and zipfile.is_zipfile(path)
+    """Whether the file begins or ends like a zip; one that was cut off counts, so that it can be named as such."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(4) == b"PK\x03\x04" or zipfile.is_zipfile(stream)
 
 
 def _refuse_crowds(path: Path) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clone_agent.archive import Archive
     from clone_agent.archive_people import Person
     from clone_agent.archive_writer import ImportReport
+    from ui.doubts import Doubts
 
 OWNER_NAME = "owner_name"
 _PATH = click.Path(exists=True, path_type=Path)
@@ -60,15 +61,22 @@ def import_(
     What is stored already is not stored again, so the same export may come twice, and an interrupted import goes on where it stopped.
     """
     from clone_agent.archive import Archive
+    from ui.doubts import Doubts
     from ui.owner import settle_owner
 
     zone = _zone(call, timezone)
     with call.home.create().lock(), Archive.open(call.home.root, create=True) as archive:
-        brought, strangers = _bring_all(call, archive, paths, format_name, zone)
+        doubts = Doubts(archive, call.screen, zone=zone, format_name=format_name)
+        brought, strangers = _bring_all(call, archive, paths, doubts)
         told = frozenset(owner for one in brought if one.report for owner in one.report.owners)
         if name is not None:
             archive.keep_fact(OWNER_NAME, name)
-        owner = settle_owner(archive, named=named, told=told, screen=call.screen)
+        try:
+            owner = settle_owner(archive, named=named, told=told, screen=call.screen)
+        except UsageError:
+            stored = sum(one.report.added for one in brought if one.report)
+            call.screen.note(f"{count(stored, 'new message')} stored; the same command with --me goes on from here.")
+            raise
         index_words(call, archive)
         _print_import(call, archive, brought, strangers, owner)
     if any(one.error for one in brought):
@@ -120,9 +128,7 @@ def _zone(call: Call, name: str | None) -> ZoneInfo | None:
     return call.settings.timezone if name is None else parse_zone(name)
 
 
-def _bring_all(
-    call: Call, archive: "Archive", paths: Sequence[Path], format_name: str | None, zone: ZoneInfo | None
-) -> tuple[list[_Brought], Counter[str]]:
+def _bring_all(call: Call, archive: "Archive", paths: Sequence[Path], doubts: "Doubts") -> tuple[list[_Brought], Counter[str]]:
     """Import every export below the paths. The second value counts files that are no export, by reason."""
     brought: list[_Brought] = []
     strangers: Counter[str] = Counter()
@@ -130,7 +136,7 @@ def _bring_all(
         if isinstance(found, Skipped):
             strangers[found.reason] += 1
         else:
-            brought.append(_bring(call, archive, found, format_name, zone))
+            brought.append(_bring(call, archive, found, doubts))
     if not any(one.report for one in brought):
         for one in brought[:-1]:
             assert one.error is not None
@@ -151,10 +157,11 @@ def _exports(paths: Sequence[Path]) -> Iterator[Path | Skipped]:
             yield path
 
 
-def _bring(call: Call, archive: "Archive", path: Path, format_name: str | None, zone: ZoneInfo | None) -> _Brought:
+def _bring(call: Call, archive: "Archive", path: Path, doubts: "Doubts") -> _Brought:
     from clone_agent.importers import read_export
 
     try:
+        format_name, zone = doubts.settle(path)
         with call.screen.progress(f"Reading {path.name}", unit="records") as advance:
             records = read_export(path, timezone=zone, format_name=format_name)
             return _Brought(path=path, report=archive.add(records, source=path.name, on_record=lambda seen: advance(seen, None)))
