@@ -19,6 +19,7 @@ from memory.labelled import History, build_history, read_lines, understand
 from memory.metrics import Figures, auroc, kept_and_rejected, summarise
 from memory.packing import BUDGET, pack
 from memory.ranking import ARM_DEPTH, Named, Ranker, Ranking, Weights, together
+from memory.reranking import Reranker
 
 
 class Ranks(Protocol):
@@ -72,6 +73,7 @@ class MemoryReport:
 
     folder: str
     embedding: str
+    reranker: str | None
     unit: str  # "turn" or "session"
     questions: int
     dropped: int  # questions without gold
@@ -93,7 +95,13 @@ class MemoryReport:
 
 
 def evaluate_memory(
-    folder: Path, *, embedding: str | None = None, unit: str = "turn", budget: int = BUDGET, methods: Mapping[str, Method] = METHODS
+    folder: Path,
+    *,
+    embedding: str | None = None,
+    unit: str = "turn",
+    budget: int = BUDGET,
+    methods: Mapping[str, Method] = METHODS,
+    reranker: str | None = None,
 ) -> MemoryReport:
     """Measure recall on the labelled questions of `folder`.
 
@@ -103,13 +111,15 @@ def evaluate_memory(
         unit: "turn", or "session" to rank the sessions of the turns instead.
         budget: characters of packed context for `evidence@budget`.
         methods: how to rank, by name; "fused" must be one of them.
+        reranker: name or folder of a cross-encoder that looks again at the best of "fused"; None: nothing does.
 
     Raises:
         UsageError: the folder does not hold the two files.
-        ModelError: the embedding model cannot be loaded.
+        ModelError: the embedding model or the reranker cannot be loaded.
     """
     turns, questions = read_lines(folder, "turns"), read_lines(folder, "questions")
     embedder = load_embedder(embedding)
+    again = None if reranker is None else Reranker(reranker)
     asked = [question for question in questions if question.get("gold")]
     by_history: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for question in asked:
@@ -126,17 +136,18 @@ def evaluate_memory(
         for name, ranker in rankers.items():
             for question in by_history[history]:
                 started = time.perf_counter()
-                ranking = _rank(ranker, memory, question)
+                ranking = _rank(ranker, memory, question, again if name == "fused" else None)
                 if name == "fused":
                     milliseconds.append(1000 * (time.perf_counter() - started))
                     confidences["answerable"].append(ranking.confidence)
                 rows[name].append(_row(memory, question, ranking, unit, budget))
-        confidences["foreign"] += [_rank(rankers["fused"], memory, question).confidence for question, _ in foreign]
+        confidences["foreign"] += [_rank(rankers["fused"], memory, question, None).confidence for question, _ in foreign]
         foreign = [(question, history) for question in by_history[history][:200]]
         memory.table.connection.close()
     return MemoryReport(
         folder=folder.name,
         embedding=embedder.name,
+        reranker=None if again is None else again.name,
         unit=unit,
         questions=len(asked),
         dropped=len(questions) - len(asked),
@@ -149,11 +160,13 @@ def evaluate_memory(
     )
 
 
-def _rank(ranker: Ranks, memory: History, question: dict[str, Any]) -> Ranking:
+def _rank(ranker: Ranks, memory: History, question: dict[str, Any], reranker: Reranker | None) -> Ranking:
     parts = understand(memory, question)
+    whole = " ".join(text for text, _ in parts)
     if isinstance(ranker, Ranker):
-        return together([ranker.rank(text, named=named) for text, named in parts])
-    return ranker.rank(" ".join(text for text, _ in parts), named=Named())  # the others know nothing of parts
+        ranking = together([ranker.rank(text, named=named) for text, named in parts])
+        return ranking if reranker is None else reranker.rerank(ranking, whole, memory.table)
+    return ranker.rank(whole, named=Named())  # the others know nothing of parts
 
 
 def _row(memory: History, question: dict[str, Any], ranking: Ranking, unit: str, budget: int) -> dict[str, Any]:

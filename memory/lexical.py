@@ -11,7 +11,7 @@ import re
 import sqlite3
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -52,9 +52,9 @@ class Query:
     """What is looked up of a question."""
 
     terms: tuple[str, ...]
-    idf: dict[str, float]  # inverse document frequencies of the terms that tell its subject, those included that no turn holds
-    rarest: float  # the idf of a term that no turn holds
-    weights: dict[str, float] = field(default_factory=dict)  # idf of the terms looked up
+    idf: dict[str, float]  # their inverse document frequencies
+    missing: float  # the idf of all terms of its subject that no turn holds, together
+    is_bare: bool  # whether it has no subject besides words of asking
 
 
 class LexicalIndex:
@@ -114,12 +114,12 @@ class LexicalIndex:
         limit = total if total <= _FEW else max(_FEW // 10, min(int(_COMMON * total), _MOST_PLACES - 1))
         chosen = [term for term in wanted if frequency[term] <= limit or (total <= _MOST_PLACES and not _is_single(term))] or wanted
         known = sorted((term for term in chosen if frequency[term]), key=lambda term: frequency[term])[:MAX_TERMS]
-        idf = {term: _idf(frequency[term], total) for term in wanted if term in set(subject)}
-        return Query(terms=tuple(known), idf=idf, rarest=_idf(0, total), weights={term: _idf(frequency[term], total) for term in known})
+        missing = sum(not frequency[term] for term in wanted) * _idf(0, total)
+        return Query(terms=tuple(known), idf={term: _idf(frequency[term], total) for term in known}, missing=missing, is_bare=not subject)
 
     def postings(self, query: Query) -> Postings:
         """Where the terms of a query stand."""
-        return Postings(numbers={term: self._places_of(term) for term in query.terms}, idf=query.weights)
+        return Postings(numbers={term: self._places_of(term) for term in query.terms}, idf=query.idf)
 
     def search(self, granularity: str, query: Query, *, top_k: int, among: Collection[int] | None = None) -> list[tuple[int, float]]:
         """The best passages by BM25 as (number, score), higher is closer; `among` limits the numbers."""
@@ -151,19 +151,6 @@ class LexicalIndex:
         """Read again what another connection may have changed."""
         self._places.clear()
         self._count = None
-
-
-def coverage(query: Query, texts: Iterable[str], *, is_in_time: bool | None = None) -> float:
-    """The share of the question's subject, its terms weighed by rarity, that stands in at least one of the texts: 0 to 1.
-
-    A named time counts like one rare term; `is_in_time` says whether a text is of that time, None that no time is named.
-    """
-    total = sum(query.idf.values()) + (query.rarest if is_in_time is not None else 0.0)
-    if not total:
-        return 0.0
-    seen = {term for text in texts for term in terms(text)}
-    found = sum(weight for term, weight in query.idf.items() if term in seen)
-    return (found + (query.rarest if is_in_time else 0.0)) / total
 
 
 def terms(text: str, *, keep_stop_words: bool = True) -> list[str]:

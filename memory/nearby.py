@@ -5,7 +5,7 @@ so the surroundings of passage n are n - radius .. n + radius, cut where the ses
 diary, notes to oneself) is no part of an exchange and stands for itself. A term counts once a passage.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,6 +88,14 @@ def words_around(postings: Postings, stretch: Stretch, radius: int) -> Scores:
         return np.asarray(np.searchsorted(numbers, last, side="right") - np.searchsorted(numbers, first, side="left"), dtype=np.int64)
 
     return _bm25(postings, count, lengths / ((2 * radius + 1) * (stretch.mean_length + _PAD)), _AROUND_B)
+
+
+def held(postings: Postings, stretch: Stretch, rows: Sequence[int], radius: int) -> NDArray[np.bool_]:
+    """Which terms stand in the surroundings of passages: shape (rows, terms), the terms in the order of the postings."""
+    first, last, _ = _edges(stretch, radius)
+    first, last = first[list(rows)], last[list(rows)]
+    columns = [np.searchsorted(numbers, last, side="right") > np.searchsorted(numbers, first) for numbers in postings.numbers.values()]
+    return np.array(columns, dtype=bool).reshape(len(columns), len(rows)).T
 
 
 def _edges(stretch: Stretch, radius: int) -> tuple[Numbers, Numbers, NDArray[np.float32]]:

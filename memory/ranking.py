@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from memory.answers import asks, suits, wanted
 from memory.embed import Embedder
-from memory.lexical import coverage
-from memory.nearby import Numbers, Postings, Scores, Stretch, candidates, own_words, words_around
+from memory.nearby import Numbers, Postings, Scores, Stretch, candidates, held, own_words, words_around
 from memory.store import VectorSearch
 from memory.table import Facts, PassageTable
 from memory.when import Span, without_time
@@ -70,7 +69,7 @@ class Ranking:
     numbers: tuple[int, ...]
     scores: tuple[float, ...]  # 0 to 1
     cosine: float  # of the nearest passage
-    coverage: float  # of the question's rare words by the best passages
+    coverage: float  # of the question's rare words by the best passages and what surrounds them
 
     @property
     def confidence(self) -> float:
@@ -86,6 +85,7 @@ class Evidence:
     """What speaks for each passage that was found, before the weights."""
 
     facts: Facts
+    stretch: Stretch
     columns: Mapping[str, Scores]  # by the names of `Weights` up to `time`: arms divided by their best, then 0 to 1
     cosine: float
     span: tuple[int, int] | None  # the named time in milliseconds, if enough was said in it
@@ -133,26 +133,21 @@ class Ranker:
                 more_turns, more_segments, more = self._found(postings, vector, within, ARM_DEPTH // 4)
                 turns, segments, chosen = more_turns | turns, more_segments | segments, np.concatenate([chosen, more])
         facts = self._table.facts(np.unique(np.concatenate([chosen, [*turns], [*segments]]).astype(np.int64)).tolist())
+        lengths = np.array([len(text) for text in facts.texts], dtype=np.float32)
+        stretch = Stretch(facts.numbers, facts.sessions, facts.people, lengths, self._table.mean_length())
         if not len(facts.numbers):
-            return Evidence(facts, {field.name: np.zeros(0, dtype=np.float32) for field in fields(Weights)[:7]}, 0.0, span)
-        columns = self._words(postings, facts, allowed) | {"dense_turn": _of(turns, facts), "dense_segment": _of(segments, facts)}
+            return Evidence(facts, stretch, {field.name: np.zeros(0, dtype=np.float32) for field in fields(Weights)[:7]}, 0.0, span)
+        columns = self._words(postings, stretch, allowed) | {"dense_turn": _of(turns, facts), "dense_segment": _of(segments, facts)}
         columns = {name: _by_best(scores) for name, scores in columns.items()}
-        return Evidence(facts, columns | self._named(facts, named, span), max(turns.values(), default=0.0), span)
+        return Evidence(facts, stretch, columns | self._named(facts, named, span), max(turns.values(), default=0.0), span)
 
-    def _words(self, postings: Postings, facts: Facts, allowed: Collection[int] | None) -> dict[str, Scores]:
-        stretch = Stretch(
-            facts.numbers,
-            facts.sessions,
-            facts.people,
-            np.array([len(text) for text in facts.texts], dtype=np.float32),
-            self._table.mean_length(),
-        )
-        radius = int(np.clip(round(_FAR_LENGTH / max(1.0, stretch.mean_length)), _NEAR, _FAR))
+    def _words(self, postings: Postings, stretch: Stretch, allowed: Collection[int] | None) -> dict[str, Scores]:
+        radius = _far(stretch)
         near = words_around(postings, stretch, _NEAR)
         found = {"turn": own_words(postings, stretch), "near": near}
         found["far"] = near if radius == _NEAR else words_around(postings, stretch, radius)
         if allowed is not None:
-            is_allowed = np.isin(facts.numbers, np.fromiter(allowed, dtype=np.int64))
+            is_allowed = np.isin(stretch.numbers, np.fromiter(allowed, dtype=np.int64))
             found = {name: np.where(is_allowed, scores, 0).astype(np.float32) for name, scores in found.items()}
         return found
 
@@ -194,11 +189,17 @@ class Ranker:
         return spread
 
     def _coverage(self, question: str, named: Named, evidence: Evidence, best: Sequence[int]) -> float:
-        texts = [evidence.facts.texts[row] for row in best]
-        if named.span is None:
-            return coverage(self._table.lexical.query(question), texts)
-        in_time = evidence.span is not None and bool(evidence.facts.is_within(evidence.span)[list(best)].any())
-        return coverage(self._table.lexical.query(without_time(question)), texts, is_in_time=in_time)
+        """The share of the subject's words, weighed by rarity: mean of what the exchanges hold together and the best stretch alone."""
+        query = self._table.lexical.query(question if named.span is None else without_time(question))
+        if query.is_bare and named.span is not None:  # "去年国庆我们去哪了": the time is the subject
+            return float(evidence.span is not None and evidence.facts.is_within(evidence.span)[list(best)].any())
+        total = sum(query.idf.values()) + query.missing
+        if not total or not best:
+            return 0.0
+        postings, weights = self._table.lexical.postings(query), np.array(list(query.idf.values()))
+        exchanges = held(postings, evidence.stretch, best, _NEAR).any(axis=0) @ weights
+        stretch = (held(postings, evidence.stretch, best, _far(evidence.stretch)) @ weights).max()
+        return float((exchanges + stretch) / 2 / total)
 
     def _weights_for(self, question: str) -> Weights:
         if self._embedder is None:
@@ -266,6 +267,11 @@ def _after_asking(facts: Facts, base: Scores, is_asking: NDArray[np.bool_]) -> S
         is_next = (facts.numbers[here] - facts.numbers[before] == shift) & (facts.sessions[here] == facts.sessions[before])
         handed[here] = np.maximum(handed[here], base[before] * is_asking[before] * is_next * share)
     return handed
+
+
+def _far(stretch: Stretch) -> int:
+    """How many passages the wider stretch reaches to each side: more where they are short."""
+    return int(np.clip(round(_FAR_LENGTH / max(1.0, stretch.mean_length)), _NEAR, _FAR))
 
 
 def _of(found: Mapping[int, float], facts: Facts) -> Scores:

@@ -21,11 +21,12 @@ from memory.keeping import Keeper
 from memory.packing import BUDGET, pack
 from memory.question import named_people, parts, resolve
 from memory.ranking import Named, Ranker, together
+from memory.reranking import Reranker
 from memory.table import PassageTable
 from memory.when import find_span
 
 # Below this the clone says that it does not remember: chosen on the development sets (benchmarks/memory.md).
-CONFIDENT = 0.42
+CONFIDENT = 0.41
 _MOST_NAMES = 400  # of people that answer a "who"
 
 
@@ -47,12 +48,15 @@ class MemoryIndex:
 
     def __init__(self, home: Path, archive: Archive, *, embedding: str | None = None, server: str | None = None) -> None:
         self._archive = archive
+        self._reranker: Reranker | None = None
         self._table = PassageTable(archive.connection)
         self._cache: _Known | None = None
         self._keeper = Keeper(DataHome(home).vectors, self._table, embedding=embedding, server=server)
 
     @classmethod
-    def open(cls, home: Path, archive: Archive, *, embedding: str | None = None, server: str | None = None) -> "MemoryIndex":
+    def open(
+        cls, home: Path, archive: Archive, *, embedding: str | None = None, server: str | None = None, reranker: str | None = None
+    ) -> "MemoryIndex":
         """Open the memory of a data home; what is not indexed yet is found by nobody until `index` has run.
 
         Args:
@@ -60,13 +64,15 @@ class MemoryIndex:
             archive: its archive, open.
             embedding: name or folder of the embedding model; None: the one that ships.
             server: address of a Chroma server that holds the vectors; None: a directory of the data home.
+            reranker: name or folder of a cross-encoder that looks again at the best passages; None: nothing does.
 
         Raises:
-            ModelError: the embedding model cannot be loaded.
+            ModelError: the embedding model or the reranker cannot be loaded.
             StoreError: the vector index is damaged or does not fit the archive; `rebuild` makes it again.
         """
         memory = cls(home, archive, embedding=embedding, server=server)
         memory._keeper.check()
+        memory._reranker = None if reranker is None else Reranker(reranker)
         return memory
 
     def index(self, *, on_progress: OnProgress | None = None) -> IndexReport:
@@ -140,6 +146,8 @@ class MemoryIndex:
         ranker = Ranker(self._table, self._keeper.vectors, self._keeper.embedder)
         allowed = self._allowed(scope, known)
         ranking = together([ranker.rank(part, named=known.named(part, moment), allowed=allowed) for part in parts(text)])
+        if self._reranker is not None:
+            ranking = self._reranker.rerank(ranking, text, self._table)
         kept = None if allowed is None else set(allowed)
         packed = pack(
             ranking.numbers,

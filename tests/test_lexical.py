@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from memory.lexical import LexicalIndex, coverage, terms
+from memory.lexical import LexicalIndex, terms
 from memory.table import PassageTable
 
 TEXTS = {
@@ -68,14 +68,6 @@ def test_what_is_deleted_leaves_no_trace_in_the_file() -> None:
     lexical.optimize()
     assert found(lexical, "zebrafinch") == []
     assert b"zebrafinch" not in connection.serialize()
-
-
-def test_coverage_weighs_rare_words_and_a_named_time(index: LexicalIndex) -> None:
-    query = index.query("黄山的提拉米苏")
-    assert coverage(query, [TEXTS[1], TEXTS[4]]) == 1.0
-    assert 0 < coverage(query, [TEXTS[1]]) < coverage(query, [TEXTS[4]]) < 1
-    assert coverage(query, [TEXTS[1]], is_in_time=True) > coverage(query, [TEXTS[1]]) > coverage(query, [TEXTS[1]], is_in_time=False)
-    assert coverage(index.query("？"), [TEXTS[1]]) == 0.0
 
 
 def test_single_characters_that_stand_everywhere_are_not_looked_up() -> None:

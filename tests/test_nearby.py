@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from memory.nearby import Postings, Stretch, candidates, own_words, words_around
+from memory.nearby import Postings, Stretch, candidates, held, own_words, words_around
 
 
 def stretch(sessions: list[int], people: list[int], first: int = 1) -> Stretch:
@@ -49,3 +49,9 @@ def test_candidates_hold_the_best_passages_and_their_neighbours() -> None:
 def test_without_words_there_are_no_candidates() -> None:
     assert len(candidates(postings())) == 0
     assert len(candidates(postings(cost=[]))) == 0
+
+
+def test_the_surroundings_tell_which_words_they_hold() -> None:
+    here = stretch([1] * 4 + [2] * 2, [1, 2] * 3)
+    found = held(postings(cost=[1], lamp=[4, 5], ship=[]), here, [0, 2, 4], 2)
+    assert found.tolist() == [[True, False, False], [True, True, False], [False, True, False]]

@@ -48,6 +48,7 @@ class Settings:
     server_model: str | None = None
     embedding: str | None = None
     chroma: str | None = None
+    reranker: str | None = None
     top_k: int = 8
     live: bool = True
     port: int = 7860
@@ -71,6 +72,7 @@ class _Model(_Section):
 class _Memory(_Section):
     embedding: str | None = None
     chroma: str | None = None
+    reranker: str | None = None
     live: bool = True
     top_k: int = Field(default=8, ge=1, le=100)
 
@@ -112,6 +114,7 @@ def load_settings(home: Path) -> Settings:
         server_model=file.model.name,
         embedding=file.memory.embedding,
         chroma=file.memory.chroma,
+        reranker=file.memory.reranker,
         live=file.memory.live,
         top_k=file.memory.top_k,
         port=file.chat.port,

@@ -150,10 +150,10 @@ def _server_voice(settings: Settings) -> Voice:
 @contextmanager
 def open_memory(home: DataHome, archive: Archive, settings: Settings) -> Iterator["MemoryIndex"]:
     """Open the memory index; the caller owns the home (`DataHome.lock`), since two processes would damage the vectors."""
-    stay_offline(settings.embedding)
+    stay_offline(settings.embedding, settings.reranker)
     from memory.recall import MemoryIndex
 
-    memory = MemoryIndex.open(home.root, archive, embedding=settings.embedding, server=settings.chroma)
+    memory = MemoryIndex.open(home.root, archive, embedding=settings.embedding, server=settings.chroma, reranker=settings.reranker)
     with closing(memory):
         yield memory
 

@@ -19,13 +19,14 @@ def evaluate() -> None:
 @click.option("--unit", type=click.Choice(["turn", "session"]), default="turn", help="What is ranked.")
 @click.option("--budget", default=4_000, type=click.IntRange(1), help="Characters of packed context for evidence@BUDGET.")
 @click.option("--embedding", metavar="NAME_OR_PATH", help="Model that turns text into vectors.  [default: the one that ships]")
+@click.option("--reranker", metavar="NAME_OR_PATH", help="Cross-encoder that looks again at the best 30.  [default: none]")
 @common
-def memory(call: Call, folder: Path, unit: str, budget: int, embedding: str | None) -> None:
+def memory(call: Call, folder: Path, unit: str, budget: int, embedding: str | None, reranker: str | None) -> None:
     """Measure recall on a folder with turns.jsonl and questions.jsonl, beside BM25, vectors and LangChain's retrievers."""
     from memory.evaluate import METHODS, evaluate_memory
     from ui.environment import stay_offline
 
-    stay_offline(embedding)
+    stay_offline(embedding, reranker)
     methods = dict(METHODS)
     try:
         from memory.baselines import METHODS as LANGCHAIN
@@ -33,7 +34,7 @@ def memory(call: Call, folder: Path, unit: str, budget: int, embedding: str | No
         call.screen.warn(f"LangChain's retrievers are left out: {_BASELINES}")
     else:
         methods |= LANGCHAIN
-    report = evaluate_memory(folder, embedding=embedding, unit=unit, budget=budget, methods=methods)
+    report = evaluate_memory(folder, embedding=embedding, unit=unit, budget=budget, methods=methods, reranker=reranker)
     call.screen.result(report.to_json())
     if call.screen.as_json:
         return
