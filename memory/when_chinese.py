@@ -162,7 +162,7 @@ def _relative_month(text: str, year: int | None, now: datetime) -> Found | None:
 
 
 def _month(text: str, year: int | None, now: datetime) -> Found | None:
-    match = re.search(rf"(?<![\d个上正腊])({_MONTH})月(?:份)?(?![前后来内球亮饼经薪嫂光])(初|上旬|中旬|中|下旬|底|末)?", text)
+    match = re.search(rf"(?<![\d个上正腊])({_MONTH})月(?:份)?(?![前后来内球亮饼经薪嫂光天])(初|上旬|中旬|中|下旬|底|末)?", text)
     if match is None:
         return None
     number = int(_number(match[1]))

@@ -178,7 +178,7 @@ def _unit(text: str, now: datetime) -> Found | None:
         return periods.month(now.year, now.month - back), 0.8
     number = now.year - back
     before = text[: match.start()]
-    if part := re.search(r"\b(beginning|start|early|middle|mid|end|late)(?: of)?(?: the)? *$", before):
+    if part := re.search(r"\b(beginning|start|early|middle|mid|end|late|first half|second half)(?: of)?(?: the)? *$", before):
         return periods.year_part(number, _part(part[1])), 0.8
     if (named := re.search(rf"\b{_MONTH}(?: of)? *$", before)) and named[1] != "may":
         return periods.month(number, _month_number(named[1])), 0.9
@@ -186,7 +186,8 @@ def _unit(text: str, now: datetime) -> Found | None:
 
 
 def _part(word: str) -> str:
-    return {"beginning": "start", "start": "start", "early": "start", "middle": "middle", "mid": "middle"}.get(word, "end")
+    same = {"beginning": "start", "start": "start", "early": "start", "middle": "middle", "mid": "middle"}
+    return word if word.endswith("half") else same.get(word, "end")
 
 
 def _season(text: str, now: datetime) -> Found | None:
@@ -222,12 +223,14 @@ def _month(text: str, now: datetime) -> Found | None:
 
 def _year(text: str, now: datetime) -> Found | None:
     match = re.search(
-        rf"\b(?:(early|mid|late|beginning of|start of|middle of|end of)[ -])?(?:in |of |during |since |back in )?{_YEAR}\b(?![-/:])", text
+        r"\b(?:(early|mid|late|(?:beginning|start|middle|end|first half|second half) of)[ -])?"
+        rf"(?:in |of |during |since |back in )?{_YEAR}\b(?![-/:])",
+        text,
     )
     if match is None or not (match[1] or match[0] != match[2] or re.search(rf"{_YEAR}\W*$", text)):
         return None
     number = int(match[2])
-    return (periods.year_part(number, _part(match[1].split()[0])) if match[1] else periods.year(number)), 0.8
+    return (periods.year_part(number, _part(match[1].removesuffix(" of"))) if match[1] else periods.year(number)), 0.8
 
 
 def _weekday(text: str, now: datetime) -> Found | None:
