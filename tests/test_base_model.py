@@ -324,7 +324,7 @@ def test_pointing_asks_for_the_line_that_shares_the_words() -> None:
     text = tokenizer.decode(item.ids)
     asked = text.split("<|user|>\n")[1:]
     lines = text.split("<|user|>")[0].splitlines()[1:]
-    assert len(asked) == 8
+    assert len(asked) == 16
     assert len(lines) == 4
     assert [number for number, weight in zip(item.ids, item.weights, strict=True) if weight] == [
         plain_ids(tokenizer, question.split("[")[1][0])[0] for question in asked

@@ -25,11 +25,11 @@ TALK = 0.5  # weight of the turns before a reply
 class Recipe:
     """Shares of the tasks and how they grow harder."""
 
-    chat: float = 0.35
-    copying: float = 0.2
+    chat: float = 0.42
+    copying: float = 0.16
     english: float = 0.1
     first_lines: int = 4
-    most_lines: int = 8
+    most_lines: int = 10
     full_at: int = 3_000_000  # tokens after which blocks have up to `most_lines` lines
     varied_at: int = 2_000_000  # tokens after which every scene is in use
     context: int = 720  # longer items are left out

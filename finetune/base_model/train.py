@@ -54,16 +54,16 @@ def pointing_batches(
 
     def batch(progress: Progress) -> Sequence[Item]:
         rng = Random(f"{seed} pointing {progress.step}")
-        most = int(progress.lines) + 1
-        match progress.step % 8:
-            case 0:
-                return [copy_item(vocabulary, rng) for _ in range(items * 2)]
-            case 1:
-                return [lookup_item(vocabulary, rng, lines=rng.randint(2, 8)) for _ in range(items)]
-            case 2:
-                return [record_item(vocabulary, rng, lines=rng.choice((1, rng.randint(2, 3)))) for _ in range(items)]
-        progress.lines = min(9.0, progress.lines + 0.02 * (progress.found > 0.8))  # the records among them stay below
-        return [pointing_item(vocabulary, rng, lines=rng.randint(2, most), sentences=sentences) for _ in range(items)]
+        if progress.step % 8 == 0:
+            return [copy_item(vocabulary, rng) for _ in range(items * 2)]
+        if progress.step % 8 == 1:
+            return [lookup_item(vocabulary, rng, lines=rng.randint(2, 8)) for _ in range(items)]
+        hardness = progress.lines = min(11.0, progress.lines + 0.025 * (progress.found > 0.85))
+        most, length, header = min(9, int(hardness) + 1), round(2 * hardness - 1), max(0, round(4 * (hardness - 3.5)))
+        return [
+            pointing_item(vocabulary, rng, lines=rng.randint(2, most), length=length, header=header, sentences=sentences)
+            for _ in range(round(items * 1.6 / (1 + 0.08 * hardness)))
+        ]
 
     return batch
 
