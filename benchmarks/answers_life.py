@@ -1,4 +1,4 @@
-"""Answers about the sample life with gold, recalled and no memory: `python benchmarks/answers_life.py [--split dev] [--model DIR] [--adapter DIR]`.
+"""Answers about the sample life with gold, recalled and no memory: `python benchmarks/answers_life.py [--split dev] [--model DIR]`.
 
 Imports the exports into a temporary data home, indexes them and puts every question as of its date to the clone: with the lines that hold
 the answer, with what is recalled, and with nothing. Right: the reply holds one alternative of every accepted group and nothing that was
@@ -106,8 +106,8 @@ def main() -> None:
         print(f"{name}: {share:.3f} of {len(figures[name])}")
     firsts = sorted(first for first, _, _ in waits)
     print(f"first word: {firsts[len(firsts) // 2]:.3f} s in the middle, {firsts[len(firsts) * 95 // 100]:.3f} s at most of 95 %")
-    speaking = sum(whole - first for first, whole, _ in waits)
-    print(f"{sum(length for _, _, length in waits) / speaking:.0f} characters/s, {len(waits) / sum(whole for _, whole, _ in waits):.1f} replies/s")
+    passed, said = sum(whole for _, whole, _ in waits), sum(length for _, _, length in waits)
+    print(f"{said / (passed - sum(firsts)):.0f} characters/s after the first, {len(waits) / passed:.1f} replies/s")
     if arguments.json:
         arguments.json.write_text(json.dumps(shares, ensure_ascii=False, indent=1) + "\n", "utf-8")
 

@@ -58,11 +58,13 @@ def pointing_batches(
             return [copy_item(vocabulary, rng) for _ in range(items * 2)]
         if progress.step % 8 == 1:
             return [lookup_item(vocabulary, rng, lines=rng.randint(2, 8)) for _ in range(items)]
-        hardness = progress.lines = min(11.0, progress.lines + 0.025 * (progress.found > 0.85))
-        most, length, header = min(9, int(hardness) + 1), round(2 * hardness - 1), max(0, round(4 * (hardness - 3.5)))
+        hardness = progress.lines = min(10.0, progress.lines + 0.04 * (progress.found > 0.85))
+        most, length, header = min(4, int(hardness) + 1), min(24, round(4 * hardness - 6)), max(0, round(4.5 * (hardness - 3)))
         return [
-            pointing_item(vocabulary, rng, lines=rng.randint(2, most), length=length, header=header, sentences=sentences)
-            for _ in range(round(items * 1.6 / (1 + 0.08 * hardness)))
+            pointing_item(
+                vocabulary, rng, lines=rng.choice((most, rng.randint(2, most))), length=length, header=header, sentences=sentences
+            )
+            for _ in range(round(items / (1 + 0.08 * hardness)))
         ]
 
     return batch
