@@ -125,7 +125,15 @@ def record_item(vocabulary: Vocabulary, rng: Random, *, lines: int, asked: int =
 
 
 def pointing_item(
-    vocabulary: Vocabulary, rng: Random, *, lines: int, length: int = 24, header: int = 28, sentences: Sequence[str] = (), asked: int = 16
+    vocabulary: Vocabulary,
+    rng: Random,
+    *,
+    lines: int,
+    length: int = 24,
+    header: int = 28,
+    sentences: Sequence[str] = (),
+    frame: tuple[str, str] = ("", ""),
+    asked: int = 16,
 ) -> Item:
     """Numbered lines of real or random words; then, as turns of a talk, stretches of a line, to be answered by its number.
 
@@ -133,20 +141,20 @@ def pointing_item(
     drowns it: inside whole replies, which are mostly copied, a model of this size did not learn to point in 1.5 M tokens. It starts from
     lines of two tokens (`length` is the most of them), where the number stands beside the words, with nothing between the two; then
     lines and what stands between (`header`, the end of a date and a name) grow by a token at a time. With whole sentences and dates at
-    once it hardly moved; nor with numbers in no order, since the model counts the lines.
+    once it hardly moved; nor with numbers in no order, since the model counts the lines. `frame` is what stands before and after them.
     """
     pool = vocabulary.pool(rng, 60 + 10 * lines)
     is_real, is_dated = bool(sentences) and rng.random() < 0.6, rng.random() < 0.7
     texts = [vocabulary.words(rng.choice(sentences)) if is_real else rng.choices(pool, k=rng.randint(2, length)) for _ in range(lines)]
     texts = [text[: rng.randint(max(2, length // 2), length)] for text in texts]
     numbers = vocabulary.numbers[1 : lines + 1]
-    ids = list(vocabulary.opening)
+    ids = [*vocabulary.opening, *vocabulary.words(frame[0])]
     for number, text in zip(numbers, texts, strict=True):
         dated = [*vocabulary.date(rng), *rng.choices(pool, k=rng.randint(2, 3)), vocabulary.colon]
         between = dated if is_dated else rng.choices(pool, k=len(dated))
         between = between[max(0, len(between) - rng.randint(header // 2, header)) :]
         ids += [*number, *between, *text, vocabulary.line_end]
-    ids.append(vocabulary.user)
+    ids += [*vocabulary.words(frame[1]), vocabulary.user]
     weights = [0.0] * len(ids)
     for _ in range(asked):
         line = rng.randrange(lines)

@@ -11,7 +11,7 @@ from clone_agent.records import ChatTurn
 from finetune.base_model.copying import Vocabulary, copy_item, lookup_item, pointing_item, record_item
 from finetune.base_model.items import Item
 from finetune.base_model.loop import Progress
-from finetune.base_model.reading import Level, ReadingTask, draw_reading
+from finetune.base_model.reading import Level, ReadingTask, draw_frame, draw_reading
 from finetune.base_model.small_talk import ChatTask, Corpus, draw_chat
 from finetune.chat_format import chat_format
 from finetune.chat_ids import plain_ids
@@ -28,10 +28,10 @@ class Recipe:
     chat: float = 0.42
     copying: float = 0.16
     english: float = 0.1
-    first_lines: int = 4
-    most_lines: int = 10
-    full_at: int = 3_000_000  # tokens after which blocks have up to `most_lines` lines
-    varied_at: int = 2_000_000  # tokens after which every scene is in use
+    first_lines: int = 3
+    most_lines: int = 6
+    full_at: int = 6_000_000  # tokens after which blocks have up to `most_lines` lines
+    varied_at: int = 1_500_000  # tokens after which every scene is in use
     context: int = 720  # longer items are left out
     batch_tokens: int = 2_400
     group: int = 12  # batches drawn and sorted by length together
@@ -82,12 +82,12 @@ class Mixture:
         language = "en" if rng.random() < self._recipe.english else "zh"
         form = rng.random()
         if form < self._recipe.copying:
-            return self._draw_copying(rng)
+            return self._draw_copying(rng, level.most_lines)
         if form < self._recipe.copying + self._recipe.chat:
             return self.chat_item(draw_chat(rng, self._corpus, language=language))
         return self.reading_item(draw_reading(rng, level, language=language, said=self._corpus.said(language)))
 
-    def _draw_copying(self, rng: Random) -> Item:
+    def _draw_copying(self, rng: Random, most_lines: int) -> Item:
         form = rng.random()
         if form < 0.2:
             return copy_item(self._vocabulary, rng)
@@ -95,7 +95,8 @@ class Mixture:
             return lookup_item(self._vocabulary, rng, lines=rng.randint(2, 10))
         if form < 0.4:
             return record_item(self._vocabulary, rng, lines=rng.choice((1, rng.randint(2, 4))))
-        return pointing_item(self._vocabulary, rng, lines=rng.randint(2, 10), sentences=self._corpus.sentences["zh"])
+        lines, sentences = rng.randint(2, most_lines), self._corpus.sentences["zh"]
+        return pointing_item(self._vocabulary, rng, lines=lines, sentences=sentences, frame=draw_frame(rng))
 
     def chat_item(self, task: ChatTask) -> Item:
         """A talk with loss on every turn, so that the model learns how people write; less on the turns before the reply."""

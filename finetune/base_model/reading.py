@@ -26,7 +26,7 @@ from finetune.base_model.facts import Fact, Said, World, change, draw_fact, draw
 from finetune.base_model.questions import Question, ask, ask_in_vain, unknown
 from finetune.base_model.retold import draw_retold
 from finetune.base_model.scenes import scenes
-from finetune.base_model.slots import words
+from finetune.base_model.slots import person_name, words
 
 QUOTED = {"zh": 26, "en": 80}  # characters of a line that a reply says again
 _DATED = frozenset({"date", "day", "retold.date", "cloze.time", "cloze.clock"})  # kinds of questions whose reply begins with the date
@@ -155,6 +155,15 @@ def _companions(fact: Fact, room: int, world: World, level: Level, rng: Random) 
 def block_of_small_talk(world: World, level: Level, rng: Random) -> str:
     """A system message whose memory block holds lines about this and that."""
     return _task(world, [], [], rng.randint(1, level.most_lines), level, rng, is_confident=rng.random() < 0.5).system
+
+
+def draw_frame(rng: Random) -> tuple[str, str]:
+    """What the system message says before the first line of its memory block, and after the last."""
+    persona, now = Persona(name=person_name(rng, "zh", held_out=False)), datetime(2023, 1, 1) + timedelta(minutes=rng.randrange(2_000_000))
+    nonce = "".join(rng.choices(ascii_lowercase, k=4))
+    text = system_prompt(persona, now=now, hits=(), nonce=nonce, is_confident=rng.random() < 0.7)
+    before, mark, after = text.rpartition("\n</")
+    return before.rsplit("\n", 1)[0] + "\n", (mark + after).lstrip("\n")
 
 
 def _twin(fact: Fact, world: World, rng: Random) -> Fact:

@@ -20,6 +20,7 @@ from finetune.base_model.evaluate import draw_probes, measure_reading
 from finetune.base_model.items import Item
 from finetune.base_model.loop import LoopConfig, Optimizers, Progress, load_checkpoint, train_stage
 from finetune.base_model.mixture import Mixture, Recipe
+from finetune.base_model.reading import draw_frame
 from finetune.base_model.small_talk import gather
 from finetune.base_model.tokenizer import build_tokenizer
 
@@ -34,7 +35,7 @@ def warmup_batches(tokenizer: PreTrainedTokenizerFast, *, items: int = 32, seed:
         progress.vocabulary = vocabulary.size
         rng = Random(f"{seed} warmup {progress.step}")
         if progress.vocabulary > 8_000 and progress.step % 8:
-            progress.lines = min(10.0, progress.lines + 0.02 * (progress.found > 0.9))
+            progress.lines = min(12.0, progress.lines + 0.02 * (progress.found > 0.9))
             return [
                 record_item(vocabulary, rng, lines=rng.choice((1, rng.randint(2, int(progress.lines) + 1)))) for _ in range(items * 3 // 8)
             ]
@@ -58,11 +59,17 @@ def pointing_batches(
             return [copy_item(vocabulary, rng) for _ in range(items * 2)]
         if progress.step % 8 == 1:
             return [lookup_item(vocabulary, rng, lines=rng.randint(2, 8)) for _ in range(items)]
-        hardness = progress.lines = min(10.0, progress.lines + 0.04 * (progress.found > 0.85))
-        most, length, header = min(4, int(hardness) + 1), min(24, round(4 * hardness - 6)), max(0, round(4.5 * (hardness - 3)))
+        hardness = progress.lines = min(12.0, progress.lines + 0.04 * (progress.found > 0.85))
+        most, length, header = min(4, int(hardness) + 1), min(24, round(4 * hardness - 6)), min(28, max(0, round(4.5 * (hardness - 3))))
         return [
             pointing_item(
-                vocabulary, rng, lines=rng.choice((most, rng.randint(2, most))), length=length, header=header, sentences=sentences
+                vocabulary,
+                rng,
+                lines=rng.choice((most, rng.randint(2, most))),
+                length=length,
+                header=header,
+                sentences=sentences,
+                frame=draw_frame(rng) if rng.random() < 0.2 * (hardness - 7) else ("", ""),
             )
             for _ in range(round(items / (1 + 0.08 * hardness)))
         ]
