@@ -226,6 +226,14 @@ class Archive:
         )
         return [_message(row[:-1], row[-1]) for row in rows]
 
+    def find_message(self, key: str) -> Message | None:
+        """The message with this id, or the one that stands at this place of its export (`chat.txt:120`)."""
+        row = self.connection.execute(
+            "SELECT id FROM messages WHERE id = ? UNION ALL SELECT id FROM messages WHERE source = ?", (key, key)
+        ).fetchone()
+        found = self.messages_by_id([row[0]]) if row else []
+        return found[0] if found else None
+
     def around(self, message_id: str, *, before: int = 3, after: int = 3) -> list[Message]:
         """A message with its neighbours in the same conversation, in time order; empty when it is gone."""
         found = self.connection.execute(

@@ -1,8 +1,9 @@
 """Sessions to training examples, and the dataset folder that holds them.
 
 Every turn of the owner becomes a `response`; the turn before it is the prompt and earlier turns of the session are the history, in time
-order, in private chats and groups alike. Only people's own words take part: turns without any (photos, calls) are dropped, which joins what
-the same person wrote before and after. Nothing is dropped for being short.
+order. In a group the session is taken apart into its threads first, so that an answer follows what it answers. Only people's own words take
+part: turns without any (photos, calls) are dropped, which joins what the same person wrote before and after. Nothing is dropped for being
+short; what is left out for other reasons is told in `choosing`.
 
 A dataset folder holds `train.jsonl`, `eval.jsonl` and `manifest.json`. The split is by time: training comes first, evaluation is the last
 share, and no session is torn.
@@ -11,19 +12,25 @@ share, and no session is torn.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 from clone_agent.errors import DatasetError
+from clone_agent.persona import talking_to
 from clone_agent.prompt import chat_messages, system_prompt
-from clone_agent.records import ChatKind, ChatTurn, Persona, Session, Turn
+from clone_agent.pseudonyms import Pseudonyms
+from clone_agent.records import ChatKind, ChatTurn, Message, Persona, Session, Turn
 from clone_agent.scrub import scrub
+from clone_agent.threads.untangle import EARLIER, untangle
+from finetune.choosing import Quality, Wanted
 from finetune.files import private_folder, write_json, write_lines
-from finetune.lengths import LengthCounter
+from finetune.sampling import BALANCE, Sampling
+from finetune.splitting import split_by_time
+from finetune.tally import Tally, reply_length
 
 FORMAT = 1
 TRAIN, EVAL, MANIFEST = "train.jsonl", "eval.jsonl", "manifest.json"
@@ -40,6 +47,7 @@ class Example:
     system: str  # the system message that the agent writes at that time without memory
     context: tuple[ChatTurn, ...]  # in time order; the last one is the prompt
     response: str  # bubbles, one a line
+    copies: int = 1  # how often it is learnt from in one pass
 
     def turns(self) -> list[ChatTurn]:
         """The prompt as the agent would send it: system message, history, what was said last."""
@@ -53,60 +61,120 @@ class ExampleOptions:
     max_turns: int = 8  # the prompt and the turns before it
     mask: bool = True  # replace personal data by placeholders
     eval_share: float = 0.1  # of the examples, the latest ones
+    threads: bool = True  # in groups the history is the thread of what is answered, not the lines above
+    wanted: Wanted = field(default_factory=Wanted)  # period and people
+    contacts: bool = False  # say in the system message whom the owner talks to
+    pseudonyms: Pseudonyms | None = None  # replace names
+    drop_personal: bool = False  # leave out answers that hold personal data
+    balance: float = BALANCE  # of long and short answers: `sampling`
+    half_life: timedelta | None = None  # after which an answer counts half
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionSpan:
-    """When a session's examples lie, and how many there are."""
+class Verdict:
+    """What became of a turn of the owner."""
 
-    session: str
-    first: datetime
-    last: datetime
-    examples: int
+    message_ids: tuple[str, ...]
+    example: str | None  # its id
+    reason: str = ""  # why there is none
+    context_ids: tuple[str, ...] = ()  # messages of its prompt and history
 
 
 def build_examples(
-    sessions: Iterable[Session], persona: Persona, options: ExampleOptions = ExampleOptions(), *, counts: Counter[str] | None = None
+    sessions: Iterable[Session],
+    persona: Persona,
+    options: ExampleOptions = ExampleOptions(),
+    *,
+    counts: Counter[str] | None = None,
+    on_verdict: Callable[[Verdict], None] | None = None,
 ) -> Iterator[Example]:
     """Turn sessions into examples, in the sessions' order.
 
     Args:
         sessions: of any number of conversations.
         persona: the owner, for the system message.
-        options: history length and masking.
-        counts: takes up what did not become an example or was masked: `opening` (the owner speaks first in a session),
-            `without words` (turns), `masked <type>`.
+        options: history length, masking, choice.
+        counts: takes up what did not become an example or was masked: `opening` (the owner speaks first in a session or thread),
+            `without words` (turns), the reasons of `choosing`, `masked <type>`.
+        on_verdict: told of every turn of the owner.
     """
-    counts = Counter() if counts is None else counts
-    mask = _masker(counts) if options.mask else str
+    builder = _Builder(persona, options, Counter() if counts is None else counts, on_verdict or (lambda _: None))
     for session in sessions:
-        turns = _spoken(session, counts)
-        words = [mask(turn_text) for _, turn_text in turns]
-        for number, (turn, _) in enumerate(turns):
-            if not turn.is_owner:
-                continue
-            context = _context(session, turns, words, end=number, colon="：" if persona.language == "zh" else ": ")
-            if not context:
-                counts["opening"] += 1
-                continue
-            yield Example(
-                id=f"{session.conversation.id}/{turn.messages[0].id}",
-                conversation=session.conversation.id,
-                session=f"{session.conversation.id}/{session.id}",
-                sent_at=turn.started_at,
-                system=system_prompt(persona, now=turn.started_at, hits=None),
-                context=context[-options.max_turns :],
-                response=words[number],
-            )
+        yield from builder.examples(session)
 
 
-def _masker(counts: Counter[str]) -> Callable[[str], str]:
-    def mask(text: str) -> str:
-        scrubbed = scrub(text)
-        counts.update({f"masked {kind}": number for kind, number in scrubbed.found.items()})
-        return scrubbed.text
+class _Builder:
+    """What building remembers from session to session."""
 
-    return mask
+    def __init__(self, persona: Persona, options: ExampleOptions, counts: Counter[str], tell: Callable[[Verdict], None]) -> None:
+        self.persona, self.options, self.counts, self.tell = persona, options, counts, tell
+        self.quality = Quality()
+        self.earlier: list[Message] = []  # of the group under way
+        self.colon = "：" if persona.language == "zh" else ": "
+
+    def examples(self, session: Session) -> Iterator[Example]:
+        """The examples of one session, in time order within each thread."""
+        if not any(turn.is_owner for turn in session.turns):
+            return
+        refused = self.options.wanted.refuses(session)
+        for thread in self._threads(session) if refused is None else [session]:
+            turns = _spoken(thread, self.counts)
+            words = [self._masked(text) for _, text in turns]
+            for number, (turn, _) in enumerate(turns):
+                if not turn.is_owner:
+                    self.quality.hear(turn)
+                    continue
+                context = _context(thread, self._named(turns), words, end=number, colon=self.colon)[-self.options.max_turns :]
+                reason = refused or self._refusal(turn, context)
+                made = None if reason else self._example(session, turn, context, words[number])
+                ids = tuple(message.id for message in turn.messages)
+                said = [message.id for before, _ in turns[:number] for message in before.messages]
+                if made is None:
+                    self.counts[reason or ""] += 1
+                    self.tell(Verdict(message_ids=ids, example=None, reason=reason or ""))
+                    continue
+                self.tell(Verdict(message_ids=ids, example=made.id, context_ids=tuple(said)))
+                yield made
+
+    def _threads(self, session: Session) -> Sequence[Session]:
+        if not self.options.threads or session.conversation.kind is not ChatKind.GROUP:
+            return [session]
+        if self.earlier and self.earlier[-1].conversation != session.conversation.id:
+            self.earlier = []
+        threads = untangle(session, earlier=self.earlier)
+        self.earlier = [*self.earlier, *(message for turn in session.turns for message in turn.messages)][-EARLIER:]
+        return threads
+
+    def _refusal(self, turn: Turn, context: Sequence[ChatTurn]) -> str | None:
+        quality = self.quality.refuses(turn)  # asked first, because it remembers what was said
+        if not context:
+            return "opening"
+        personal = "personal data" if self.options.drop_personal and scrub(turn.text).found else None
+        return self.options.wanted.refuses_at(turn.started_at) or quality or personal
+
+    def _example(self, session: Session, turn: Turn, context: tuple[ChatTurn, ...], response: str) -> Example:
+        persona = talking_to(self.persona, session, pseudonyms=self.options.pseudonyms) if self.options.contacts else self.persona
+        return Example(
+            id=f"{session.conversation.id}/{turn.messages[0].id}",
+            conversation=session.conversation.id,
+            session=f"{session.conversation.id}/{session.id}",
+            sent_at=turn.started_at,
+            system=system_prompt(persona, now=turn.started_at, hits=None),
+            context=context,
+            response=response,
+        )
+
+    def _masked(self, text: str) -> str:
+        if self.options.mask:
+            scrubbed = scrub(text)
+            self.counts.update({f"masked {kind}": number for kind, number in scrubbed.found.items()})
+            text = scrubbed.text
+        return text if self.options.pseudonyms is None else self.options.pseudonyms.replace(text)
+
+    def _named(self, turns: Sequence[tuple[Turn, str]]) -> Sequence[tuple[Turn, str]]:
+        if self.options.pseudonyms is None:
+            return turns
+        return [(replace(turn, speaker_name=self.options.pseudonyms.name(turn.speaker_name)), text) for turn, text in turns]
 
 
 def _spoken(session: Session, counts: Counter[str]) -> list[tuple[Turn, str]]:
@@ -136,41 +204,6 @@ def _context(session: Session, turns: Sequence[tuple[Turn, str]], words: Sequenc
     return tuple(context)
 
 
-def split_by_time(spans: Iterable[SessionSpan], *, eval_share: float) -> frozenset[str]:
-    """Choose the sessions for evaluation: the latest ones, holding about `eval_share` of the examples.
-
-    The cut is laid where no session is under way, so that everything in training was said before everything in evaluation. Only where
-    such a pause lies far from the wanted share do sessions that run across the cut go to evaluation. Empty for a single session.
-    """
-    order = sorted(spans, key=lambda span: (span.last, span.session))
-    total = sum(span.examples for span in order)
-    if not order or not eval_share:
-        return frozenset()
-    clean, rough = _cuts(order, total=total, eval_share=eval_share)
-    # A cut through running sessions is worth it only when the nearest pause would double or halve the share.
-    cut = clean if clean is not None and 0.5 <= _share(order[clean:], total) / eval_share <= 2 else rough
-    return frozenset() if cut is None else frozenset(span.session for span in order[cut:])
-
-
-def _cuts(order: Sequence[SessionSpan], *, total: int, eval_share: float) -> tuple[int | None, int | None]:
-    """The best cut in a pause, and the best of all: indexes into `order`, None where there is none."""
-    clean: list[tuple[float, int]] = []
-    rough: list[tuple[float, int]] = []
-    after, earliest = 0, order[-1].first
-    for index in range(len(order) - 1, 0, -1):
-        after += order[index].examples
-        earliest = min(earliest, order[index].first)
-        distance = abs(after / total - eval_share)
-        rough.append((distance, index))
-        if order[index - 1].last < earliest:
-            clean.append((distance, index))
-    return (min(clean)[1] if clean else None), (min(rough)[1] if rough else None)
-
-
-def _share(spans: Iterable[SessionSpan], total: int) -> float:
-    return sum(span.examples for span in spans) / total
-
-
 def write_dataset(
     examples: Iterable[Example], folder: Path, *, options: ExampleOptions = ExampleOptions(), counts: Counter[str] | None = None
 ) -> dict[str, Any]:
@@ -187,11 +220,11 @@ def write_dataset(
     Raises:
         DatasetError: there is no example.
     """
-    tally = _Tally()
+    tally = Tally()
     private_folder(folder)
     with NamedTemporaryFile("w+", dir=folder, encoding="utf-8", newline="\n") as everything:  # 0600, and gone however this ends
         for example in examples:
-            tally.add(example)
+            tally.add(example.session, example.conversation, example.sent_at, example.response)
             everything.write(to_json(example) + "\n")
         if not tally.spans:
             raise DatasetError(
@@ -199,46 +232,30 @@ def write_dataset(
                 remedy="Check with `clone-agent status` who the owner is, and set it with `clone-agent import PATH --me NUMBER_OR_NAME`.",
             )
         chosen = split_by_time(tally.spans.values(), eval_share=options.eval_share)
-        train = write_lines(folder / TRAIN, _lines(everything, lambda session: session not in chosen))
+        train = write_lines(folder / TRAIN, _drawn(everything, chosen, tally, options))
         evaluation = write_lines(folder / EVAL, _lines(everything, lambda session: session in chosen))
-    manifest = tally.manifest(train=train, evaluation=evaluation, options=options, skipped=counts or Counter())
+    settings = json.loads(json.dumps(asdict(replace(options, pseudonyms=None)), default=str))
+    settings["pseudonyms"] = options.pseudonyms is not None
+    manifest = tally.manifest(train=train, evaluation=evaluation, settings=settings, skipped=counts or Counter())
     manifest["hash"] = _hash(folder / TRAIN, folder / EVAL)
     write_json(folder / MANIFEST, manifest)
     return manifest
 
 
-class _Tally:
-    """What the manifest says about the examples, counted as they pass."""
-
-    def __init__(self) -> None:
-        self.spans: dict[str, SessionSpan] = {}
-        self.conversations: Counter[str] = Counter()
-        self.bubbles, self.responses = LengthCounter(), LengthCounter()
-
-    def add(self, example: Example) -> None:
-        self.conversations[example.conversation] += 1
-        bubbles = example.response.split("\n")
-        for bubble in bubbles:
-            self.bubbles.add(len(bubble))
-        self.responses.add(sum(len(bubble) for bubble in bubbles))
-        span, at = self.spans.get(example.session), example.sent_at
-        first, last, count = (min(span.first, at), max(span.last, at), span.examples) if span else (at, at, 0)
-        self.spans[example.session] = SessionSpan(session=example.session, first=first, last=last, examples=count + 1)
-
-    def manifest(self, *, train: int, evaluation: int, options: ExampleOptions, skipped: Mapping[str, int]) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "examples": {"train": train, "eval": evaluation},
-            "sessions": len(self.spans),
-            "conversations": dict(self.conversations),
-            "first": min(span.first for span in self.spans.values()).isoformat(),
-            "last": max(span.last for span in self.spans.values()).isoformat(),
-            "skipped": {key: count for key, count in sorted(skipped.items()) if not key.startswith("masked ")},
-            "masked": {key.removeprefix("masked "): count for key, count in sorted(skipped.items()) if key.startswith("masked ")},
-            "lengths": {"before merging": self.bubbles.summary(), "after merging": self.responses.summary()},
-            "settings": asdict(options),
-        }
+def _drawn(everything: IO[str], chosen: frozenset[str], tally: Tally, options: ExampleOptions) -> Iterator[str]:
+    """The training lines with how often each is learnt from; those that recency thins out to nothing are counted and left out."""
+    sampling = Sampling(
+        classes=tally.classes,
+        newest=max(span.last for span in tally.spans.values()),
+        balance=options.balance,
+        half_life=options.half_life,
+    )
+    for line in _lines(everything, lambda session: session not in chosen):
+        example = from_json(line)
+        copies = sampling.copies(example.id, reply_length(example.response), example.sent_at)
+        tally.draw(example.response, copies)
+        if copies:
+            yield to_json(replace(example, copies=copies))
 
 
 def _lines(file: IO[str], wanted: Callable[[str], bool]) -> Iterator[str]:

@@ -67,6 +67,7 @@ def prepare(config: TuneConfig, dataset_dir: Path) -> Prepared:
     own = list(encode_runs(train, loaded.format, max_length=length))
     held_out = list(_fitting(_spread(evaluation, config.eval_examples), loaded, length))
     left_out = len(train) - _answers(own)
+    own += _fitting((example for example in train for _ in range(example.copies - 1)), loaded, length)
     if left_out:
         log.warning("%d examples are left out, because their answers do not fit", left_out)
     if not own:

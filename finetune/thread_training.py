@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from clone_agent.threads.corpus import LabelledChat, LinkScore, link_score, read_labelled
 from clone_agent.threads.features import WINDOW, Floats, pairs, read_chat
-from clone_agent.threads.scorer import BEHIND, LinkScorer, Network, features
+from clone_agent.threads.scorer import BEHIND, LinkScorer, Network, features, load_network
 
 HIDDEN = (64, 32)
 NEAR = 48  # candidates of a line in training; farther ones are answered once or twice in a hundred lines
@@ -130,17 +130,28 @@ def second_likely(network: Network, chat: LabelledChat, guess: Floats | None) ->
 
 
 def train_scorer(
-    train: Sequence[LabelledChat], dev: Sequence[LabelledChat], *, say: Callable[[str], None], members: int = MEMBERS
+    train: Sequence[LabelledChat],
+    dev: Sequence[LabelledChat],
+    work: Path,
+    *,
+    say: Callable[[str], None],
+    members: int = MEMBERS,
 ) -> LinkScorer:
-    """Train both networks and say how they do on `dev`."""
+    """Train both networks and say how they do on `dev`; what is done already and kept in `work` is not done again."""
     guessed: dict[str, Floats] = {}
     halves = (train[::2], train[1::2])
     for half, (learnt, other) in enumerate((halves, halves[::-1])):
-        say(f"half {half + 1}")
-        network = train_network(Rows(learnt, lambda _: None), members=1, seed=100 * half, say=say)
-        guessed.update((chat.name, guesses(network, chat).astype(np.float16)) for chat in other)
-    say("first network")
-    first = train_network(Rows(train, lambda _: None), members=members, seed=1000, say=say)
+        kept = work / f"guesses{half}.npz"
+        if not kept.exists():
+            say(f"half {half + 1}")
+            network = train_network(Rows(learnt, lambda _: None), members=1, seed=100 * half, say=say)
+            _keep(kept, {chat.name: guesses(network, chat).astype(np.float16) for chat in other})
+        guessed |= dict(np.load(kept))
+    if not (work / "first.npz").exists():
+        say("first network")
+        network = train_network(Rows(train, lambda _: None), members=members, seed=1000, say=say)
+        _keep(work / "first.npz", network_arrays("first", network))
+    first = load_network("first", dict(np.load(work / "first.npz")))
     say(f"first network: F1 {score(lambda chat: second_likely(first, chat, None), dev).f1:.4f} on dev")
     say("second network")
     second = train_network(Rows(train, lambda chat: guessed[chat.name].astype(np.float32)), members=members, seed=2000, say=say)
@@ -148,13 +159,20 @@ def train_scorer(
     return LinkScorer(first=first, second=second)
 
 
+def network_arrays(stage: str, network: Network) -> dict[str, Floats]:
+    """A network's arrays by name, the layers in half precision."""
+    arrays = {f"{stage}.mean": network.mean, f"{stage}.scale": network.scale}
+    for number, (weight, bias) in enumerate(network.layers):
+        arrays |= {f"{stage}.weight{number}": weight.astype(np.float16), f"{stage}.bias{number}": bias.astype(np.float16)}
+    return arrays
+
+
 def save_scorer(scorer: LinkScorer, path: Path) -> None:
-    """Write the arrays in half precision."""
-    arrays: dict[str, Floats] = {}
-    for stage, network in (("first", scorer.first), ("second", scorer.second)):
-        arrays |= {f"{stage}.mean": network.mean, f"{stage}.scale": network.scale}
-        for number, (weight, bias) in enumerate(network.layers):
-            arrays |= {f"{stage}.weight{number}": weight.astype(np.float16), f"{stage}.bias{number}": bias.astype(np.float16)}
+    """Write both networks."""
+    _keep(path, network_arrays("first", scorer.first) | network_arrays("second", scorer.second))
+
+
+def _keep(path: Path, arrays: dict[str, Floats]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
@@ -164,12 +182,15 @@ def save_scorer(scorer: LinkScorer, path: Path) -> None:
 @click.argument("train", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("dev", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--work", type=click.Path(file_okay=False, path_type=Path), help="Folder for what is done.  [default: beside OUT]")
 @click.option("--members", default=MEMBERS, help="Networks whose probabilities are averaged.")
 @click.option("--every", default=1, help="Learn from each n-th chat only.")
-def main(train: Path, dev: Path, out: Path, members: int, every: int) -> None:
+def main(train: Path, dev: Path, out: Path, work: Path | None, members: int, every: int) -> None:
     """Train a scorer on the chats of TRAIN, look at those of DEV, write OUT."""
     torch.set_num_threads(1)
-    scorer = train_scorer(read_labelled(train)[::every], read_labelled(dev), say=lambda text: click.echo(text), members=members)
+    scorer = train_scorer(
+        read_labelled(train)[::every], read_labelled(dev), work or out.with_suffix(".work"), say=click.echo, members=members
+    )
     save_scorer(scorer, out)
 
 

@@ -13,14 +13,13 @@ from clone_agent.records import ChatKind, ChatTurn, Conversation, Kind, Message,
 from finetune.examples import (
     Example,
     ExampleOptions,
-    SessionSpan,
     build_examples,
     export_pairs,
     read_dataset,
     read_examples,
-    split_by_time,
     write_dataset,
 )
+from finetune.splitting import SessionSpan, split_by_time
 
 ZONE = timezone(timedelta(hours=8))
 START = datetime(2024, 5, 15, 20, 0, tzinfo=ZONE)
@@ -158,7 +157,8 @@ def test_the_manifest_tells_counts_lengths_settings_and_a_hash_of_the_content(tm
     counts: Counter[str] = Counter()
     manifest = write_dataset(build_examples([DINNER, *days(3)], ME, counts=counts), tmp_path, counts=counts)
     assert manifest["conversations"] == {"qq:10001": 8}
-    assert manifest["settings"] == {"max_turns": 8, "mask": True, "eval_share": 0.1}
+    kept = {"max_turns": 8, "mask": True, "eval_share": 0.1, "threads": True, "pseudonyms": False}
+    assert kept.items() <= manifest["settings"].items()
     assert manifest["lengths"]["before merging"]["count"] == 9
     assert manifest["lengths"]["before merging"]["histogram"]["3-5"] == 3
     assert manifest["lengths"]["after merging"]["histogram"]["3-5"] == 4  # 吃了 and 你呢 are one reply

@@ -17,6 +17,9 @@ from clone_agent.threads.words import SHAPES, overlap, shape, tokens
 
 WINDOW = 100  # a line answers itself or one of the 99 before it
 _NEAR = 8  # distances that have a feature each
+# Before that many lines nobody counts as a stranger: everybody speaks for the first time where a chat begins, which says nothing.
+_ACQUAINTED = 50
+_NEVER, _USUAL, _USUAL_MINUTES = 999, 10, 5  # stand for the pause of somebody who has not spoken yet: a stranger, and the rest
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -173,13 +176,16 @@ def _people(chat: Chat, p: Pairs, columns: Columns) -> None:
     columns.add("other's last line", (chat.last[p.i, other] == p.j) & ~same)
     columns.add("other's lines between", _log(chat.spoken[p.i, other] - chat.spoken[p.j, other] - 1))
     columns.add("speaker's lines between", _log(chat.spoken[p.i, one] - chat.spoken[np.minimum(p.j + 1, p.i), one]))
-    columns.add("speaker is new", chat.before[p.i] < 0)
-    columns.add("other was new", chat.before[p.j] < 0)
-    columns.add("speaker's pause in lines", _log(np.where(chat.before[p.i] < 0, 999, p.i - chat.before[p.i])))
-    columns.add("speaker's pause in minutes", _log(np.where(chat.before[p.i] < 0, 999, chat.minute[p.i] - chat.minute[chat.before[p.i]])))
-    columns.add("other's pause in lines", _log(np.where(chat.before[p.j] < 0, 999, p.j - chat.before[p.j])))
-    columns.add("speaker's lines", _log(chat.spoken[p.i, one]))
-    columns.add("other's lines", _log(chat.spoken[p.i, other]))
+    new, other_new = chat.before[p.i] < 0, chat.before[p.j] < 0
+    seen, other_seen = p.i >= _ACQUAINTED, p.j >= _ACQUAINTED
+    columns.add("speaker is new", new & seen)
+    columns.add("other was new", other_new & other_seen)
+    minutes = np.where(new, np.where(seen, _NEVER, _USUAL_MINUTES), chat.minute[p.i] - chat.minute[chat.before[p.i]])
+    columns.add("speaker's pause in lines", _log(np.where(new, np.where(seen, _NEVER, _USUAL), p.i - chat.before[p.i])))
+    columns.add("speaker's pause in minutes", _log(minutes))
+    columns.add("other's pause in lines", _log(np.where(other_new, np.where(other_seen, _NEVER, _USUAL), p.j - chat.before[p.j])))
+    columns.add("speaker's lines", _log(np.where(seen, chat.spoken[p.i, one], np.maximum(chat.spoken[p.i, one], _USUAL))))
+    columns.add("other's lines", _log(np.where(seen, chat.spoken[p.i, other], np.maximum(chat.spoken[p.i, other], _USUAL))))
     changes = np.cumsum(np.concatenate([[0], chat.speaker[1:] != chat.speaker[:-1]]))
     columns.add("changes of speaker between", _log(changes[p.i] - changes[p.j]))
     columns.add("unbroken run", same & (changes[p.i] == changes[p.j]))

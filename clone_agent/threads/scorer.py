@@ -86,10 +86,16 @@ def features(chat: Chat, wanted: Pairs, guess: Floats | None = None) -> Floats:
     return columns.stack(wanted.distance.shape)
 
 
-def links(lines: Sequence[Line], *, first: int = 0, scorer: LinkScorer | None = None) -> list[int]:
+def links(lines: Sequence[Line], *, first: int = 0, start_odds: float = 1.0, scorer: LinkScorer | None = None) -> list[int]:
     """For each line from `first` on the index of the line it answers, its own where it begins a thread.
 
     A quote that the export knows counts; everything else is scored, in blocks, so that a chat may be of any length.
+
+    Args:
+        lines: of one chat, in time order.
+        first: lines before it are context.
+        start_odds: how much likelier a line begins a thread than in the channel that the scorer learnt from.
+        scorer: another one than that which ships.
     """
     model = scorer or shipped_scorer()
     found: list[int] = []
@@ -97,21 +103,18 @@ def links(lines: Sequence[Line], *, first: int = 0, scorer: LinkScorer | None = 
         low, high = max(0, start - BEHIND), min(len(lines), start + BLOCK + _AHEAD)
         end = min(len(lines), start + BLOCK)
         likely = model.likely(lines[low:high], start - low, end - low)
+        likely[:, 0] *= start_odds
         best = np.arange(start, end) - likely.argmax(axis=1)
         found += best.tolist()
     return [best if line.answers is None else line.answers for best, line in zip(found, lines[first:], strict=True)]
 
 
-def load_scorer(stored: Mapping[str, Floats]) -> LinkScorer:
-    """A scorer from its arrays, as `np.load` gives them."""
-    networks = []
-    for stage in ("first", "second"):
-        layers = tuple(
-            (stored[f"{stage}.weight{number}"].astype(np.float32), stored[f"{stage}.bias{number}"].astype(np.float32))
-            for number in range(3)
-        )
-        networks.append(Network(mean=stored[f"{stage}.mean"], scale=stored[f"{stage}.scale"], layers=layers))
-    return LinkScorer(first=networks[0], second=networks[1])
+def load_network(stage: str, stored: Mapping[str, Floats]) -> Network:
+    """The network `first` or `second` from its arrays, as `np.load` gives them."""
+    layers = tuple(
+        (stored[f"{stage}.weight{number}"].astype(np.float32), stored[f"{stage}.bias{number}"].astype(np.float32)) for number in range(3)
+    )
+    return Network(mean=stored[f"{stage}.mean"], scale=stored[f"{stage}.scale"], layers=layers)
 
 
 @cache
@@ -119,4 +122,5 @@ def shipped_scorer() -> LinkScorer:
     """The scorer that comes with the program (`model/README.md`)."""
     data = files("clone_agent.threads").joinpath("model", WEIGHTS).read_bytes()
     with np.load(BytesIO(data), allow_pickle=False) as stored:
-        return load_scorer({name: stored[name] for name in stored.files})
+        arrays = {name: stored[name] for name in stored.files}
+    return LinkScorer(first=load_network("first", arrays), second=load_network("second", arrays))

@@ -3,25 +3,29 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from clone_agent.errors import DatasetError, UsageError
+from ui.commands.explaining import show_verdict
 from ui.options import Call, common
 from ui.show import count
 
 if TYPE_CHECKING:
     from clone_agent.archive import Archive
     from clone_agent.records import Session
+    from finetune.examples import ExampleOptions
     from finetune.tune_config import TuneConfig, TunePlan, TuneProgress, TuneReport
 
 DATASET_FACT = "dataset_revision"
+_DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
 _LOSS = "{:.3f}"
 
 
-@click.command(epilog="Example: clone-agent dataset --export pairs.jsonl")
+@click.command(epilog="Example: clone-agent dataset --since 2021 --with 小明 --export pairs.jsonl")
 @click.option(
     "--export", type=click.Path(dir_okay=False, path_type=Path), help='Also write {"prompt", "response", "history"} lines to this file.'
 )
@@ -30,17 +34,32 @@ _LOSS = "{:.3f}"
     "--eval-share", default=0.1, type=click.FloatRange(0, 0.5), help="Share of the examples, the latest ones, kept for evaluation."
 )
 @click.option("--mask/--no-mask", default=True, help="Replace phone numbers, addresses and the like by placeholders.")
+@click.option("--drop-personal", is_flag=True, help="Leave out answers of yours that hold such data.")
+@click.option("--pseudonyms", is_flag=True, help="Replace the names of everybody but you, the same person by the same name.")
+@click.option("--threads/--no-threads", default=True, help="In groups, follow the thread of what you answer.")
+@click.option(
+    "--with", "people", multiple=True, metavar="NAME", help="Learn from chats with this person or from this chat only; repeatable."
+)
+@click.option("--since", type=_DAY, help="Learn from replies of this day on.")
+@click.option("--until", type=_DAY, help="Learn from replies before this day.")
+@click.option("--half-life", type=click.FloatRange(0, min_open=True), metavar="DAYS", help="A reply that much older counts half as much.")
+@click.option("--balance", default=0.7, type=click.FloatRange(0, 1), help="1 draws replies as they are, less draws long ones more often.")
+@click.option("--contacts", is_flag=True, help="Say in each prompt whom you talk to, so that the tone follows; ask with --contact later.")
+@click.option("--explain", metavar="MESSAGE", help="Only say what became of a message, named by its id or by FILE:LINE of its export.")
 @common
-def dataset(call: Call, export: Path | None, max_turns: int, eval_share: float, mask: bool) -> None:
+def dataset(call: Call, export: Path | None, explain: str | None, **chosen: Any) -> None:
     """Turn the stored chats into training examples, split by time.
 
-    Every turn of yours becomes a response; the turn before it is the prompt, earlier ones the history.
+    Every turn of yours becomes a response; the turn before it is the prompt, earlier ones the history. In groups both follow the thread.
     """
     from clone_agent.archive import Archive
-    from finetune.examples import ExampleOptions, build_examples, export_pairs, read_dataset, write_dataset
+    from finetune.examples import build_examples, export_pairs, read_dataset, write_dataset
 
-    options = ExampleOptions(max_turns=max_turns, mask=mask, eval_share=eval_share)
     with call.home.require().lock(), Archive.open(call.home.root) as archive:
+        options = _example_options(archive, **chosen)
+        if explain is not None:
+            show_verdict(call, archive, options, explain)
+            return
         counts: Counter[str] = Counter()
         with call.screen.progress("Building examples", unit="chats") as advance:
             sessions = _all_sessions(archive, advance)
@@ -149,6 +168,32 @@ def loss_line(report: "TuneReport") -> str:
     return f"held-out loss {_LOSS.format(report.loss_before)} → {_LOSS.format(report.loss_after)}"
 
 
+def _example_options(
+    archive: "Archive",
+    *,
+    people: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    half_life: float | None,
+    pseudonyms: bool,
+    **rest: Any,
+) -> "ExampleOptions":
+    from clone_agent.pseudonyms import NamedPerson, Pseudonyms
+    from finetune.choosing import Wanted
+    from finetune.examples import ExampleOptions
+
+    names = None
+    if pseudonyms:
+        known = [NamedPerson(names=(person.name, *person.names), is_owner=person.is_owner) for person in archive.people()]
+        names = Pseudonyms(known, language=archive.persona().language)
+    return ExampleOptions(
+        wanted=Wanted(since=since, until=until, people=people),
+        half_life=timedelta(days=half_life) if half_life else None,
+        pseudonyms=names,
+        **rest,
+    )
+
+
 def _all_sessions(archive: "Archive", advance: Any) -> "Iterator[Session]":
     infos = archive.conversations()
     for number, info in enumerate(infos, start=1):
@@ -174,6 +219,8 @@ def _print_dataset(call: Call, manifest: dict[str, Any], export: Path | None, ex
         f"{manifest['first'][:10]} to {manifest['last'][:10]}"
     )
     names = [name for name, value in next(iter(lengths.values())).items() if isinstance(value, int | float)]
+    if manifest["learnt"] > numbers["train"]:
+        screen.say(f"Long replies are drawn more often: {manifest['learnt']:,} in one pass.")
     screen.table(
         ("characters a reply", *names),
         [(what, *(_short(summary[name]) for name in names)) for what, summary in lengths.items()],

@@ -1,0 +1,69 @@
+"""The same pseudonym for the same person, everywhere: names from the export itself, replaced in text.
+
+Nicks, remarks, group cards and mentions are what the archive knows as names of a person; all of them become one pseudonym, 友甲 or
+Friend A, in the order in which people are given. The owner keeps their name. Names of one letter or character are left alone: they are
+words too.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_STEMS = "甲乙丙丁戊己庚辛壬癸"
+_LATIN = re.compile(r"[\w'-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedPerson:
+    """Somebody by everything they are called."""
+
+    names: tuple[str, ...]
+    is_owner: bool
+
+
+class Pseudonyms:
+    """Replaces names. Built once; the people's order decides who becomes whom."""
+
+    def __init__(self, people: Iterable[NamedPerson], *, language: str) -> None:
+        self._by_name: dict[str, str] = {}
+        kept: set[str] = set()
+        number = 0
+        for person in people:
+            names = {name.strip() for name in person.names if len(name.strip()) > 1}
+            if person.is_owner:
+                kept |= names
+                continue
+            pseudonym = _pseudonym(number, language)
+            number += 1
+            for name in names:
+                self._by_name.setdefault(name, pseudonym)
+        for name in kept:
+            self._by_name.pop(name, None)
+        self._pattern = _pattern(list(self._by_name))
+
+    def name(self, name: str) -> str:
+        """The pseudonym behind a whole name; the name itself when nobody is known by it."""
+        return self._by_name.get(name.strip(), name)
+
+    def replace(self, text: str) -> str:
+        """The text with every known name replaced, the longest first."""
+        return text if self._pattern is None else self._pattern.sub(lambda found: self._by_name[found[0]], text)
+
+
+def _pattern(names: Sequence[str]) -> re.Pattern[str] | None:
+    """Latin names only as whole words; Chinese ones wherever they stand."""
+    if not names:
+        return None
+    ordered = sorted(names, key=len, reverse=True)
+    return re.compile("|".join(_alone(re.escape(name)) if _LATIN.fullmatch(name) else re.escape(name) for name in ordered))
+
+
+def _alone(word: str) -> str:
+    return rf"(?<![A-Za-z0-9_]){word}(?![A-Za-z0-9_])"
+
+
+def _pseudonym(number: int, language: str) -> str:
+    """友甲 … 友癸, 友甲2 …; Friend A … Friend Z, Friend A2 …."""
+    signs = _STEMS if language == "zh" else "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    again, place = divmod(number, len(signs))
+    return f"{'友' if language == 'zh' else 'Friend '}{signs[place]}{again + 1 if again else ''}"
