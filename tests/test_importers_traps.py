@@ -140,3 +140,28 @@ def test_messages_copied_without_a_day_are_counted(tmp_path: Path) -> None:
     path = put(tmp_path, "【冒泡】小明 2/14/2020 9:16:13 PM\n第一行\n\n小红(958884) 上午 3:13:28\n今天的\n", "paste.txt")
     found = inspect(path, timezone=UTC)
     assert (found.format, found.chats[0].messages, found.skipped) == ("qq_clipboard", 1, {"a clock without a day": 1})
+
+
+def test_a_face_in_doubled_brackets_leaves_no_brackets(tmp_path: Path) -> None:
+    written = "[[微笑]]好[图片: a.png]的"
+    elements = [
+        {"type": "text", "data": {"text": written}},
+        {"type": "face", "data": {"name": "微笑"}},
+        {"type": "image", "data": {"filename": "a.png"}},
+    ]
+    row = {"id": "1", "timestamp": 1704067443000, "sender": {"uid": "u_b", "uin": "10002", "name": "乙"}, "type": "type_1"}
+    export = {"chatInfo": {"name": "乙", "type": "private"}, "messages": [{**row, "content": {"text": written, "elements": elements}}]}
+    (message,) = messages_of(put(tmp_path, export, "qce.json"))
+    assert (message.text, message.attachments) == ("好的", ("a.png",))
+
+
+def test_a_chunk_of_the_fourth_version_is_no_messenger_export(tmp_path: Path) -> None:
+    row = {
+        "messageId": "1",
+        "timestamp": "2024-01-01T00:00:00.000Z",
+        "sender": {"uid": "u_a", "name": "A"},
+        "content": {"text": "[回复 B: x]\n嗯", "reply": {"messageId": "9", "senderName": "B", "content": "x"}},
+    }
+    export = {"metadata": {"name": "QQChatExporter V4"}, "chunkInfo": {"index": 0, "total": 1}, "messages": [row]}
+    found = inspect(put(tmp_path, export, "chunk.json"), timezone=UTC)
+    assert (found.format, found.chats[0].messages) == ("qce_json", 1)

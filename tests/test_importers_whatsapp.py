@@ -10,7 +10,7 @@ from exports.renew import SAMPLES
 from clone_agent.importers import read_export, whatsapp_txt
 from clone_agent.importers.format import head_of
 from clone_agent.importers.source import Source
-from clone_agent.importers.whatsapp_phrases import read_content
+from clone_agent.importers.whatsapp_phrases import OMITTED, read_content
 from clone_agent.records import ChatKind, Conversation, Kind, Message, Skipped
 
 UTC = ZoneInfo("UTC")
@@ -128,6 +128,27 @@ def test_a_pasted_date_of_another_order_does_not_turn_the_file(tmp_path: Path) -
 def test_phrases_of_the_program_are_told_from_words(written: str, kind: Kind, text: str) -> None:
     content = read_content(written)
     assert (content.kind, content.text) == (kind, text)
+
+
+def alternatives(pattern: str) -> list[str]:
+    found, depth = [""], 0
+    for sign in pattern:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "|" and depth == 0:
+            found.append("")
+        else:
+            found[-1] += sign
+    return found
+
+
+@pytest.mark.parametrize("kind", [Kind.IMAGE, Kind.VIDEO, Kind.VOICE, Kind.STICKER, Kind.CARD, Kind.LOCATION])
+def test_every_listed_phrase_without_alternatives_is_recognised(kind: Kind) -> None:
+    plain = [phrase for phrase in alternatives(OMITTED[kind]) if not set(phrase) & set("()[]?.")]
+    assert plain
+    assert {phrase: read_content(phrase).kind for phrase in plain} == dict.fromkeys(plain, kind)
+    assert {phrase: read_content(phrase.upper()).kind for phrase in plain if phrase.isascii()} == {
+        one: kind for one in plain if one.isascii()
+    }
 
 
 def test_line_feeds_inside_messages_of_ios_hold_what_looks_like_a_head() -> None:

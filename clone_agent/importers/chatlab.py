@@ -14,7 +14,6 @@ Files that `clone_agent.exporting` wrote say more under `cloneAgent`, in `meta` 
 `sentAt` and whatever the row alone does not tell: `kind`, `text`, `quoted`, `mentions`, `attachments`, `name`.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -24,7 +23,7 @@ from clone_agent.importers.chats import Bubble, Chat
 from clone_agent.importers.encoding import find_encoding, text_pieces, text_records
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
-from clone_agent.importers.json_fields import Row, list_in, row_in, text_in
+from clone_agent.importers.json_fields import Row, decode, list_in, row_in, text_in
 from clone_agent.importers.json_stream import Damaged, JsonStream
 from clone_agent.importers.qq_pc_blocks import group_chat_id
 from clone_agent.importers.source import Source
@@ -52,6 +51,7 @@ _KINDS = {
 }
 TYPES = {kind: number for number, kind in reversed(_KINDS.items())} | {Kind.UNKNOWN: 99}
 EXTENSION = "cloneAgent"
+_KIND_NAMES = frozenset(kind.value for kind in Kind)
 _OWN = frozenset({Kind.TEXT, Kind.REPLY})
 _CARRIED = frozenset({Kind.CARD, Kind.FORWARD, Kind.SYSTEM, Kind.RECALL})  # their content is worth keeping, but is nobody's own words
 _KEYS = ("chatlab", "meta", "members", "messages")
@@ -96,11 +96,11 @@ def _read_lines(lines: Iterator[str], reader: "_Reader") -> Iterator[Record]:
             continue
         place = f"{reader.file}:{number}"
         try:
-            row = json.loads(line)
+            row = row_in(decode(line))
         except (ValueError, RecursionError):
             yield Skipped(source=place, reason="damaged, cannot be decoded")
             continue
-        match row_in(row).get("_type"):
+        match row.get("_type"):
             case "header":
                 reader.meta = row_in(row.get("meta"))
             case "member":
@@ -149,23 +149,28 @@ class _Reader:
     def message(self, row: Row, place: str) -> Iterator[Record]:
         """The message of a row."""
         more = row_in(row.get(EXTENSION))
-        sent_at = _exact_time(more) or read_time(row.get("timestamp"), self._zone)
+        sent_at = (_exact_time(more) if more else None) or read_time(row.get("timestamp"), self._zone)
         if sent_at is None:
             yield Skipped(source=place, reason="no time stamp")
             return
         sender = text_in(row.get("sender"))
         name = text_in(row.get("groupNickname")) or text_in(row.get("accountName")) or self._names.get(sender, "")
-        name = text_in(more.get("name", name))
-        said = _with_more(plain_reading(row.get("type"), text_in(row.get("content"))), more)
+        said = plain_reading(row.get("type"), text_in(row.get("content")))
+        if more:
+            name, said = text_in(more.get("name", name)), _with_more(said, more)
         if self._chat is None:
             self._chat = self._open()
         yield from self._chat.add(
             Bubble(
-                id=_message_id(more),
+                id=_message_id(more) if more else "",
                 sender=sender or f"name:{name}",
                 sender_name=name,
                 sent_at=sent_at,
-                **said._asdict(),
+                kind=said.kind,
+                text=said.text,
+                quoted=said.quoted,
+                mentions=said.mentions,
+                attachments=said.attachments,
                 reply_to=text_in(row.get("replyToMessageId")) or None,
                 source_id=text_in(row.get("platformMessageId")) or None,
                 source=place,
@@ -211,7 +216,7 @@ def plain_reading(number: object, content: str) -> Reading:
 def _with_more(said: Reading, more: Row) -> Reading:
     """The reading with what the extension corrects."""
     return Reading(
-        kind=Kind(more["kind"]) if more.get("kind") in set(Kind) else said.kind,
+        kind=Kind(more["kind"]) if more.get("kind") in _KIND_NAMES else said.kind,
         text=text_in(more.get("text", said.text)),
         quoted=text_in(more.get("quoted", said.quoted)),
         mentions=tuple(text_in(one) for one in list_in(more.get("mentions"))),

@@ -4,8 +4,9 @@ A conversation is told again when more is known about it: its owner, or a third 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Record
@@ -15,21 +16,20 @@ from clone_agent.records import ChatKind, Conversation, Kind, Message
 _NOT_SPEECH = frozenset({Kind.SYSTEM, Kind.RECALL})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bubble:
+class Bubble(NamedTuple):
     """One row, understood; texts as written."""
 
     sender: str  # stable id, or `named(name)`
     sender_name: str
     sent_at: datetime
     kind: Kind
+    source: str
     text: str = ""
     quoted: str = ""
     reply_to: str | None = None
     source_id: str | None = None
     mentions: tuple[str, ...] = ()
     attachments: tuple[str, ...] = ()
-    source: str
     id: str = ""  # where the export is one of ours and tells it
 
 
@@ -76,11 +76,11 @@ class Chat:
             sent_at=bubble.sent_at,
             kind=bubble.kind,
             text=text,
-            quoted=clean(bubble.quoted).strip(),
+            quoted=clean(bubble.quoted).strip() if bubble.quoted else "",
             reply_to=bubble.reply_to,
             source_id=bubble.source_id,
             mentions=bubble.mentions,
-            attachments=tuple(clean_name(name) for name in bubble.attachments),
+            attachments=tuple(clean_name(name) for name in bubble.attachments) if bubble.attachments else (),
             source=bubble.source,
         )
 

@@ -5,7 +5,9 @@ inside an emoji, the joiners of Arabic and Indic scripts, the tags of a flag.
 """
 
 import re
+from functools import lru_cache
 
+_LONGEST_REMEMBERED = 100  # characters of a name
 _PICTURE = "\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff"
 _JOINING = "\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\u0900-\u0dff"  # Arabic script and the Indic scripts
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
@@ -32,7 +34,14 @@ def clean(text: str) -> str:
 
 def clean_name(text: str) -> str:
     """A name on one line, without blanks around it."""
+    return _remembered(text) if len(text) <= _LONGEST_REMEMBERED else _on_one_line(text)
+
+
+def _on_one_line(text: str) -> str:
     return " ".join(clean(text).split())
+
+
+_remembered = lru_cache(maxsize=1 << 13)(_on_one_line)  # a few people write most messages
 
 
 def _replacement(piece: re.Match[str]) -> str:

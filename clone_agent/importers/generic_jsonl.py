@@ -7,13 +7,12 @@ UTF-8. `columns` tells how keys are recognised; the keys of an object inside are
 user names them (`from.name`). ChatLab and the chunks of QQ Chat Exporter have readers of their own.
 """
 
-import json
 from collections.abc import Iterator
 
 from clone_agent.importers.columns import is_chat, map_columns
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.generic_rows import Cells, read_cells
-from clone_agent.importers.json_fields import Row
+from clone_agent.importers.json_fields import Row, decode
 from clone_agent.importers.opening import lines_of
 from clone_agent.importers.source import Source
 from clone_agent.importers.wechat_keeper_json import matches as is_keeper_row
@@ -60,7 +59,7 @@ def _rows(source: Source) -> Iterator[Cells | Skipped]:
 
 def _object(line: str) -> Row | None:
     try:
-        value = json.loads(line)
+        value = decode(line)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -69,8 +68,10 @@ def _object(line: str) -> Row | None:
 def _flat(row: Row) -> dict[str, str]:
     cells: dict[str, str] = {}
     for key, value in row.items():
-        inner = value.items() if isinstance(value, dict) else [("", value)]
-        for name, one in inner:
-            if isinstance(one, str | int | float):
-                cells[f"{key}.{name}" if name else key] = str(one)
+        if isinstance(value, str):
+            cells[key] = value
+        elif isinstance(value, int | float):
+            cells[key] = str(value)
+        elif isinstance(value, dict):
+            cells.update((f"{key}.{name}", str(one)) for name, one in value.items() if isinstance(one, str | int | float))
     return cells

@@ -69,7 +69,7 @@ class _Reader:
 
     def __init__(self, columns: Mapping[str, str], source: Source) -> None:
         self._columns = columns
-        self._source = source
+        self._stem = clean_name(source.stem)
         self._chats: dict[str, Chat] = {}
         self._owner: str | None = None
 
@@ -114,10 +114,11 @@ class _Reader:
         return told, (written if told is Kind.SYSTEM else "")
 
     def _cell(self, row: Cells, field: str) -> str:
-        return row.cells.get(self._columns.get(field, ""), "").strip()
+        column = self._columns.get(field)
+        return row.cells.get(column, "").strip() if column is not None else ""
 
     def _chat(self, name: str) -> Chat:
-        name = name or clean_name(self._source.stem)
+        name = name or self._stem
         if name not in self._chats:
             self._chats[name] = Chat(PLATFORM, chat_id(PLATFORM, name), name=name, owner=self._owner)
         return self._chats[name]

@@ -26,7 +26,7 @@ from clone_agent.records import ChatKind, Kind, Skipped
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TURNED = 20_000  # messages that are held to put the oldest first; a file of Meta's has at most 10,000
-_SHAPE = re.compile(r'"sender_name"\s*:\s*"(?:[^"\\]|\\.)*"\s*,\s*"timestamp_ms"|"senderName"\s*:')
+_SHAPE = re.compile(r'"sender_name"\s*:\s*"(?:[^"\\]|\\.)*"\s*,\s*"timestamp_ms"|"senderName"\s*:(?=.*"timestamp"\s*:\s*\d)', re.S)
 _MEDIA = (
     ("sticker", Kind.STICKER),
     ("gifs", Kind.STICKER),
@@ -49,7 +49,8 @@ _NOTICE = re.compile(
 def matches(head: Head) -> bool:
     """An object with messages that have a sender's name and milliseconds."""
     text = head.text.lstrip()
-    return text.startswith("{") and '"messages"' in text and _SHAPE.search(text) is not None and '"chatInfo"' not in text
+    is_others = '"chatInfo"' in text or "QQChatExporter" in text[:4000]
+    return text.startswith("{") and '"messages"' in text and not is_others and _SHAPE.search(text) is not None
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

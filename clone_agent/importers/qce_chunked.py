@@ -13,10 +13,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-import orjson
-
 from clone_agent.importers.encoding import find_encoding, text_pieces
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.json_fields import decode
 from clone_agent.importers.json_stream import JsonStream
 from clone_agent.importers.qce_chat import QceChat, Survey
 from clone_agent.importers.qce_json import DAMAGED
@@ -104,18 +103,11 @@ def _read_chunks(chunks: Iterable[Source], chat: QceChat) -> Iterator[Record]:
                 if not line.strip():
                     continue
                 try:
-                    row = _decode(line)
+                    row = decode(line)
                 except (ValueError, RecursionError):
                     yield Skipped(source=f"{chat.file}#{chat.row}", reason=DAMAGED)
                     continue
                 yield from read_row(row, chat)
-
-
-def _decode(line: bytes) -> object:
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return json.loads(line)  # lone surrogates and numbers beyond 64 bits, which orjson refuses
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:

@@ -256,8 +256,8 @@ def _without_placeholders(written: str, elements: list[tuple[str, Row]], kinds: 
         written = _without_quote(written, elements)
     for name, data in elements:
         if name in {"face", "market_face"} and (face := _text(data.get("name"))):
-            marked = f"[{face}]"
-            written = written.replace(marked if marked in written else face, "", 1)
+            marked = next((one for one in (f"[[{face}]]", f"[{face}]") if one in written), face)
+            written = written.replace(marked, "", 1)
     for kind in dict.fromkeys(kinds or (() if elements else _ANY_PLACEHOLDER)):
         written = _ANY_PLACEHOLDER[kind].sub("", written)
     return written

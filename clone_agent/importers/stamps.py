@@ -20,6 +20,8 @@ def read_time(written: object, zone: ZoneInfo) -> datetime | None:
     """
     if isinstance(written, str):
         text = written.strip()
+    elif isinstance(written, int) and 10**8 <= written < 10**10:  # most rows of most exports
+        return datetime.fromtimestamp(written, zone)
     else:
         text = str(written) if isinstance(written, int | float) and not isinstance(written, bool) else ""
     try:

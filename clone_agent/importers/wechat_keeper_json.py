@@ -5,14 +5,13 @@
 `ts` is seconds since 1970, `msg_type` WeChat's own number (1 text, 3 picture … 10000 system); `chat_room` is the group's id, or empty.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Head, ReadOptions, Record
-from clone_agent.importers.json_fields import Row, text_in
+from clone_agent.importers.json_fields import Row, decode, text_in
 from clone_agent.importers.json_stream import Damaged
 from clone_agent.importers.opening import json_of, lines_of
 from clone_agent.importers.source import Source
@@ -51,7 +50,7 @@ def _rows(source: Source) -> Iterator[tuple[str, object]]:
     for number, line in enumerate(lines_of(source), start=1):
         if line.strip():
             try:
-                yield f"{source.name}:{number}", json.loads(line.lstrip("\ufeff"))
+                yield f"{source.name}:{number}", decode(line.lstrip("\ufeff"))
             except (ValueError, RecursionError):
                 yield f"{source.name}:{number}", None
 

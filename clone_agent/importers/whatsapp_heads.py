@@ -109,9 +109,13 @@ class OrderFinder:
     _last: dict[Order, date] = field(default_factory=dict)
     _orders: tuple[Order, ...] = ()
     _seen: set[tuple[int, int, int]] = field(default_factory=set)
+    _written: str = ""  # the last date, which most messages share with the one above
 
     def add(self, head: re.Match[str]) -> None:
         """Look at one more date."""
+        if head["date"] == self._written:
+            return
+        self._written = head["date"]
         numbers = numbers_of(head)
         if not self._orders:
             self._orders = _orders_of(head)

@@ -11,7 +11,7 @@ from clone_agent.importers.media import kind_of_file
 from clone_agent.records import Kind
 
 MARK = "\u200e"
-_OMITTED = {
+OMITTED = {
     Kind.IMAGE: "image omitted|Bild weggelassen|imagen omitida|image absente|immagine omessa|imagem (?:ocultada|omitida|não revelada)"
     "|afbeelding weggelaten|изображение (?:отсутствует|опущено)|зображення відсутнє|görüntü dahil edilmedi|obraz pominięty"
     "|bild utesluten|billede udeladt|bilde ikke inkludert|obrázek vynechán|gambar tidak (?:disertakan|dimasukkan)|đã bỏ qua hình ảnh"
@@ -136,10 +136,13 @@ _BEHIND_FILE = (
 _OWN_FILE = r"(?:IMG|VID|PTT|AUD|STK|DOC|GIF)-\d{8}-WA\d{4}\.\w{2,5}|\d{8}-(?:PHOTO|VIDEO|AUDIO|STICKER|GIF)-[\d-]+\.\w{2,5}"
 _FILE = r"[^\n<>/\\\u200e]{1,200}?\.\w{1,5}"
 
-_OMITTED_ALL = "|".join(f"(?P<{kind.value}>{phrases})" for kind, phrases in _OMITTED.items())
-_PLACEHOLDER = re.compile(rf"(?:{_OMITTED_ALL})[.。]?", re.I)
-_DOCUMENT = re.compile(rf"(?P<file>{_FILE})(?: • [^\n]{{1,40}}?)? ?{MARK}(?:{_OMITTED[Kind.FILE]})", re.I)
-_IS_DELETED = re.compile(_DELETED, re.I)
+_EVERY_OMITTED = "|".join(f"(?P<{kind.value}>{phrases})" for kind, phrases in OMITTED.items())
+_PLACEHOLDER = re.compile(rf"(?:{_EVERY_OMITTED})[.。]?", re.I)
+_DOCUMENT = re.compile(rf"(?P<file>{_FILE})(?: • [^\n]{{1,40}}?)? ?{MARK}(?:{OMITTED[Kind.FILE]})", re.I)
+_WHOLE = re.compile(
+    rf"(?:{_EVERY_OMITTED})[.。]?|(?P<recall>{_DELETED})|(?P<call>{_CALLS})|(?P<system>{_NOTICES}).*",
+    re.I | re.S,
+)
 _EDIT_TAIL = re.compile(rf"\s*{MARK}?<(?:{_EDITED})[.。]?>\s*\Z|\s*{MARK}<[^<>\n:：]{{5,60}}>\s*\Z", re.I)
 _IS_CALL = re.compile(_CALLS, re.I)
 _IS_NOTICE = re.compile(_NOTICES, re.I)
@@ -157,7 +160,17 @@ _POLL = re.compile(
     re.S,
 )
 _MENTION = re.compile(r"@\u2068(?P<name>[^\u2068\u2069\n]{1,80})\u2069|@(?P<number>\d{7,15})\b")
+_LONGEST_PHRASE = 400
 _KIND_IN_NAME = {"STK": Kind.STICKER, "STICKER": Kind.STICKER, "PTT": Kind.VOICE, "AUD": Kind.VOICE, "AUDIO": Kind.VOICE}
+
+
+def _first_letters(pattern: str) -> frozenset[str]:
+    """The letters that a match may begin with, and some more: most texts begin otherwise, and need no look at all the phrases."""
+    letters = set(re.findall(r"(?:\A|\||\(\?:|\))\??([^\W\d_]|<)", pattern)) | set("".join(re.findall(r"\[([^\]]*)\]", pattern)))
+    return frozenset("".join(letters).lower() + "".join(letters).upper())
+
+
+_FIRST_LETTERS = _first_letters("|".join((*OMITTED.values(), _DELETED, _CALLS, _NOTICES)))
 
 
 class Content(NamedTuple):
@@ -172,18 +185,20 @@ class Content(NamedTuple):
 
 def read_content(written: str) -> Content:
     """Kind, own words and files of a message as written, marks and all."""
-    bare = written.replace(MARK, "").replace("\u200f", "").strip()
+    is_marked = MARK in written
+    bare = (written.replace(MARK, "") if is_marked else written).strip("\u200f \t\r\n\u00a0")
     if not bare or bare == "null":  # Android writes the word for a message that holds nothing it can export
         return Content(Kind.UNKNOWN, "")
     if (kind := _kind_of_whole(bare)) is not None:
         return Content(kind, bare if kind is Kind.SYSTEM else "")
-    if _POLL.match(written.strip()):
+    if is_marked and _POLL.match(written.strip()):
         return Content(Kind.CARD, "", bare)
-    kind, files, words = _apart(_EDIT_TAIL.sub("", written))
-    if written.lstrip().startswith(MARK) and not files and kind is None:
+    kind, files, words = _apart(_EDIT_TAIL.sub("", written) if bare[-1] == ">" else written)
+    if is_marked and not files and kind is None and written.lstrip().startswith(MARK):
         return Content(Kind.CALL if _IS_CALL.match(bare) else Kind.SYSTEM, "" if _IS_CALL.match(bare) else bare)
     words = words.strip()
-    mentions = tuple(dict.fromkeys(found["name"] or found["number"] for found in _MENTION.finditer(words)))
+    found = _MENTION.finditer(words) if "@" in words else ()
+    mentions = tuple(dict.fromkeys(mention["name"] or mention["number"] for mention in found))
     return Content(Kind.TEXT if words else kind or Kind.UNKNOWN, words, "", files, mentions)
 
 
@@ -199,34 +214,31 @@ def is_notice_head(name: str) -> bool:
 
 def _kind_of_whole(text: str) -> Kind | None:
     """The kind of a text that is nothing but the program's phrase."""
-    if len(text) > 400 or "\n" in text.strip():
-        return Kind.SYSTEM if is_notice(text) else None
-    if (omitted := _PLACEHOLDER.fullmatch(text)) is not None:
-        return Kind(omitted.lastgroup or Kind.FILE)
-    if _IS_DELETED.fullmatch(text):
-        return Kind.RECALL
-    if _IS_CALL.fullmatch(text):
-        return Kind.CALL
-    if _LOCATION.fullmatch(text):
-        return Kind.LOCATION
-    return Kind.SYSTEM if is_notice(text) else None
+    if len(text) > _LONGEST_PHRASE or "\n" in text:
+        return Kind.SYSTEM if text[0] in _FIRST_LETTERS and is_notice(text) else None
+    found = _WHOLE.fullmatch(text) if text[0] in _FIRST_LETTERS else None
+    if found is not None and found.lastgroup is not None:
+        return Kind(found.lastgroup)
+    return Kind.LOCATION if "://" in text and _LOCATION.fullmatch(text) else None
 
 
 def _apart(written: str) -> tuple[Kind | None, tuple[str, ...], str]:
     """The kind of the medium, file names, and the words beside them: a caption stands before, behind or below."""
-    files = [found["file"] or found["other"] for found in _ATTACHED.finditer(written)]
-    if files:
+    if "<" in written and (files := [found["file"] or found["other"] for found in _ATTACHED.finditer(written)]):
         return _kind_of(files[0]), tuple(name.strip() for name in files), _ATTACHED.sub("", written)
-    first, _, below = written.lstrip(MARK + "\u200f").partition("\n")
-    if (found := _FILE_LINE.fullmatch(first.strip())) is not None:
+    first, line_end, below = written.lstrip(MARK + "\u200f").partition("\n")
+    first = first.strip()
+    if first[-1:] == ")" and (found := _FILE_LINE.fullmatch(first)) is not None:
         name = (found["file"] or found["own"]).strip()
         return _kind_of(name), (name,), below
-    if (document := _DOCUMENT.fullmatch(first.strip())) is not None:
-        return Kind.FILE, (document["file"].strip(),), below
-    if (omitted := _PLACEHOLDER.fullmatch(first.strip())) is not None:
+    if line_end and (omitted := _PLACEHOLDER.fullmatch(first)) is not None:
         return Kind(omitted.lastgroup or Kind.FILE), (), below
-    words, mark, last = written.rpartition(MARK)
-    if mark and words.strip(MARK) and (omitted := _PLACEHOLDER.fullmatch(last.strip())) is not None:
+    if MARK not in written:
+        return None, (), written
+    if (document := _DOCUMENT.fullmatch(first)) is not None:
+        return Kind.FILE, (document["file"].strip(),), below
+    words, _, last = written.rpartition(MARK)
+    if words.strip(MARK) and (omitted := _PLACEHOLDER.fullmatch(last.strip())) is not None:
         return Kind(omitted.lastgroup or Kind.FILE), (), words
     return None, (), written
 
