@@ -101,7 +101,7 @@ class Archive:
 
         Args:
             records: what an importer yields. A message's conversation comes before it.
-            source: name of the export, kept in the list of imports.
+            source: name of the export, kept in the list of imports; "": no export, not listed.
             on_record: called now and then with the number of records seen.
         """
         self._names = _Names()

@@ -92,6 +92,11 @@ class ArchiveWriter:
             matched=self._matcher.matched,
             owners=self._owners(),
         )
+        if source:
+            self._note_import(source, report)
+        return report
+
+    def _note_import(self, source: str, report: ImportReport) -> None:
         self._connection.execute(
             "INSERT INTO imports(source, finished_at, messages, added, skipped) VALUES (?, ?, ?, ?, ?)",
             (
@@ -102,7 +107,6 @@ class ArchiveWriter:
                 json.dumps(report.skipped),
             ),
         )
-        return report
 
     def _take(self, message: Message) -> None:
         self._messages += 1

@@ -41,6 +41,10 @@ class ChatKind(StrEnum):
     OTHER = "other"
 
 
+# The platform of chats with the clone itself (`clone_agent.live`): no side of them is the owner, whoever joins accounts.
+LIVE_PLATFORM = "clone"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """One chat thread. A reader may yield it again with better facts; the last one counts."""

@@ -23,7 +23,7 @@ from clone_agent.errors import DatasetError
 from clone_agent.persona import talking_to
 from clone_agent.prompt import chat_messages, system_prompt
 from clone_agent.pseudonyms import Pseudonyms
-from clone_agent.records import ChatKind, ChatTurn, Message, Persona, Session, Turn
+from clone_agent.records import LIVE_PLATFORM, ChatKind, ChatTurn, Message, Persona, Session, Turn
 from clone_agent.scrub import scrub
 from clone_agent.threads.untangle import EARLIER, untangle
 from finetune.choosing import Quality, Wanted
@@ -91,7 +91,7 @@ def build_examples(
     """Turn sessions into examples, in the sessions' order.
 
     Args:
-        sessions: of any number of conversations.
+        sessions: of any number of conversations; talks with the clone itself are passed over.
         persona: the owner, for the system message.
         options: history length, masking, choice.
         counts: takes up what did not become an example or was masked: `opening` (the owner speaks first in a session or thread),
@@ -100,7 +100,8 @@ def build_examples(
     """
     builder = _Builder(persona, options, Counter() if counts is None else counts, on_verdict or (lambda _: None))
     for session in sessions:
-        yield from builder.examples(session)
+        if session.conversation.platform != LIVE_PLATFORM:
+            yield from builder.examples(session)
 
 
 class _Builder:

@@ -95,10 +95,11 @@ class Keeper:
             self.close()
             self._place.remove(but=[int(self._table.fact(GENERATION) or 1)])
 
-    def embed_waiting(self) -> None:
-        """Embed what has no vector yet, into SQLite alone."""
+    def embed_conversation(self, conversation: str) -> None:
+        """Embed what has no vector yet in one conversation, into SQLite alone."""
         if self._table.fact(FINGERPRINT) == self._wanted.fingerprint:
-            embed_missing(self._table, self._wanted, self._table.unstored("turn"))
+            waiting = set(self._table.unstored("turn"))
+            embed_missing(self._table, self._wanted, [n for n in self._table.select(conversations=[conversation]) if n in waiting])
 
     def renew(self, progress: Progress) -> None:
         """Fill a new generation from the copies in SQLite, computed anew where they are of another model, and remove what was before."""

@@ -8,7 +8,8 @@ the segment before; it is the surroundings in which a burst is searched. Only ow
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from clone_agent.records import Memory, Message, Session, Turn
+from clone_agent.live import tells
+from clone_agent.records import LIVE_PLATFORM, Memory, Message, Session, Turn
 
 BURST_GAP = timedelta(minutes=2)
 BURST_LENGTH = 300  # characters
@@ -16,11 +17,12 @@ SEGMENT_LENGTH = 600  # characters
 
 
 def bursts(session: Session) -> Iterator[Memory]:
-    """Cut a session into bursts, in time order. Turns without words give none."""
+    """Cut a session into bursts, in time order. Turns without words give none, nor does what tells nothing in a talk with the clone."""
+    is_live = session.conversation.platform == LIVE_PLATFORM
     for turn in session.turns:
         run: list[Message] = []
         for message in turn.messages:
-            if not message.text.strip():
+            if not message.text.strip() or (is_live and not tells(message)):
                 continue
             if run and _must_break(run, message):
                 yield _memory(session, turn, run)

@@ -95,7 +95,7 @@ class MemoryIndex:
     def note(self, conversation: str) -> None:
         """Make what was just added to a conversation recallable, without touching the vector store; `index` does the rest."""
         update_words(self._archive, self._table, progress=Progress(None), only=conversation)
-        self._keeper.embed_waiting()
+        self._keeper.embed_conversation(conversation)
 
     def rebuild(self, *, on_progress: OnProgress | None = None) -> IndexReport:
         """Make the vector index again in a new generation from the copies in SQLite, and remove the old one with all it held."""
@@ -166,7 +166,7 @@ class MemoryIndex:
         )
 
     def close(self) -> None:
-        """Let go of the vector store; the archive stays open."""
+        """Let go of the vector store, which the next search opens again; the archive stays open."""
         self._keeper.close()
 
     def _memories(self, numbers: Sequence[int]) -> list[Memory]:

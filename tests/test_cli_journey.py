@@ -104,7 +104,7 @@ def test_recall_shows_who_when_and_which_messages(home: Path) -> None:
     hits = told["hits"]
     assert isinstance(hits, list)
     assert any("婚" in hit["text"] for hit in hits)
-    assert set(hits[0]) == {"at", "person", "person_id", "is_owner", "chat", "text", "score", "message_ids"}
+    assert set(hits[0]) == {"at", "person", "person_id", "is_owner", "chat", "is_live", "text", "score", "message_ids"}
     assert hits == sorted(hits, key=lambda hit: hit["at"])
     assert run(home, "recall", QUESTION).stdout.count("2024-") >= 1
 
@@ -163,9 +163,21 @@ def test_compare_prints_a_table_and_where_the_answers_are(home: Path, tmp_path: 
 
 
 def test_the_terminal_chat_answers_line_by_line(home: Path) -> None:
-    result = run(home, "chat", "--terminal", "--json", input="你好\n婚礼定在哪天\n")
+    result = run(home, "chat", "--terminal", "--json", "--no-live-memory", input="你好\n婚礼定在哪天\n")
     assert result.exit_code == 0
     assert [json.loads(line)["question"] for line in result.stdout.splitlines()] == ["你好", "婚礼定在哪天"]
+
+
+def test_what_is_told_in_the_terminal_chat_is_recalled_later_and_marked(home: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "home"
+    shutil.copytree(home, copy)
+    result = run(copy, "chat", "--terminal", "--json", input="记住我的储物柜在三楼\n忘掉没人说过的话\n")
+    assert result.exit_code == 0, result.stderr
+    assert [json.loads(line)["answer"] for line in result.stdout.splitlines()] == ["好，记住了。", "没有找到可以忘掉的消息。"]
+    hits = fields(copy, "recall", "储物柜在几楼")["hits"]
+    assert any(hit["is_live"] and "三楼" in hit["text"] for hit in hits)  # type: ignore[attr-defined]  # a list
+    status = fields(copy, "status")
+    assert (status["messages"], status["dataset"]["is_stale"]) == (497, False)  # type: ignore[index]  # an object
 
 
 def test_status_tells_what_is_there_and_what_is_stale(home: Path) -> None:

@@ -11,7 +11,7 @@ import click
 
 from clone_agent.errors import UsageError
 from clone_agent.forgetting import is_unfinished
-from clone_agent.records import Delta, Hit, Reply, Scope
+from clone_agent.records import LIVE_PLATFORM, Delta, Hit, Reply, Scope
 from ui.options import Call, chroma_option, common, is_asked, with_chroma
 from ui.show import Screen, count
 
@@ -144,6 +144,7 @@ def hit_fields(hit: Hit) -> dict[str, object]:
         "person_id": memory.speaker,
         "is_owner": memory.is_owner,
         "chat": memory.conversation_name,
+        "is_live": memory.conversation.startswith(f"{LIVE_PLATFORM}:"),
         "text": memory.text,
         "score": round(hit.score, 4),
         "message_ids": list(memory.message_ids),

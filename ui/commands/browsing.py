@@ -15,6 +15,7 @@ from ui.options import Call, common, is_asked
 from ui.show import Screen
 
 if TYPE_CHECKING:
+    from ui.companion import Companion, Obeyed
     from ui.config import Settings
     from ui.web.page import Notice
     from ui.wiring import Clone
@@ -30,6 +31,7 @@ _HISTORY = 12
 @click.option("--password", "ask_password", is_flag=True, help=f"Ask for a password that visitors must know; or set {PASSWORD_VARIABLE}.")
 @click.option("--share", is_flag=True, help="Also make a public link; needs a password.")
 @click.option("--memory/--no-memory", "use_memory", default=True, help="Recall before answering.")
+@click.option("--live-memory/--no-live-memory", "live", default=None, help="Keep what is said here and recall it.  [default: keep]")
 @click.option("--on", "moment", type=click.DateTime(), help="Talk as of this moment, like 2024-06-01.  [default: now]")
 @voice_options
 @common
@@ -40,10 +42,16 @@ def chat(
     ask_password: bool,
     share: bool,
     use_memory: bool,
+    live: bool | None,
     moment: datetime | None,
     **voice: object,
 ) -> None:
-    """Talk with the clone in the browser, on an address of this machine."""
+    """Talk with the clone in the browser, on an address of this machine.
+
+    What is said is kept in the archive as a chat of its own and recalled; 记住… or "remember …" keeps something on purpose, 忘掉… or
+    "forget …" takes a person or words out of everything, after asking.
+    """
+    from ui.companion import Companion
     from ui.wiring import open_clone
 
     options = VoiceOptions(**voice)  # type: ignore[arg-type]  # click fills in exactly these
@@ -54,17 +62,20 @@ def chat(
     call.home.require()
     now = None if moment is None else moment.astimezone()
     with open_clone(call.home, settings, use_memory=use_memory) as clone:
+        is_live = (settings.live if live is None else live) and now is None
+        companion = Companion(call.home, clone, settings, is_live=is_live) if clone.memory is not None and not share else None
         if terminal:
             remind(call.screen, clone)
-            talk_here(call.screen, clone, now=now)
+            talk_here(call.screen, clone, companion, now=now)
         else:
-            serve_page(call, clone, settings, port=port or settings.port, password=password, share=share, now=now)
+            serve_page(call, clone, settings, companion, port=port or settings.port, password=password, share=share, now=now)
 
 
 def serve_page(
     call: Call,
     clone: "Clone",
     settings: "Settings",
+    companion: "Companion | None" = None,
     *,
     port: int | None,
     password: str | None = None,
@@ -93,7 +104,7 @@ def serve_page(
         today="" if now is None else f"{now:%Y-%m-%d}",
         notices=tuple(_notices(clone, settings)),
     )
-    page = build_page(Speaker(agent=clone.agent, where=where, now=now), facts)
+    page = build_page(Speaker(agent=clone.agent, where=where, now=now, companion=companion), facts)
     served = serve(page, home=call.home.root, port=port, password=password, share=share)
     _announce(call, served.url, served.share_url, share=share)
     try:
@@ -104,17 +115,25 @@ def serve_page(
         served.close()
 
 
-def talk_here(screen: Screen, clone: "Clone", *, now: datetime | None = None) -> None:
+def talk_here(screen: Screen, clone: "Clone", companion: "Companion | None" = None, *, now: datetime | None = None) -> None:
     """Talk line by line until the input ends; with `--json` one object a reply."""
     history: list[ChatTurn] = []
+    obeyed: Obeyed | None = None
     screen.note(f"{clone.voice.label}. AI-generated, not the person. An empty line ends the talk.")
     while question := _next_line():
         try:
-            reply = _reply_here(screen, clone, question, history, now)
+            obeyed = companion.obey(question, waiting=None if obeyed is None else obeyed.waiting) if companion is not None else None
+            reply = Reply(text=obeyed.text, bubbles=(obeyed.text,)) if obeyed else _reply_here(screen, clone, question, history, now)
         except CloneError as error:
             screen.warn(f"{error.problem} {error.remedy}")
             continue
-        history += [ChatTurn(role="user", text=question), ChatTurn(role="assistant", text=reply.text)]
+        if obeyed is not None:
+            if not screen.as_json:
+                screen.say(obeyed.text)
+        else:
+            history += [ChatTurn(role="user", text=question), ChatTurn(role="assistant", text=reply.text)]
+            if companion is not None:
+                companion.keep(question, reply.bubbles)
         screen.result(reply_fields(question, reply))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clone_agent.errors import DatasetError, UsageError
+from clone_agent.records import LIVE_PLATFORM
 from ui.commands.explaining import show_verdict
 from ui.options import Call, common
 from ui.show import count
@@ -107,8 +108,9 @@ def tune(call: Call, method: str, base: str | None, name: str | None, pairs: tup
 
 
 def archive_revision(archive: "Archive") -> str:
-    """A text that changes whenever the stored messages do."""
-    return f"{sum(info.revision for info in archive.conversations())}/{len(archive.owner_ids())}"
+    """A text that changes whenever the stored messages do; talks with the clone do not count."""
+    revisions = [info.revision for info in archive.conversations() if info.conversation.platform != LIVE_PLATFORM]
+    return f"{sum(revisions)}/{len(archive.owner_ids())}"
 
 
 def require_dataset(call: Call, base: str | None) -> None:

@@ -81,7 +81,7 @@ def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
         again = gr.Button(i18n("again"), size="sm", scale=0, min_width=72, elem_id="chat-clear", variant="secondary")
 
     def reply(text: str, so_far: Talk, remember: bool, request: gr.Request) -> Iterator[tuple[Talk, Shown]]:
-        for state in speaker.answer(so_far, text, use_memory=remember, language=_language(request)) if text else ():
+        for state in speaker.chat(so_far, text, use_memory=remember, language=_language(request)) if text else ():
             yield state, list(state.shown)
 
     asked = gr.State("")

@@ -13,7 +13,9 @@ from gradio import ChatMessage
 
 from clone_agent.agent import CloneAgent
 from clone_agent.errors import CloneError
+from clone_agent.forgetting import Wish
 from clone_agent.records import ChatTurn, Delta, Recalled, Reply
+from ui.companion import Companion
 from ui.web.bubbles import Surroundings, failure, question_bubble, reply_bubbles, source_bubbles, waiting
 from ui.web.texts import say
 
@@ -30,6 +32,7 @@ class Talk:
     turns: tuple[ChatTurn, ...] = ()  # what the agent is told
     shown: tuple[ChatMessage, ...] = field(default=())  # what the page shows
     folded: int = 0  # ids used so far for folded parts
+    waiting: Wish | None = None  # to be forgotten if the next line agrees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,24 @@ class Speaker:
     agent: CloneAgent
     where: Surroundings
     now: datetime | None = None  # the day that "yesterday" counts from; None: today
+    companion: Companion | None = None  # keeps what is said and obeys orders; None: nobody does
+
+    def chat(self, talk: Talk, line: str, *, use_memory: bool, language: str) -> Iterator[Talk]:
+        """Continue a talk by one line, as `answer` does, but also keep what is said and obey 记住… and 忘掉…."""
+        asked = replace(talk, shown=_page((*talk.shown, question_bubble(line))), waiting=None)
+        try:
+            obeyed = None if self.companion is None else self.companion.obey(line, waiting=talk.waiting)
+        except CloneError as error:
+            yield _with(asked, [failure(language, f"{error.problem}\n{error.remedy}")])
+            return
+        if obeyed is not None:
+            yield replace(_with(asked, reply_bubbles(obeyed.text)), waiting=obeyed.waiting)
+            return
+        last = talk = replace(talk, waiting=None)
+        for last in self.answer(talk, line, use_memory=use_memory, language=language):
+            yield last
+        if self.companion is not None and len(last.turns) > len(talk.turns):
+            self.companion.keep(line, [bubble for bubble in last.turns[-1].text.splitlines() if bubble.strip()])
 
     def answer(self, talk: Talk, question: str, *, use_memory: bool, language: str) -> Iterator[Talk]:
         """Continue a talk by one question; every state is to be shown, the last one to be kept.

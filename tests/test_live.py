@@ -1,0 +1,182 @@
+"""What is said in chats with the clone is kept, recalled and marked, obeys orders, and never teaches the owner's voice."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from test_recall import LIFE, NOW, ZONE, messages, said
+from web_stage import GRADIO_WARNINGS, Actor
+
+from clone_agent.agent import CloneAgent
+from clone_agent.archive import Archive
+from clone_agent.home import DataHome
+from clone_agent.live import CLONE, VISITOR, conversation_at, keep_talk
+from clone_agent.orders import Forget, Remember, is_consent, read_order
+from clone_agent.records import LIVE_PLATFORM, Persona
+from finetune.examples import build_examples
+from memory.recall import MemoryIndex
+from ui.commands.answering import hit_fields
+from ui.commands.teaching import archive_revision
+from ui.companion import Companion
+from ui.config import Settings
+from ui.web.bubbles import Surroundings
+from ui.web.talk import Speaker, Talk
+from ui.wiring import Clone, Voice
+
+pytestmark = [*map(pytest.mark.filterwarnings, GRADIO_WARNINGS)]
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ("记住我对花生过敏", Remember("我对花生过敏")),
+        ("请记住：周三要交房租", Remember("周三要交房租")),
+        ("Remember that I am allergic to nuts", Remember("I am allergic to nuts")),
+        ("please remember: rent is due on Wednesday", Remember("rent is due on Wednesday")),
+        ("remember my sister lives in Kunming", Remember("my sister lives in Kunming")),
+        ("忘掉周屿", Forget("周屿")),
+        ("请忘掉关于黄山的一切", Forget("黄山")),
+        ("忘掉和周屿的聊天记录", Forget("周屿")),
+        ("把白云宾馆的事忘掉吧", Forget("白云宾馆")),
+        ("forget everything about Huangshan", Forget("Huangshan")),
+        ("forget 「白云宾馆」", Forget("白云宾馆")),
+        ("还记得黄山吗", None),
+        ("记住了吗", None),
+        ("你记住我生日没有", None),
+        ("remember when we went to Huangshan", None),
+        ("Do you remember Huangshan?", None),
+        ("忘了带伞", None),
+        ("别忘记带伞", None),
+        ("把门关上", None),
+        ("忘掉吧", None),
+        ("我忘记密码了怎么办", None),
+        ("unforgettable", None),
+    ],
+)
+def test_orders_are_told_from_talk(text: str, order: object) -> None:
+    assert read_order(text) == order
+
+
+def test_only_a_plain_yes_is_consent() -> None:
+    assert all(map(is_consent, ("确认", "好的。", "Yes", "confirm")))
+    assert not any(map(is_consent, ("不", "确认什么", "算了", "no", "")))
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Iterator[Clone]:
+    with Archive.open(tmp_path, create=True) as archive:
+        archive.add(messages(LIFE))
+        archive.set_owner(["qq:10001"])
+        memory = MemoryIndex.open(tmp_path, archive)
+        memory.index()
+        agent = CloneAgent(Actor(pause_s=0), persona=Persona(name="林晚"), memory=memory)
+        yield Clone(archive=archive, memory=memory, voice=Voice(model=Actor(), label="actor", adapter=None), agent=agent)
+        memory.close()
+
+
+def companion(clone: Clone, home: Path, *, is_live: bool = True) -> Companion:
+    return Companion(DataHome(home), clone, Settings(home=home), is_live=is_live)
+
+
+def recalled(clone: Clone, question: str) -> str:
+    assert clone.memory is not None
+    return said(clone.memory.search(question, now=NOW))
+
+
+def test_what_the_visitor_tells_is_recalled_and_marked_and_their_questions_are_not(clone: Clone, tmp_path: Path) -> None:
+    keeper = companion(clone, tmp_path)
+    keeper.keep("我养了一只三花猫叫豆包", ["好可爱"])
+    keeper.keep("豆包是什么猫", ["豆包是一只橘猫呀"])
+    assert clone.memory is not None
+    found = clone.memory.search("豆包是什么猫", now=NOW)
+    live = [hit for hit in found.hits if "豆包" in hit.memory.text]
+    assert [hit.memory.text for hit in live] == ["我养了一只三花猫叫豆包"]
+    fields = hit_fields(live[0])
+    assert (fields["is_live"], fields["is_owner"], fields["chat"]) == (True, False, "与分身的聊天")
+    assert clone.memory.pending() == 0
+    conversation = conversation_at(datetime.now().astimezone(), "zh").id
+    assert [message.sender for message in clone.archive.messages(conversation)] == [VISITOR, CLONE, VISITOR, CLONE]
+    assert clone.memory.index().added == 0
+    assert clone.memory.verify() == ()
+
+
+def test_nothing_is_kept_when_it_is_off(clone: Clone, tmp_path: Path) -> None:
+    keeper = companion(clone, tmp_path, is_live=False)
+    keeper.keep("我养了一只三花猫叫豆包", [])
+    obeyed = keeper.obey("记住我对花生过敏", waiting=None)
+    assert obeyed is not None
+    assert "没有开启" in obeyed.text
+    assert [info for info in clone.archive.conversations() if info.conversation.platform == LIVE_PLATFORM] == []
+
+
+def test_talks_with_the_clone_teach_nothing_even_when_the_accounts_are_joined(clone: Clone, tmp_path: Path) -> None:
+    archive = clone.archive
+    before = archive_revision(archive)
+    at = datetime(2024, 5, 15, 20, 0, tzinfo=ZONE)
+    conversation, _ = keep_talk(archive, "你好呀我是林晚本人", ["我是你的分身"], at=at, name="林晚", language="zh")
+    assert archive_revision(archive) == before, "the dataset is not stale because somebody talked with the clone"
+    archive.set_owner(["qq:10001", f"{LIVE_PLATFORM}:{VISITOR}", f"{LIVE_PLATFORM}:{CLONE}"])
+    assert list(build_examples(archive.sessions(conversation.id), archive.persona())) == []
+
+
+def test_remember_keeps_the_line_and_forget_asks_first_then_leaves_no_byte(clone: Clone, tmp_path: Path) -> None:
+    keeper = companion(clone, tmp_path)
+    kept = keeper.obey("记住我的储物柜密码是七四二九", waiting=None)
+    assert kept is not None
+    assert kept.text == "好，记住了。"
+    assert "七四二九" in recalled(clone, "储物柜密码")
+    asked = keeper.obey("忘掉储物柜密码", waiting=None)
+    assert asked is not None
+    assert asked.waiting is not None
+    assert "1 条消息" in asked.text
+    assert "不能撤销" in asked.text
+    assert keeper.obey("算了", waiting=asked.waiting) is None
+    assert "七四二九" in recalled(clone, "储物柜密码")
+    done = keeper.obey("确认", waiting=asked.waiting)
+    assert done is not None
+    assert done.text.startswith("忘掉了")
+    assert "七四二九" not in recalled(clone, "储物柜密码")
+    held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert "七四二九".encode() not in held
+    assert "青轴" in recalled(clone, "生日礼物要什么键盘"), "the rest is recalled as before"
+    nothing = keeper.obey("忘掉从没说过的话", waiting=None)
+    assert nothing is not None
+    assert nothing.waiting is None
+
+
+def test_a_person_is_forgotten_by_name_from_the_chat(clone: Clone, tmp_path: Path) -> None:
+    keeper = companion(clone, tmp_path)
+    asked = keeper.obey("忘掉陈一宁", waiting=None)
+    assert asked is not None
+    assert "4 条消息" in asked.text
+    keeper.obey("确认", waiting=asked.waiting)
+    assert "陈一宁" not in [person.name for person in clone.archive.people()]
+
+
+def test_the_page_obeys_keeps_and_forgets_only_after_consent(clone: Clone, tmp_path: Path) -> None:
+    speaker = Speaker(
+        agent=clone.agent,
+        where=Surroundings(around=lambda *_: [], name_of=lambda message: message.sender_name),
+        companion=companion(clone, tmp_path),
+    )
+
+    def line(talk: Talk, text: str) -> tuple[Talk, str]:
+        *_, talk = speaker.chat(talk, text, use_memory=True, language="zh")
+        return talk, str(talk.shown[-1].content)
+
+    talk, answer = line(Talk(), "记住我的储物柜密码是七四二九")
+    assert answer == "好，记住了。"
+    talk, _ = line(talk, "我养了一只三花猫叫豆包")
+    assert len(talk.turns) == 2, "orders are no part of the talk that the model is told"
+    assert "豆包" in recalled(clone, "猫叫什么")
+    talk, answer = line(talk, "忘掉豆包")
+    assert "不能撤销" in answer
+    talk, _ = line(talk, "还是不要了")
+    assert talk.waiting is None
+    talk, _ = line(talk, "确认")
+    assert "豆包" in recalled(clone, "猫叫什么"), "consent to nothing forgets nothing"
+    talk, _ = line(talk, "忘掉豆包")
+    talk, answer = line(talk, "确认")
+    assert answer == "忘掉了。"
+    assert "豆包" not in recalled(clone, "猫叫什么")

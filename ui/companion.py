@@ -1,0 +1,148 @@
+"""What a chat with the clone does besides answering: it keeps what is said, and obeys 记住… and 忘掉….
+
+Forgetting is asked back first and done when the next line agrees. It needs the owner's home, so a page that strangers can reach gets no
+companion at all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from clone_agent.forgetting import Wish
+from clone_agent.home import DataHome
+from clone_agent.live import keep_talk
+from clone_agent.orders import Forget, Remember, is_consent, read_order
+
+if TYPE_CHECKING:
+    from ui.config import Settings
+    from ui.erasing import Plan
+    from ui.wiring import Clone
+
+_SAID = {
+    "remembered": ("好，记住了。", "All right, I will remember that."),
+    "off": ("没有开启对话记忆，所以记不下来。", "Live memory is off, so it cannot be kept."),
+    "nothing": ("没有找到可以忘掉的消息。", "No stored message fits."),
+    "ask": (
+        "会忘掉 {messages} 条消息（{chats} 个聊天，{first} 到 {last}），连同由它们做成的一切。这不能撤销。回“确认”就忘掉，回别的就算了。",
+        "That forgets {messages} messages in {chats} chats, {first} to {last}, with everything made of them. It cannot be undone. "
+        'Answer "confirm" to do it, anything else to leave it.',
+    ),
+    "done": ("忘掉了。", "Forgotten."),
+    "dataset": (
+        "微调用的数据也去掉了，重新做一份：clone-agent dataset",
+        "The dataset went with them; to make it again: clone-agent dataset",
+    ),
+    "adapters": (
+        "微调过的声音学过这些话，可能还会说出来，需要重新微调：{names}",
+        "These adapters learned from them and may still repeat them; tune again: {names}",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obeyed:
+    """What the chat says to an order."""
+
+    text: str
+    waiting: Wish | None = None  # to be forgotten if the next line agrees
+
+
+class Companion:
+    """Keeps and obeys for one running chat.
+
+    Args:
+        home: the data home, owned by this process.
+        clone: with its memory open.
+        settings: of this run.
+        is_live: whether what is said is kept.
+    """
+
+    def __init__(self, home: DataHome, clone: "Clone", settings: "Settings", *, is_live: bool) -> None:
+        self._home = home
+        self._clone = clone
+        self._settings = settings
+        self._is_live = is_live
+        self._lock = Lock()
+
+    def obey(self, text: str, *, waiting: Wish | None) -> Obeyed | None:
+        """Do what a line orders; None when it is ordinary talk.
+
+        Args:
+            text: the line.
+            waiting: what `Obeyed.waiting` held after the line before.
+        """
+        with self._lock:
+            if waiting is not None and is_consent(text):
+                return self._forget(waiting)
+            match read_order(text):
+                case Remember():
+                    self._keep(text, ())
+                    return Obeyed(text=self._say("remembered" if self._is_live else "off"))
+                case Forget(what=what):
+                    return self._ask(what)
+        return None
+
+    def keep(self, said: str, answered: Sequence[str]) -> None:
+        """Keep a question and its answer, and make it recallable."""
+        with self._lock:
+            self._keep(said, answered)
+
+    def _keep(self, said: str, answered: Sequence[str]) -> None:
+        if not self._is_live or self._clone.memory is None:
+            return
+        archive, persona = self._clone.archive, self._clone.archive.persona()
+        now = datetime.now().astimezone()
+        conversation, _ = keep_talk(archive, said, answered, at=now, name=persona.name, language=persona.language)
+        self._clone.memory.note(conversation.id)
+
+    def _ask(self, what: str) -> Obeyed:
+        wish = self._wish(what)
+        plan = self._plan(wish)
+        if not plan.chosen.messages:
+            return Obeyed(text=self._say("nothing"))
+        spans = plan.chosen.spans.values()
+        text = self._say(
+            "ask",
+            messages=plan.chosen.messages,
+            chats=len(plan.chosen.spans),
+            first=f"{min(span.first for span in spans).astimezone():%Y-%m-%d}",
+            last=f"{max(span.last for span in spans).astimezone():%Y-%m-%d}",
+        )
+        return Obeyed(text=text, waiting=wish)
+
+    def _wish(self, what: str) -> Wish:
+        """A person or a chat of that name, else the words."""
+        people = [person.id for person in self._clone.archive.people() if what in (*person.names, person.name) and not person.is_owner]
+        if people:
+            return Wish(people=tuple(people))
+        chats = [info.conversation.id for info in self._clone.archive.conversations() if info.conversation.name == what]
+        return Wish(conversations=tuple(chats)) if chats else Wish(phrases=(what,))
+
+    def _plan(self, wish: Wish) -> "Plan":
+        from ui.erasing import plan_forgetting
+
+        return plan_forgetting(self._home, self._clone.archive, wish)
+
+    def _forget(self, wish: Wish) -> Obeyed:
+        """Forget, and make the rest recallable again in a process that never saw the words."""
+        from memory.refill import refill
+        from ui.erasing import carry_out
+
+        plan = self._plan(wish)
+        if self._clone.memory is not None:
+            self._clone.memory.close()
+        carry_out(self._home, self._clone.archive, plan)
+        if plan.passages:
+            refill(self._home.root, embedding=self._settings.embedding, server=self._settings.chroma)
+        lines = [self._say("done")]
+        if plan.dataset:
+            lines.append(self._say("dataset"))
+        if plan.adapters:
+            lines.append(self._say("adapters", names=", ".join(plan.adapters)))
+        return Obeyed(text="\n".join(lines))
+
+    def _say(self, key: str, **values: object) -> str:
+        language = self._clone.archive.persona().language
+        return _SAID[key][language == "en"].format(**values)
