@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from clone_agent.importers import google_chat_json, read_export
+from clone_agent.importers.html_parts import tree_of
 from clone_agent.importers.inspect import inspect
 from clone_agent.records import Conversation, Kind, Message
 
@@ -165,3 +166,65 @@ def test_a_chunk_of_the_fourth_version_is_no_messenger_export(tmp_path: Path) ->
     export = {"metadata": {"name": "QQChatExporter V4"}, "chunkInfo": {"index": 0, "total": 1}, "messages": [row]}
     found = inspect(put(tmp_path, export, "chunk.json"), timezone=UTC)
     assert (found.format, found.chats[0].messages) == ("qce_json", 1)
+
+
+LINE_HEAD = "[LINE] 花子とのトーク履歴\r\n保存日時：2026/08/21 11:59\r\n\r\n2025/04/18(金)\r\n"
+
+
+def test_a_date_inside_the_quotes_of_a_line_body_is_no_new_day(tmp_path: Path) -> None:
+    rows = '12:09\t花子\t"a ""x""\r\nb ""y""\r\n2025/04/19(土)\r\nc"\r\n12:10\t太郎\tok\r\n'
+    found = messages_of(put(tmp_path, LINE_HEAD + rows, "line.txt"))
+    assert [(one.text, one.sent_at.day) for one in found] == [('a "x"\nb "y"\n2025/04/19(土)\nc', 18), ("ok", 18)]
+
+
+def test_a_quote_of_line_that_never_closes_swallows_no_day(tmp_path: Path) -> None:
+    rows = '12:09\t花子\t"a\r\n\r\n2025/04/19(土)\r\n12:10\t太郎\tok\r\n'
+    found = messages_of(put(tmp_path, LINE_HEAD + rows, "line.txt"))
+    assert [(one.text, one.sent_at.day) for one in found] == [('"a', 18), ("ok", 19)]
+
+
+def test_notices_of_kakaotalk_on_ios_stand_behind_a_colon(tmp_path: Path) -> None:
+    rows = "2024. 3. 11. 오후 9:13, 김 : 파일: a.pdf\n2024. 3. 11. 오후 9:14: 박팀장님이 김님을 초대했습니다.\n"
+    path = put(tmp_path, "팀 님과 카카오톡 대화\n저장한 날짜 : 2024. 3. 11. 오후 2:05\n\n2024년 3월 11일 월요일\n" + rows, "kakao.txt")
+    assert [(one.kind, one.attachments) for one in messages_of(path)] == [(Kind.FILE, ("a.pdf",)), (Kind.SYSTEM, ())]
+
+
+def test_an_edited_imessage_holds_its_last_words(tmp_path: Path) -> None:
+    blocks = (
+        "Me\nfirst\nEdited 2 seconds later: second\nEdited 1 minute later: third\nand more",
+        "+15550100\nMe unsent this message part 3 seconds after sending!",
+        "+15550100\nSticker from Me: /Users/x/StickerCache/1.heic",
+        "+15550100\nhi\nThis message was deleted from the conversation!",
+    )
+    text = "\n\n".join(f"May 17, 2022  5:29:4{number} PM\n{block}" for number, block in enumerate(blocks)) + "\n"
+    found = messages_of(put(tmp_path, text, "Bob.txt"))
+    assert [(one.kind, one.text) for one in found] == [
+        (Kind.TEXT, "third\nand more"),
+        (Kind.RECALL, ""),
+        (Kind.STICKER, ""),
+        (Kind.TEXT, "hi"),
+    ]
+
+
+def test_a_name_in_telegrams_pages_is_without_its_bot(tmp_path: Path) -> None:
+    page = (
+        '<!DOCTYPE html><html><body><div class="page_wrap"><div class="page_header"><div class="text bold">Bob</div></div>'
+        '<div class="chat_page">'
+        '<div class="message default" id="message1"><div class="pull_right date details" title="12.07.2019 16:55:32 UTC+02:00">16:55</div>'
+        '<div class="from_name">Bob &amp; Co <span class="details"> via @gif</span></div><div class="text">chosen</div></div>'
+        '<div class="message default joined" id="message2">'
+        '<div class="pull_right date details" title="12.07.2019 16:55:33 UTC+02:00">16:55</div>'
+        '<div class="text">1 &lt; 2</div></div></div></div></body></html>'
+    )
+    found = messages_of(put(tmp_path, page, "messages.html"))
+    assert [(one.sender_name, one.text, one.quoted) for one in found] == [("Bob & Co", "", "chosen"), ("Bob & Co", "1 < 2", "")]
+
+
+def test_seconds_in_signals_stamps_are_read(tmp_path: Path) -> None:
+    found = messages_of(put(tmp_path, "[2019-05-29, 15:04] Me: a\n[2019-05-29, 15:07:33] Bob: b\n", "chat.md"))
+    assert [one.sent_at.second for one in found] == [0, 33]
+
+
+def test_markup_that_is_broken_is_text(tmp_path: Path) -> None:
+    assert tree_of('a < b <i title="x > y">c</i> &amp; <3 </p><script>if (a < b) "<p>"</script> d').text() == "a < b c & <3 d"
+    assert tree_of("<b <i>x").text() == "<b x"

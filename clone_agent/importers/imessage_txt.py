@@ -3,6 +3,7 @@
     May 17, 2022  5:29:42 PM (Read by you after 1 second)     two blanks before an hour of one digit
     +15558675309                                              the sender: a number, an address, a contact's name, or `Me`
     Hello world                                               the body; a file is a line with its path
+    Edited 30 seconds later: Hello                            the words as they are now; those above are the first ones
     Tapbacks:                                                 answers by a sign, no words
     Loved by Me
                                                               (blank)
@@ -40,7 +41,13 @@ _READ = re.compile(r"\s*(?:\((?:Read|Delivered|Sent).*\))?\s*")
 _THREAD = re.compile(rf"\s{{4,}}(?:{'|'.join(_MONTHS)}) \d{{2}}, \d{{4}} ")
 _TAPBACKS = re.compile(r"\s*(?:Tapbacks|Reactions):\s*")
 _REACTION = re.compile(r"\s*(?:\S.{0,80}? by \S.*|Sticker from .*)")
-_NOTES = re.compile(r"(?:This message responded to an earlier message\.|Sent with .{1,40}|Expressive.*|Edited .{1,60} later.*)")
+_NOTES = re.compile(
+    r"(?:This message responded to an earlier message\.|This message was deleted from the conversation!|Sent with .{1,40}|Expressive.*)"
+)
+_EDITED = re.compile(r"Edited .{1,60}? later(?:: ?(?P<words>.*))?")
+_UNSENT = re.compile(r".{1,80} unsent this message part(?: .{1,60} after sending)?!")
+_STICKER = re.compile(r"Sticker from .{1,80}: (?P<path>.*)")
+_CASH = re.compile(r"Apple Cash transaction: .*")
 _FILE = re.compile(
     r"(?:\S*[/\\]|~)[^\n]*\.\w{2,5}|Attachment (?:missing|unavailable).*|\S+\.(?:heic|jpe?g|png|gif|mov|mp4|caf|m4a|pdf|vcf)", re.I
 )
@@ -95,6 +102,7 @@ def _content(body: list[str]) -> tuple[Kind, str, tuple[str, ...]]:
     """Kind, own words, names of files."""
     own: list[str] = []
     files: list[str] = []
+    notes: list[tuple[Kind, str]] = []
     is_reply = is_tapback = False
     for line in body:
         if _THREAD.match(line):
@@ -104,6 +112,10 @@ def _content(body: list[str]) -> tuple[Kind, str, tuple[str, ...]]:
             continue
         if _NOTES.fullmatch(line):
             is_reply = is_reply or line.startswith("This message responded")
+        elif (edited := _EDITED.fullmatch(line)) is not None:
+            own = [edited["words"]] if edited["words"] else own
+        elif (told := _told(line)) is not None:
+            notes.append(told)
         elif _FILE.fullmatch(line.strip()) and not line.startswith("http"):
             files.append(file_name(line.strip()))
         else:
@@ -111,7 +123,19 @@ def _content(body: list[str]) -> tuple[Kind, str, tuple[str, ...]]:
     words = "\n".join(own).replace("\ufffc", "").strip()
     if words:
         return (Kind.REPLY if is_reply else Kind.TEXT), words, tuple(files)
+    if notes:
+        kind, path = notes[0]
+        return kind, "", (*files, *((file_name(path),) if path else ()))
     return (kind_of_file(files[0]) if files else Kind.UNKNOWN), "", tuple(files)
+
+
+def _told(line: str) -> tuple[Kind, str] | None:
+    """The kind, and the file's path, of a line in which the program tells what stood there."""
+    if (sticker := _STICKER.fullmatch(line)) is not None:
+        return Kind.STICKER, sticker["path"]
+    if _UNSENT.fullmatch(line):
+        return Kind.RECALL, ""
+    return (Kind.TRANSFER, "") if _CASH.fullmatch(line) else None
 
 
 def _time(head: re.Match[str], zone: ZoneInfo) -> datetime | None:

@@ -7,7 +7,7 @@
 
     2024년 3월 11일 월요일                          phones; also `2024. 3. 11. 오전 9:12, ` and `March 11, 2024 at 9:12 AM, `
     2024년 3월 11일 오전 9:12, 박팀장 : 안녕하세요
-    2024년 3월 11일 오전 12:05, 김세진님이 들어왔습니다.   without ` : `: the program's. 오전 12 is hour 0
+    2024년 3월 11일 오전 12:05, 김세진님이 들어왔습니다.   without ` : `, or behind `12:05: `: the program's. 오전 12 is hour 0
 
 UTF-8, local time without seconds. There are only names, and the owner is not told.
 """
@@ -43,7 +43,7 @@ _RULES = tuple(
 )
 _PC = re.compile(rf"\[(?P<name>.{{1,80}}?)\] \[{_CLOCK}\] ?(?P<text>.*)")
 _PHONE = tuple(
-    re.compile(rf"{day}(?:,| at)? {_CLOCK}, (?P<rest>.*)") for day in (_KOREAN_DAY, _ENGLISH_DAY)
+    re.compile(rf"{day}(?:,| at)? {_CLOCK}[,:] (?P<rest>.*)") for day in (_KOREAN_DAY, _ENGLISH_DAY)
 )  # fmt: skip
 _NOTICE = re.compile(
     r".{1,200}(?:님이 (?:들어왔습니다|나갔습니다)|님을 (?:초대(?:했|하였)습니다|내보냈습니다)"

@@ -63,7 +63,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     chat, peer = _open_chat(source)
     has_peer_spoken = bool(peer) and _has_spoken(source, peer)
     day: date | None = None
-    for entry in entries_of(source, _head):
+    for entry in entries_of(source, _Heads()):
         place = f"{source.name}:{entry.line}"
         if entry.head is None or entry.head.re is not _RECORD:
             day = _day(entry.head) if entry.head is not None else day
@@ -79,7 +79,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         name = clean_name(entry.head["name"] or "")
         if name and name != peer and has_peer_spoken:
             chat.learn_owner(named(name))
-        text = _text(entry)
+        later, text = _text(entry)
         kind, words, files = _content(text) if name else (Kind.SYSTEM, text, ())
         yield from chat.add(
             Bubble(
@@ -92,6 +92,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
                 source=place,
             )
         )
+        day = later or day
 
 
 def _open_chat(source: Source) -> tuple[Chat, str]:
@@ -111,9 +112,29 @@ def _has_spoken(source: Source, name: str) -> bool:
     return any(record is not None and clean_name(record["name"] or "") == name for record in records)
 
 
-def _head(line: str) -> re.Match[str] | None:
-    if "\t" in line:
-        return _RECORD.fullmatch(line)
+class _Heads:
+    """Recognises heads. A date inside the quotes of a body is none; where they never close, `_text` finds it again."""
+
+    def __init__(self) -> None:
+        self._is_open = False
+
+    def __call__(self, line: str) -> re.Match[str] | None:
+        if "\t" in line and (record := _RECORD.fullmatch(line)) is not None:
+            text = record["text"]
+            self._is_open = text.startswith('"') and not (len(text) > 1 and _closes(text[1:]))
+            return record
+        if self._is_open:
+            self._is_open = not _closes(line)
+            return None
+        return _date_line(line)
+
+
+def _closes(text: str) -> bool:
+    """Whether a text ends with a quote that is not doubled, as quotes inside are."""
+    return (len(text) - len(text.rstrip('"'))) % 2 == 1
+
+
+def _date_line(line: str) -> re.Match[str] | None:
     return _DATE.fullmatch(line) or _DATE_LAST.fullmatch(line)
 
 
@@ -138,12 +159,17 @@ def _time(day: date | None, head: re.Match[str], options: ReadOptions) -> dateti
     return datetime(day.year, day.month, day.day, hour, int(head["minute"]), tzinfo=options.timezone)
 
 
-def _text(entry: TextEntry) -> str:
+def _text(entry: TextEntry) -> tuple[date | None, str]:
+    """The text, and the day that a line below it names where its quotes never close."""
     first = entry.head["text"] if entry.head is not None else ""
     text = "\n".join([first, *entry.body]).rstrip()
     if "\n" in text and len(text) > 1 and text[0] == text[-1] == '"':
-        return text[1:-1].replace('""', '"')
-    return text
+        return None, text[1:-1].replace('""', '"')
+    place = next((place for place, line in enumerate(entry.body) if _date_line(line) is not None), None)
+    if not first.startswith('"') or place is None:
+        return None, text
+    found = [head for line in entry.body[place:] if (head := _date_line(line)) is not None]
+    return _day(found[-1]), "\n".join([first, *entry.body[:place]]).rstrip()
 
 
 def _content(text: str) -> tuple[Kind, str, tuple[str, ...]]:

@@ -27,7 +27,7 @@ from clone_agent.records import Kind, Skipped
 PLATFORM = "signal"
 _PROGRAM = "Signal"
 _OWNER = "Me"
-_RECORD = re.compile(r"\[(?P<date>\d{4}-\d{2}-\d{2}), (?P<clock>\d{2}:\d{2})\] (?P<rest>.*)")
+_RECORD = re.compile(r"\[(?P<date>\d{4}-\d{2}-\d{2}), (?P<clock>\d{2}:\d{2}(?::\d{2})?)\] (?P<rest>.*)")
 _LINK = re.compile(r"!?\[(?P<name>[^\[\]\n]*)\]\((?P<path>(?:\./)?media/[^()\n]*|[^()\s]+\.\w{2,5})\)")
 _REACTIONS = re.compile(r"\s*\(- .{1,300}? -\)\s*\Z", re.S)
 _OWN_FILES = frozenset({"index", "chat", "messages"})
@@ -37,7 +37,7 @@ def matches(head: Head) -> bool:
     """The first line is a record."""
     first = head.text.lstrip("\ufeff\r\n ").split("\n", 1)[0].rstrip("\r")
     found = _RECORD.fullmatch(first)
-    return found is not None and ":" in found["rest"]
+    return found is not None and ":" in found["rest"] and len(found["clock"]) == len("15:04")
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

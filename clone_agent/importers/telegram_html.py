@@ -29,6 +29,7 @@ from clone_agent.records import Kind, Skipped
 
 PLATFORM = "telegram"
 _PROGRAM = "Telegram"
+_VIA = re.compile(r"\svia @\w+\Z")
 _START = re.compile(r'<div class="message (?:default|service)[^"]*"')
 _STAMP = re.compile(r"(?P<day>\d{2})\.(?P<month>\d{2})\.(?P<year>\d{4}) (?P<clock>\d{2}:\d{2}:\d{2})(?: UTC(?P<offset>[+-]\d{2}:?\d{2})?)?")
 _DAY = re.compile(r"\d{1,2} [^\d\s]+ \d{4}|[^\d\s]+ \d{1,2}, \d{4}|\d{4}[-./年].{1,8}|\d{1,2}[./]\d{1,2}[./]\d{4}")
@@ -110,7 +111,8 @@ def _sender(message: Element) -> str:
     """The name of who sent it; not of whose words are passed on."""
     forwarded = message.first("forwarded")
     inner = set(map(id, forwarded.all("from_name"))) if forwarded is not None else set()
-    return next((clean_name(one.text()) for one in message.all("from_name") if id(one) not in inner), "")
+    names = (one for one in message.all("from_name") if id(one) not in inner)
+    return next((clean_name("".join(part for part in one.parts if isinstance(part, str))) for one in names), "")
 
 
 def _bubble(message: Element, sender: str, sent_at: datetime, place: str) -> Bubble:
@@ -119,7 +121,8 @@ def _bubble(message: Element, sender: str, sent_at: datetime, place: str) -> Bub
     reply = message.first("reply_to")
     links = (one.attributes.get("href", "") for one in reply.all()) if reply is not None else iter(())
     target = next((found[1] for link in links if (found := _REPLY.search(link)) is not None), None)
-    is_passed_on = message.first("forwarded") is not None
+    # Neither what is passed on nor what a bot words for the sender is their own.
+    is_passed_on = message.first("forwarded") is not None or any(_VIA.search(one.text()) for one in message.all("from_name"))
     classes = [name for one in message.all() for name in one.classes]
     media = next((kind for name, kind in _MEDIA.items() if name in classes), None)
     files = [one.attributes.get("href", "") for one in message.all() if one.classes & _MEDIA.keys() and "href" in one.attributes]
