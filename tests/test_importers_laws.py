@@ -3,6 +3,7 @@
 import json
 import random
 import tempfile
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,22 +12,26 @@ import pytest
 from exports.renew import samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from same_chat import QQ, WECHAT, part_of, scene
 
 from clone_agent.errors import ExportError
 from clone_agent.importers import read_export
+from clone_agent.importers.encoding import find_encoding
 from clone_agent.records import Message, Skipped
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TITLE = "消息记录（此消息记录为文本格式，不支持重新导入）"
 RULE = "=" * 64
 FILES = [path for path in samples() if path.is_file()]
+TEXTS = {".txt", ".csv", ".json", ".jsonl", ".md", ".html", ".xml", ".mht"}
 WORDS = ("早", "今天下雪了", "[图片]哈哈", "到哪了\n我在楼下", "ok", "@小明 周五见", "（笑）", "12:30 集合", "😂👨\u200d👩\u200d👧", "سلام")
 
 
 def records_of(data: bytes, name: str) -> list[object]:
     """What a file's bytes give; an ExportError counts as an answer."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
+        path = Path(folder) / "chat" / name  # some exports are called after their folder
+        path.parent.mkdir()
         path.write_bytes(data)
         found: list[object] = []
         with suppress(ExportError):
@@ -74,8 +79,42 @@ def qce_json(count: int) -> bytes:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_sample_cut_anywhere_never_crashes(path: Path) -> None:
     data = path.read_bytes()
-    for cut in range(0, len(data), max(1, len(data) // 60)):
+    for cut in range(0, len(data), max(1, len(data) // 40)):
         records_of(data[:cut], path.name)
+
+
+@settings(max_examples=100, deadline=None)
+@given(path=st.sampled_from(FILES), part=st.floats(0, 1))
+def test_a_sample_cut_at_any_byte_never_crashes(path: Path, part: float) -> None:
+    data = path.read_bytes()
+    records_of(data[: int(part * len(data))], path.name)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    path=st.sampled_from([path for path in FILES if path.suffix in TEXTS]),
+    encoding=st.sampled_from(["gb18030", "utf-16", "utf-16-be", "utf-7", "big5", "shift_jis", "cp1252", "utf-32"]),
+)
+def test_a_sample_in_another_or_a_wrong_encoding_never_crashes(path: Path, encoding: str) -> None:
+    text = path.read_bytes().decode("utf-8-sig", "replace")
+    records_of(text.encode(encoding, "replace"), path.name)
+    records_of(text.encode("utf-8").decode("latin-1").encode("utf-8"), path.name)
+
+
+def spoken(data: bytes, name: str) -> Counter[tuple[int, str]]:
+    """Seconds and words of what a file's bytes give."""
+    found = (record for record in records_of(data, name) if isinstance(record, Message))
+    return Counter((int(message.sent_at.timestamp()), message.text) for message in found)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.suffix == ".txt"], ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_a_text_says_the_same_in_every_encoding_and_with_every_line_end(path: Path) -> None:
+    data = path.read_bytes()
+    text = data.decode(find_encoding(data)).removeprefix("\ufeff")
+    whole = spoken(data, path.name)
+    assert whole == spoken(text.encode("utf-8"), path.name) == spoken(text.encode("utf-8-sig"), path.name)
+    assert whole == spoken(f"\ufeff{text}".encode("utf-16-le"), path.name) == spoken(f"\ufeff{text}".encode("utf-16-be"), path.name)
+    assert whole == spoken(text.encode("gb18030"), path.name)
 
 
 @settings(max_examples=150, deadline=None)
@@ -116,6 +155,35 @@ def test_a_flipped_byte_costs_at_most_the_messages_that_it_touches(data: bytes, 
         damaged = bytearray(data)
         damaged[draw.randrange(1200, len(data))] ^= 1 << draw.randrange(8)
         assert len(whole - ids(bytes(damaged), name)) <= 3
+
+
+LAID = {
+    f"{name} as {program}": next(iter(write(part_of(scene(name), 0, 220)).items()))
+    for name, family in (("hiking", QQ), ("mum", WECHAT))
+    for program, write in family.items()
+}
+HEAD = 1500  # bytes with the name of the chat and the columns, which every message hangs on
+
+
+@pytest.mark.parametrize("title", LAID)
+def test_of_every_program_a_flipped_byte_costs_at_most_the_messages_that_it_touches(title: str) -> None:
+    path, data = LAID[title]
+    whole = spoken(data, path.name)
+    draw = random.Random(title)
+    for _ in range(12):
+        damaged = bytearray(data)
+        damaged[draw.randrange(HEAD, len(data))] ^= 1 << draw.randrange(8)
+        assert (whole - spoken(bytes(damaged), path.name)).total() <= 3
+
+
+@pytest.mark.parametrize("title", LAID)
+def test_of_every_program_a_cut_keeps_what_stands_before_it(title: str) -> None:
+    path, data = LAID[title]
+    whole = spoken(data, path.name)
+    for part in range(3, 20, 2):
+        kept = spoken(data[: len(data) * part // 20], path.name)
+        assert (kept - whole).total() <= 1, "the message that was cut through"
+        assert kept.total() >= whole.total() * part // 20 - whole.total() // 10
 
 
 def test_every_stamped_line_of_a_text_becomes_a_message_or_is_counted() -> None:
