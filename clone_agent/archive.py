@@ -22,6 +22,7 @@ from clone_agent.migrations import migrate
 from clone_agent.persona import persona_of
 from clone_agent.records import ChatKind, Conversation, Kind, Message, Persona, Session, Skipped
 from clone_agent.sessions import SESSION_GAP, sessions
+from clone_agent.storage import storage_error
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = (
@@ -77,7 +78,7 @@ class Archive:
                 connection.execute(f"PRAGMA {pragma}")
             migrate(connection, "archive", STEPS)
         except sqlite3.DatabaseError as cause:
-            raise StoreError(
+            raise storage_error(cause) or StoreError(
                 f"{place.archive} cannot be opened ({cause}).",
                 remedy="Restore it from a copy, or move it away and import the exports again.",
             ) from cause

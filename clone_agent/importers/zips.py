@@ -20,6 +20,7 @@ MOST_BYTES = 1 << 36  # 64 GB over all files
 MOST_SWELLING = 200
 FREE_BYTES = 1 << 24  # below this a file may swell as it likes
 _TAIL = 1 << 16
+_LONGEST_LIST = 1 << 26  # bytes of a zip's list of files that are looked at before it is read
 _UNPACK = "Unpack it yourself and name the folder, if you trust it."
 
 
@@ -93,12 +94,19 @@ def is_zip(path: Path) -> bool:
 
 
 def _refuse_crowds(path: Path) -> None:
-    """Count the files by the zip's last record, before the list of all of them is built."""
+    """Count the files before the list of them is built: by the zip's last record, and by the list itself, since the record may lie."""
+    size = path.stat().st_size
     with path.open("rb") as stream:
-        stream.seek(max(0, path.stat().st_size - _TAIL))
+        stream.seek(max(0, size - _TAIL))
         tail = stream.read()
-    at = tail.rfind(b"PK\x05\x06")
-    if at >= 0 and len(tail) >= at + 12 and int.from_bytes(tail[at + 10 : at + 12], "little") > MOST_FILES:
+        at = tail.rfind(b"PK\x05\x06")
+        told = int.from_bytes(tail[at + 10 : at + 12], "little") if at >= 0 else 0
+        length = int.from_bytes(tail[at + 12 : at + 16], "little") if at >= 0 else 0
+        end = max(0, size - len(tail) + at)
+        start = max(0, end - min(length, _LONGEST_LIST))
+        stream.seek(start)
+        listed = stream.read(end - start).count(b"PK\x01\x02")
+    if max(told, listed) > MOST_FILES:
         raise ExportError(f"{path.name} holds more than {MOST_FILES:,} files.", remedy=_UNPACK)
 
 
