@@ -13,7 +13,7 @@
     embedding = "BAAI/bge-small-zh-v1.5"  # default: the small model that ships
     chroma = "http://127.0.0.1:8000"  # a Chroma server that holds the vectors; default: a directory of the data home
     live = true                       # keep what is said in chats with the clone
-    top_k = 8                         # memories in one prompt
+    top_k = 8                         # memories in one prompt; default: what the model was made for, else 8
 
     [chat]
     port = 7860
@@ -49,7 +49,7 @@ class Settings:
     embedding: str | None = None
     chroma: str | None = None
     reranker: str | None = None
-    top_k: int = 8
+    top_k: int | None = None
     live: bool = True
     port: int = 7860
 
@@ -74,7 +74,7 @@ class _Memory(_Section):
     chroma: str | None = None
     reranker: str | None = None
     live: bool = True
-    top_k: int = Field(default=8, ge=1, le=100)
+    top_k: int | None = Field(default=None, ge=1, le=100)
 
 
 class _Chat(_Section):

@@ -192,4 +192,12 @@ def make_agent(archive: Archive, memory: "MemoryIndex | None", voice: Voice, set
     """The agent that speaks with this voice."""
     from clone_agent.agent import CloneAgent
 
-    return CloneAgent(voice.model, persona=archive.persona(), memory=memory, top_k=settings.top_k)
+    return CloneAgent(voice.model, persona=archive.persona(), memory=memory, top_k=settings.top_k or recalled_lines(voice))
+
+
+def recalled_lines(voice: Voice) -> int:
+    """How many recalled lines a model reads well: what its configuration says (`recalled_lines`), else as many as the agent gives."""
+    from clone_agent.agent import TOP_K
+
+    engine = getattr(voice.model, "engine", None)  # a server's model has none
+    return TOP_K if engine is None else int(getattr(engine.loaded.model.config, "recalled_lines", TOP_K))

@@ -39,7 +39,7 @@ class Probe:
 
 
 def draw_probes(
-    corpus: Corpus, *, size: int, lines: int = 10, english: float = 0.0, new_patterns: bool = False, seed: int = 7
+    corpus: Corpus, *, size: int, lines: int = 6, english: float = 0.0, new_patterns: bool = False, seed: int = 7
 ) -> list[Probe]:
     """Questions with held-out values; of the patterns training knows, or of those it does not."""
     rng = Random(f"probe {seed}")
@@ -104,7 +104,7 @@ def is_right(gold: str, reply: str) -> bool:
     wanted, text = _plain(gold), split_citation(reply)[1]
     edge = r"(?<!\d)" if wanted[:1].isdigit() else ""
     pattern = edge + re.escape(wanted) + (r"(?!\d)" if wanted[-1:].isdigit() else "")
-    return any(re.search(pattern, _plain(shown)) for shown in (text, without_dates(text)))
+    return any(re.search(pattern, form) for shown in (text, without_dates(text)) for form in (_plain(shown), shown.casefold()))
 
 
 def without_dates(text: str) -> str:

@@ -106,8 +106,11 @@ class Mixture:
         for turn in task.turns:
             place += 2  # the role's mark and a line break
             end = place + len(plain_ids(self._tokenizer, turn.text))
-            if turn.role != "system":
-                weights[place:end] = [TALK] * (end - place)
+            match turn.role:
+                case "user":
+                    weights[place:end] = [TALK] * (end - place)
+                case "assistant":
+                    weights[place : end + 1] = [1.0] * (end + 1 - place)  # with the mark that ends it
             place = end
         return Item(kind="chat", ids=known + reply, weights=weights + [1.0] * len(reply))
 

@@ -37,7 +37,7 @@ _WHO = frozenset({"S", "retold.who"})
 class Level:
     """How hard the tasks are."""
 
-    most_lines: int = 10
+    most_lines: int = 6
     fewest_questions: int = 1
     most_questions: int = 4
     variety: int = 999  # scenes in use

@@ -138,15 +138,21 @@ def draw_chat(rng: Random, corpus: Corpus, *, language: str) -> ChatTask:
     has_block = rng.random() < 0.3
     system = block_of_small_talk(world, Level(most_lines=5), rng) if has_block else plain
     sources = [source for source in corpus.exchanges if (source == "locco") == (language == "en")]
+    shown, reply = _exchange(rng, corpus, sources, language)
+    for _ in range(rng.randint(0, 4)):  # a talk that wanders, so that its one system message serves several replies
+        before, answered = _exchange(rng, corpus, sources, language)
+        shown = (*before, cite(0, answered) if has_block else answered, *shown)
+    return ChatTask(language=language, turns=_talk(system, shown), reply=cite(0, reply) if has_block else reply)
+
+
+def _exchange(rng: Random, corpus: Corpus, sources: Sequence[str], language: str) -> tuple[tuple[str, ...], str]:
+    """Turns that end with the user's, and the reply."""
     if rng.random() < OWN or not sources:
         prompts, replies = rng.choice(_own(language))
-        shown: tuple[str, ...] = (rng.choice(prompts),)
-        reply = rng.choice(replies).replace("/", "\n")
-    else:
-        source = rng.choices(sources, [_SHARES.get(source, 0.2) for source in sources])[0]
-        *context, reply = rng.choice(corpus.exchanges[source])
-        shown, reply = tuple(context if rng.random() < 0.7 else context[-1:]), bubbles(reply, rng)
-    return ChatTask(language=language, turns=_talk(system, shown), reply=cite(0, reply) if has_block else reply)
+        return (rng.choice(prompts),), rng.choice(replies).replace("/", "\n")
+    source = rng.choices(sources, [_SHARES.get(source, 0.2) for source in sources])[0]
+    *context, reply = rng.choice(corpus.exchanges[source])
+    return (context[-1],), bubbles(reply, rng)
 
 
 def _talk(system: str, turns: Sequence[str]) -> tuple[ChatTurn, ...]:

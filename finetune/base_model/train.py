@@ -24,6 +24,8 @@ from finetune.base_model.reading import draw_frame
 from finetune.base_model.small_talk import gather
 from finetune.base_model.tokenizer import build_tokenizer
 
+LINES = 4  # recalled lines that the agent gives it: those it points at nearly without fault
+
 
 def warmup_batches(tokenizer: PreTrainedTokenizerFast, *, items: int = 32, seed: int = 0) -> Callable[[Progress], Sequence[Item]]:
     """Batches of the warm-up: copying; once that works, one half keyed lines, more of them as the accuracy rises."""
@@ -171,6 +173,7 @@ def export(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     """Write what `from_pretrained` needs, the weights in half precision."""
     half = copy.deepcopy(model).cpu().half()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     half.generation_config.pad_token_id = tokenizer.pad_token_id
+    half.config.recalled_lines = LINES
     half.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
