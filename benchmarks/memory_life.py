@@ -1,12 +1,14 @@
 """Recall on the sample life through the whole pipeline: `python benchmarks/memory_life.py [--split dev] [--top-k 8]`.
 
 Imports the exports into a temporary data home, indexes them and asks the questions as of their dates. A question counts as found when the
-lines hold all messages of one of its gold sets.
+lines hold all messages of one of its gold sets. The second figure asks less: whether the words of a right answer stand in the lines at all,
+be it in messages that no gold set names (a later chat that tells it again).
 """
 
 import argparse
 import tempfile
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +17,7 @@ import numpy as np
 from clone_agent.archive import Archive
 from clone_agent.importers import find_exports, read_export
 from clone_agent.records import Skipped
-from clone_agent.sample_life.questions import HERE, gold_sets, key_ids, load_questions
+from clone_agent.sample_life.questions import HERE, gold_sets, key_ids, is_right, load_questions
 from memory.metrics import auroc, kept_and_rejected
 from memory.recall import CONFIDENT, MemoryIndex
 
@@ -33,7 +35,7 @@ def main() -> None:
                 archive.add(read_export(path, timezone=ZoneInfo("Asia/Shanghai")))
         memory = MemoryIndex.open(Path(folder), archive, embedding=arguments.embedding)
         print(memory.index())
-        ids, found, touched = key_ids(archive), defaultdict(list), []
+        ids, found, readable, touched = key_ids(archive), defaultdict(list), defaultdict(list), []
         confidences: dict[str, list[float]] = {"answerable": [], "foreign": []}
         for question in load_questions():
             if question.split != arguments.split:
@@ -46,9 +48,13 @@ def main() -> None:
                 touched.append(any(gold & got for gold in sets))
                 found["all"].append(any(gold <= got for gold in sets))
                 found[question.category].append(found["all"][-1])
+                lines = "\n".join(hit.memory.text for hit in recalled.hits)
+                readable["all"].append(is_right(replace(question, reject=()), lines))
+                readable[question.category].append(readable["all"][-1])
         memory.close()
+    print("| | all evidence | answer in the lines | questions |\n|---|---|---|---|")
     for name, hits in found.items():
-        print(f"{name}: all evidence for {np.mean(hits):.3f} of {len(hits)}")
+        print(f"| {name} | {np.mean(hits):.3f} | {np.mean(readable[name]):.3f} | {len(hits)} |")
     print(f"some evidence: {np.mean(touched):.3f}")
     kept, rejected = (np.array(values) for values in confidences.values())
     print(f"AUROC {auroc(**confidences)}, {kept_and_rejected(**confidences)}")

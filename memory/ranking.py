@@ -275,7 +275,12 @@ def _far(stretch: Stretch) -> int:
 
 
 def _of(found: Mapping[int, float], facts: Facts) -> Scores:
-    return np.array([found.get(number, 0.0) for number in facts.numbers.tolist()], dtype=np.float32)
+    scores = np.zeros(len(facts.numbers), dtype=np.float32)
+    numbers, values = np.fromiter(found, dtype=np.int64), np.fromiter(found.values(), dtype=np.float32)
+    places = np.minimum(np.searchsorted(facts.numbers, numbers), len(scores) - 1)
+    is_there = facts.numbers[places] == numbers  # else deleted, but not yet in the vector store
+    scores[places[is_there]] = values[is_there]
+    return scores
 
 
 def _by_best(scores: Scores) -> Scores:
