@@ -17,7 +17,7 @@ import numpy as np
 from clone_agent.archive import Archive
 from clone_agent.importers import find_exports, read_export
 from clone_agent.records import Skipped
-from clone_agent.sample_life.questions import HERE, gold_sets, key_ids, is_right, load_questions
+from clone_agent.sample_life.questions import HERE, gold_sets, is_right, key_ids, load_questions
 from memory.metrics import auroc, kept_and_rejected
 from memory.recall import CONFIDENT, MemoryIndex
 

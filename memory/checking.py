@@ -17,9 +17,9 @@ def disagreements(archive: Archive, table: PassageTable, store: MemoryStore) -> 
     if orphans := _orphans(archive, table):
         found.append(f"{len(orphans)} remembered sessions hold messages that the archive does not.")
     for granularity in GRANULARITIES:
-        passages = set(table.numbers(granularity))
-        if passages != table.lexical.numbers(granularity):
+        if set(table.numbers(granularity)) != table.lexical.numbers(granularity):
             found.append(f"The words of {granularity}s do not agree with the passages.")
+    for granularity in ("turn", "segment"):
         stored = set(table.stored(granularity))
         extra = store.ids(granularity) - stored
         allowed = set(table.removed(granularity)) | set(table.unstored(granularity))
@@ -45,7 +45,7 @@ def _index_again(table: PassageTable, granularity: str, numbers: Sequence[int]) 
         table.lexical.clear(granularity)
         for start in range(0, len(numbers), _BATCH):
             batch = numbers[start : start + _BATCH]
-            table.lexical.add(granularity, zip(batch, table.texts_of(granularity, batch), strict=True))
+            table.lexical.add(granularity, zip(batch, table.texts(batch), strict=True))
 
 
 def _orphans(archive: Archive, table: PassageTable) -> list[tuple[int, str]]:

@@ -21,7 +21,7 @@ from snowballstemmer import stemmer
 
 from memory.nearby import Postings
 
-GRANULARITIES = ("turn", "segment")
+GRANULARITIES = ("turn",)  # what surrounds a turn is read from its neighbours (`memory.nearby`)
 MAX_TERMS = 24
 _COMMON = 0.10  # a single character in more than this share of the passages says nothing
 _FEW = 500  # ... where there are more passages than this
@@ -43,8 +43,10 @@ _ASKING = re.compile(
 SCHEMA = ";".join(
     f"CREATE VIRTUAL TABLE memory_{name}_words USING fts5(words, content='', tokenize='ascii');"
     f"CREATE VIRTUAL TABLE memory_{name}_terms USING fts5vocab(memory_{name}_words, row)"
-    for name in GRANULARITIES
+    for name in ("turn", "segment")
 )
+# Segments had words of their own, and terms their frequencies, until they were read from the turns.
+TURNS_ALONE = "DROP TABLE memory_turn_terms; DROP TABLE memory_segment_terms; DROP TABLE memory_segment_words"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ class Query:
 
 
 class LexicalIndex:
-    """BM25 over the two granularities. The caller holds the transaction."""
+    """The words of turns. The caller holds the transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

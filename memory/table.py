@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from clone_agent.migrations import migrate
 from clone_agent.records import Memory
 from memory.lexical import SCHEMA as LEXICAL_SCHEMA
-from memory.lexical import LexicalIndex
+from memory.lexical import TURNS_ALONE, LexicalIndex
 from memory.passages import segments
 
 _STEPS = (
@@ -47,6 +47,7 @@ _STEPS = (
     LEXICAL_SCHEMA,
     # What `memory.switching` has built for another embedding model; a segment's vector is b"" where it has one.
     "CREATE TABLE memory_next(granularity TEXT NOT NULL, n INTEGER NOT NULL, vector BLOB, PRIMARY KEY(granularity, n))",
+    TURNS_ALONE,
 )
 _TABLES = {"turn": "memory_passages", "segment": "memory_segments"}
 
@@ -103,8 +104,7 @@ class PassageTable:
         self.lexical.add("turn", ((number, memory.text) for number, memory in zip(numbers, memories, strict=True)))
         for span in segments([memory.text for memory in memories]):
             row = (session, numbers[span.start], numbers[span.stop - 1])
-            number = self.connection.execute("INSERT INTO memory_segments(session, first, last) VALUES (?, ?, ?)", row).lastrowid
-            self.lexical.add("segment", [(number or 0, _joined(memory.text for memory in memories[span.start : span.stop]))])
+            self.connection.execute("INSERT INTO memory_segments(session, first, last) VALUES (?, ?, ?)", row)
 
     def _insert(self, session: int, conversation: int, memory: Memory) -> int:
         offset = memory.started_at.utcoffset() or timedelta()
@@ -120,9 +120,8 @@ class PassageTable:
         """Take a session out, words and vectors included; the vector store learns of it through `removed`. Returns its passages."""
         passages = self.connection.execute("SELECT n, text FROM memory_passages WHERE session = ? ORDER BY n", (session,)).fetchall()
         texts: dict[int, str] = dict(passages)
-        spans = self.connection.execute("SELECT n, first, last FROM memory_segments WHERE session = ?", (session,)).fetchall()
+        spans = self.connection.execute("SELECT n FROM memory_segments WHERE session = ?", (session,)).fetchall()
         self.lexical.delete("turn", passages)
-        self.lexical.delete("segment", ((n, _joined(texts[i] for i in range(first, last + 1))) for n, first, last in spans))
         for granularity, numbers in (("turn", list(texts)), ("segment", [span[0] for span in spans])):
             self.connection.executemany("INSERT INTO memory_removed VALUES (?, ?)", [(granularity, number) for number in numbers])
             self.connection.execute(f"DELETE FROM {_TABLES[granularity]} WHERE session = ?", (session,))  # noqa: S608
@@ -241,13 +240,6 @@ class PassageTable:
     def texts(self, numbers: Sequence[int]) -> list[str]:
         """The texts of passages, in the order asked for."""
         return [row[1] for row in self._rows("text", numbers)]
-
-    def texts_of(self, granularity: str, numbers: Sequence[int]) -> list[str]:
-        """The texts of turns or segments, in the order asked for."""
-        if granularity == "turn":
-            return self.texts(numbers)
-        members = self.members(numbers)
-        return [_joined(self.texts(members[number])) for number in numbers]
 
     def vectors(self, numbers: Sequence[int]) -> tuple[list[int], Half]:
         """The passages among `numbers` that have a vector, and the vectors, float16 of shape (found, dimension)."""
@@ -392,10 +384,6 @@ class PassageTable:
 
 _KEYS = "(SELECT k.n FROM memory_keys k JOIN json_each(?) ON k.key = value)"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _joined(texts: Iterable[str]) -> str:
-    return "\n".join(texts)
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -4,7 +4,9 @@ import sqlite3
 
 import pytest
 
-from memory.lexical import LexicalIndex, terms
+from clone_agent.migrations import migrate
+from memory.lexical import TURNS_ALONE, LexicalIndex, terms
+from memory.table import _STEPS as STEPS
 from memory.table import PassageTable
 
 TEXTS = {
@@ -75,3 +77,12 @@ def test_single_characters_that_stand_everywhere_are_not_looked_up() -> None:
     lexical.add("turn", ((number, f"好的{number}") for number in range(1, 800)))
     lexical.add("turn", [(800, "好猫")])
     assert set(lexical.query("好猫").terms) == {"好猫", "猫"}
+
+
+def test_the_words_of_segments_are_dropped_from_an_older_file() -> None:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection, "memory", STEPS[: STEPS.index(TURNS_ALONE)])
+    PassageTable(connection)
+    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    assert "memory_turn_words" in names
+    assert not any(name.startswith("memory_segment_words") for name in names)
