@@ -14,6 +14,7 @@ _POINTS_BACK = re.compile(
     r"|^(?:and|what about|how about|why|so)\b",
     re.IGNORECASE,
 )
+_SOMEBODY = re.compile(r"[他她](?!们)|\b(?:he|she|him|her|his|hers)\b", re.IGNORECASE)
 _HAN = re.compile(r"[\u3400-\u9fff]")
 # Where a question turns to something else, and where a speaker takes back what came before.
 _NEXT_PART = re.compile(
@@ -50,8 +51,10 @@ _MOST_JOINED = 2  # earlier questions
 def resolve(question: str, history: Sequence[ChatTurn] = (), *, names: Iterable[str] = ()) -> str:
     """Make a follow-up stand alone: a very short question, or one that points back ("那次她说了什么"), gets the user's last turn before it.
 
-    A question that names one of `names` stands for itself unless it is very short.
+    A question that names one of `names` stands for itself unless it is very short. A "she" that is still nobody gets the name that stands
+    last in the talk, in whosever turn.
     """
+    names = list(names)
     earlier = [turn.text.strip() for turn in history if turn.role == "user" and turn.text.strip()]
     whole = question.strip()
     for text in reversed(earlier[-_MOST_JOINED:]):
@@ -60,7 +63,16 @@ def resolve(question: str, history: Sequence[ChatTurn] = (), *, names: Iterable[
         whole = f"{text} {question.strip()}" if whole == question.strip() else f"{text} {whole}"
         if not _points_back(text, names):
             break
+    if _SOMEBODY.search(question) and not any(name in whole for name in names) and (name := _named_last(history, names)):
+        return f"{whole} {name}"
     return whole
+
+
+def _named_last(history: Sequence[ChatTurn], names: Iterable[str]) -> str:
+    for turn in reversed(history):
+        if found := [(turn.text.rfind(name), name) for name in names if name and name in turn.text]:
+            return max(found)[1]
+    return ""
 
 
 def parts(question: str) -> list[str]:

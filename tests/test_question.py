@@ -2,7 +2,8 @@
 
 import pytest
 
-from memory.question import named_people, parts
+from clone_agent.records import ChatTurn
+from memory.question import named_people, parts, resolve
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,21 @@ def test_a_relative_is_named_by_any_word_for_them(question: str) -> None:
 
 def test_other_peoples_mothers_in_a_word_are_nobody() -> None:
     assert named_people("那家妈祖庙在哪", {"a": ["老妈"]}) == frozenset()
+
+
+def talk(*texts: str) -> list[ChatTurn]:
+    return [ChatTurn(role="user" if place % 2 == 0 else "assistant", text=text) for place, text in enumerate(texts)]
+
+
+def test_a_follow_up_gets_the_turn_before_it() -> None:
+    assert resolve("那次她说了什么", talk("国庆和一诺爬的哪座山", "黄山呀"), names=["一诺"]) == "国庆和一诺爬的哪座山 那次她说了什么"
+
+
+def test_a_she_is_the_one_who_was_named_last_by_whomever() -> None:
+    asked = resolve("她后来去哪里上班了呢", talk("谁给我们唱的歌来着", "宋佳呀 后来古丽也唱了"), names=["宋佳", "古丽"])
+    assert asked.endswith(" 古丽")
+
+
+def test_a_question_that_stands_alone_is_left_alone() -> None:
+    assert resolve("宋佳毕业签的公司在哪个城市", talk("古丽在哪"), names=["宋佳", "古丽"]) == "宋佳毕业签的公司在哪个城市"
+    assert resolve("她们几点到", talk(), names=["宋佳"]) == "她们几点到"
