@@ -19,7 +19,9 @@ from finetune.methods.adapter import Adapter
 from finetune.methods.registry import METHODS, attach, find_method
 
 
-def save_adapter(folder: Path, adapter: Adapter, loaded: LoadedModel, facts: Mapping[str, Any]) -> AdapterInfo:
+def save_adapter(
+    folder: Path, adapter: Adapter, loaded: LoadedModel, facts: Mapping[str, Any], *, state: Mapping[str, torch.Tensor] | None = None
+) -> AdapterInfo:
     """Write an adapter's folder: weights, settings, and last the manifest, which makes it count as finished.
 
     Args:
@@ -27,13 +29,14 @@ def save_adapter(folder: Path, adapter: Adapter, loaded: LoadedModel, facts: Map
         adapter: what was trained.
         loaded: the base it was trained on.
         facts: what else goes into the manifest: `dataset` (with `hash`), `losses` (`before`, `after`), `training`, `samples`.
+        state: what to write of the weights; None: as they are.
     """
     method = find_method(adapter.method)
     return write_adapter(
         folder,
         method=adapter.method,
         settings=adapter.settings,
-        state=adapter.state(),
+        state=adapter.state() if state is None else state,
         base={"name": loaded.name, "fingerprint": loaded.fingerprint, "model_type": loaded.model.config.model_type},
         facts=facts,
         as_peft=method.peft_config(adapter.settings, loaded.name) if method.peft_config else {},

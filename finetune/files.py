@@ -3,15 +3,21 @@
 A file is written under a temporary name beside its place, synced, and renamed over it; a folder likewise.
 """
 
+import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from clone_agent.errors import CloneError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def private_folder(path: Path) -> Path:
@@ -98,6 +104,24 @@ def require_space(path: Path, needed: int, *, what: str) -> None:
         raise CloneError(
             f"{what} needs {gibibytes(needed)}, and the disk has {gibibytes(free)} left.", remedy="Make room, or use another disk."
         )
+
+
+@contextmanager
+def disk_advice() -> Iterator[None]:
+    """Turn a full disk inside the block into advice.
+
+    Raises:
+        CloneError: the disk is full.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as cause:
+        number = getattr(cause, "errno", None) or next(map(int, re.findall(r"os error (\d+)", str(cause))), None)  # safetensors' own way
+        if number not in _FULL:
+            raise
+        raise CloneError(
+            "The disk is full.", remedy="Make room, then go on with `clone-agent tune --resume`: what was saved last is whole."
+        ) from cause
 
 
 def gibibytes(count: int) -> str:

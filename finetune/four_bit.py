@@ -1,4 +1,4 @@
-"""A base model held in 4 bits (NF4 of QLoRA, Dettmers et al. 2023, arXiv 2305.14314) by bitsandbytes, on a GPU or a CPU.
+"""A base model held in 4 bits by bitsandbytes, on a GPU or a CPU. The format is NF4 of QLoRA (Dettmers et al. 2023, arXiv 2305.14314).
 
 Quantising happens after loading, layer by layer on the way to the device, so that it works for every model that loads here, converted ones
 included, and a GPU never holds more than the 4-bit weights. Embeddings and the output head stay as they are.

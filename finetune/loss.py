@@ -30,6 +30,19 @@ def summed_loss(model: PreTrainedModel, batch: Batch) -> Tensor:
     return cross_entropy(logits.float(), targets[supervised], reduction="sum")
 
 
+class SummedLoss(nn.Module):
+    """`summed_loss` as a module, which can be copied or cut over several processes."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.model = model
+        self._no_split_modules = model._no_split_modules  # accelerate cuts a model between these
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Tensor:
+        """All of shape (rows, length) -> a scalar."""
+        return summed_loss(self.model, Batch(input_ids=input_ids, attention_mask=attention_mask, labels=labels))
+
+
 @torch.no_grad()
 def mean_loss(model: PreTrainedModel, examples: Sequence[Encoded], *, max_tokens: int, autocast: AbstractContextManager[object]) -> float:
     """Mean loss per supervised token over `examples`, without dropout. NaN for no examples."""

@@ -3,7 +3,6 @@
 import logging
 import math
 import random
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,15 +13,15 @@ from typing import Any
 import torch
 
 from clone_agent.errors import DatasetError
-from finetune.batches import collate, epoch_batches, pieces
 from finetune.encode import Encoded, encode, encode_runs
 from finetune.examples import Example, read_dataset, read_examples
 from finetune.four_bit import numbers
-from finetune.glm import LoadedModel, load_model
-from finetune.loss import autocast_for, summed_loss
+from finetune.glm import LoadedModel, best_device, load_model
 from finetune.methods.adapter import Adapter
 from finetune.methods.registry import attach, find_method
-from finetune.model_files import SHIPPED_NAME
+from finetune.model_files import SHIPPED_NAME, find_model
+from finetune.preflight import measure, require_room
+from finetune.processes import ALONE, Team
 from finetune.rehearsal import rehearsal_examples
 from finetune.tune_config import TuneConfig, TunePlan
 
@@ -46,17 +45,19 @@ class Prepared:
     plan: TunePlan
 
 
-def prepare(config: TuneConfig, dataset_dir: Path) -> Prepared:
+def prepare(config: TuneConfig, dataset_dir: Path, team: Team = ALONE) -> Prepared:
     """Load data and model, attach the method, encode, and measure two steps.
 
     Raises:
         UsageError: a setting cannot be right.
         DatasetError: no dataset, or none of its examples fits.
-        ModelError: the base cannot be loaded.
+        ModelError: the base cannot be loaded, or memory does not suffice.
     """
     config.check()
     train, evaluation, manifest = read_dataset(dataset_dir)
-    loaded = load_model(config.base, device=config.device, four_bit=find_method(config.method).four_bit)
+    device = team.device or config.device or best_device()
+    require_room(find_model(config.base), config, torch.device(device))
+    loaded = load_model(config.base, device=device, four_bit=find_method(config.method).four_bit)
     parameters = numbers(loaded.model)
     torch.manual_seed(config.seed)
     adapter = attach(loaded.model, config.method, config.settings)
@@ -74,7 +75,7 @@ def prepare(config: TuneConfig, dataset_dir: Path) -> Prepared:
         raise DatasetError("No example fits into the maximum length.", remedy="Raise the maximum length, or import more chats.")
     texts = [*own, *general]
     rows = max(1, round(config.batch_size * len(texts) / _answers(texts)))
-    seconds = _seconds_per_step(config, loaded, adapter, texts, rows)
+    demand = measure(config, loaded, adapter, texts, rows, team)
     per_epoch = math.ceil(len(texts) / rows)
     steps = max(1, math.ceil(config.passes(parameters) * per_epoch))
     plan = TunePlan(
@@ -91,7 +92,12 @@ def prepare(config: TuneConfig, dataset_dir: Path) -> Prepared:
         steps=min(steps, config.max_steps or steps),
         learning_rate=config.rate(parameters),
         device=str(loaded.device),
-        seconds_per_step=seconds,
+        processes=team.size,
+        seconds_per_step=demand.seconds_per_step,
+        step_tokens=demand.step_tokens,
+        memory=demand.memory,
+        memory_free=demand.memory_free,
+        disk=demand.disk,
     )
     return Prepared(
         loaded=loaded,
@@ -152,26 +158,3 @@ def _spread(examples: Sequence[Example], count: int) -> list[Example]:
     if len(examples) <= count:
         return list(examples)
     return [examples[(2 * number + 1) * len(examples) // (2 * count)] for number in range(count)]
-
-
-def _seconds_per_step(config: TuneConfig, loaded: LoadedModel, adapter: Adapter, examples: Sequence[Encoded], rows: int) -> float:
-    """Time of a step, from two that leave no trace; the first one warms up."""
-    lengths = [len(example.input_ids) for example in examples]
-    batches = epoch_batches(lengths, batch_size=rows, seed=config.seed, epoch=0)
-    typical = sorted(batches, key=lambda batch: sum(lengths[index] for index in batch))[len(batches) // 2]
-    autocast, seconds = autocast_for(loaded.model), 0.0
-    with torch.random.fork_rng():
-        loaded.model.train(True)
-        for _ in range(2):
-            start = time.perf_counter()
-            for piece in pieces(typical, lengths, max_tokens=config.step_tokens):
-                batch = collate([examples[index] for index in piece]).to(loaded.device)
-                with autocast:
-                    loss = summed_loss(loaded.model, batch)
-                loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-                float(loss.detach())  # waits for the device
-            seconds = time.perf_counter() - start
-        loaded.model.train(False)
-    for parameter in adapter.parameters.values():
-        parameter.grad = None
-    return seconds

@@ -2,7 +2,9 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -10,27 +12,40 @@ from torch import Tensor, nn
 from clone_agent.errors import ModelError
 from finetune.batches import collate, epoch_batches, pieces
 from finetune.encode import Encoded
-from finetune.loss import autocast_for, mean_loss, summed_loss
+from finetune.loss import SummedLoss, autocast_for
+from finetune.memory_limits import ADVICE, is_out_of_memory
+from finetune.methods.adapter import move
 from finetune.prepare import Prepared
+from finetune.processes import Team
 from finetune.training_state import optimizer_tensors, restore_optimizer
 from finetune.tune_config import TuneConfig
 
 log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 class Stepper:
     """The optimizer, and the texts in the order it takes them. Which texts a step takes depends on seed and step alone."""
 
-    def __init__(self, config: TuneConfig, prepared: Prepared) -> None:
-        self._config, self._texts, self._rows = config, prepared.train, prepared.rows
+    def __init__(self, config: TuneConfig, prepared: Prepared, team: Team) -> None:
+        self._config, self._texts, self._rows, self._team = config, prepared.train, prepared.rows, team
         self._model, self._device = prepared.loaded.model, prepared.loaded.device
-        self._parameters: Mapping[str, nn.Parameter] = prepared.adapter.parameters
         self._steps, self._highest_rate = prepared.plan.steps, prepared.plan.learning_rate
-        decay = config.weight_decay if config.weight_decay is not None else config.defaults().weight_decay
-        self._optimizer = torch.optim.AdamW(list(self._parameters.values()), lr=self._highest_rate, weight_decay=decay)
         self._lengths = [len(text.input_ids) for text in prepared.train]
-        self._piece_tokens, self._autocast = config.step_tokens, autocast_for(self._model)
+        self._piece_tokens, self._autocast = prepared.plan.step_tokens, autocast_for(self._model)
         self._epoch: tuple[int, list[list[int]]] = (-1, [])
+        decay = config.weight_decay if config.weight_decay is not None else config.defaults().weight_decay
+        if team.cuts:
+            move(self._model, torch.float32)  # a piece holds weights of one type only
+        names = {id(parameter): name for name, parameter in self._model.named_parameters()}
+        file_names = {names[id(parameter)]: name for name, parameter in prepared.adapter.parameters.items()}
+        optimizer = torch.optim.AdamW(list(prepared.adapter.parameters.values()), lr=self._highest_rate, weight_decay=decay)
+        self._loss, self._optimizer = team.join(SummedLoss(self._model), optimizer)
+        if team.cuts:
+            prepared.adapter.parameters = {
+                file_names[name]: parameter for name, parameter in self._model.named_parameters() if name in file_names
+            }
+        self._parameters: Mapping[str, nn.Parameter] = prepared.adapter.parameters
 
     def rate(self, step: int) -> float:
         """The learning rate of a step: a rise, then the schedule's way down."""
@@ -50,17 +65,13 @@ class Stepper:
             ModelError: a single text does not fit into memory, or the loss is no number any more.
         """
         batch = self._batch(step)
-        while True:
-            try:
-                return self._learn(batch, step), sum(self._lengths[index] for index in batch)
-            except (torch.OutOfMemoryError, RuntimeError) as cause:
-                if not isinstance(cause, torch.OutOfMemoryError) and "allocate memory" not in str(cause):
-                    raise
-                self._halve_pieces(cause)
+        return self._fitting(lambda: self._learn(batch, step)), sum(self._lengths[index] for index in batch)
 
     def held_out_loss(self, texts: Sequence[Encoded]) -> float | None:
-        """Mean loss per supervised token; None for no texts."""
-        return mean_loss(self._model, texts, max_tokens=self._piece_tokens, autocast=self._autocast) if texts else None
+        """Mean loss per supervised token, without dropout; None for no texts."""
+        if not texts:
+            return None
+        return self._fitting(lambda: self._summed(texts) / sum(text.targets for text in texts))
 
     def tensors(self) -> dict[str, Tensor]:
         """The optimizer's memory, for a checkpoint."""
@@ -80,11 +91,14 @@ class Stepper:
         self._model.train(True)
         self._optimizer.zero_grad()
         targets, total = sum(self._texts[index].targets for index in batch), 0.0
-        for piece in pieces(batch, self._lengths, max_tokens=self._piece_tokens):
-            with self._autocast:
-                loss = summed_loss(self._model, collate([self._texts[index] for index in piece]).to(self._device)) / targets
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        own = self._own_pieces(batch, self._lengths)
+        for number, (piece, weight) in enumerate(own, start=1):
+            with self._team.alone(self._loss) if number < len(own) else nullcontext():
+                # The team takes the mean of its members' gradients, and the sum is wanted.
+                loss = self._summed_loss(piece, self._texts) * (weight / targets)
+                (loss * self._team.size).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             total += float(loss.detach())
+        (total,) = self._team.total(total)
         if not math.isfinite(total):
             raise ModelError(f"The loss ran away at step {step + 1}.", remedy="Lower the learning rate, then tune again.")
         torch.nn.utils.clip_grad_norm_(list(self._parameters.values()), self._config.clip)
@@ -94,13 +108,44 @@ class Stepper:
         self._model.train(False)
         return total
 
+    @torch.no_grad()
+    def _summed(self, texts: Sequence[Encoded]) -> float:
+        """The sum of the losses of all supervised tokens of all texts."""
+        self._model.train(False)
+        own = self._own_pieces(range(len(texts)), [len(text.input_ids) for text in texts])
+        return self._team.total(sum(float(self._summed_loss(piece, texts)) * weight for piece, weight in own))[0]
+
+    def _own_pieces(self, batch: Sequence[int], lengths: Sequence[int]) -> list[tuple[list[int], float]]:
+        """The pieces of a batch that this process takes, each with the weight 1.
+
+        Members of a team must take the same number of passes. Who has fewer repeats a text, with the weight 0.
+        """
+        shares = [list(pieces(self._team.share(batch, rank), lengths, max_tokens=self._piece_tokens)) for rank in range(self._team.size)]
+        own = [(piece, 1.0) for piece in shares[self._team.rank]]
+        return own + [([batch[0]], 0.0)] * (max(map(len, shares)) - len(own))
+
+    def _summed_loss(self, piece: Sequence[int], texts: Sequence[Encoded]) -> Tensor:
+        batch = collate([texts[index] for index in piece]).to(self._device)
+        with self._autocast:
+            loss: Tensor = self._loss(batch.input_ids, batch.attention_mask, batch.labels)
+        return loss
+
+    def _fitting(self, work: Callable[[], _T]) -> _T:
+        """Do the work, with pieces half as large each time that memory runs out."""
+        while True:
+            try:
+                return work()
+            except (MemoryError, RuntimeError) as cause:
+                if not is_out_of_memory(cause):
+                    raise
+                self._halve_pieces(cause)
+
     def _halve_pieces(self, cause: BaseException) -> None:
         self._piece_tokens //= 2
+        if self._team.size > 1:  # the others wait in the middle of a sum
+            raise ModelError("Memory ran out in one of several processes.", remedy=f"Lower step_tokens. {ADVICE}") from cause
         if self._piece_tokens < max(self._lengths) // 2:
-            raise ModelError(
-                "Memory does not suffice for a single text.",
-                remedy="Use gradient checkpointing, a shorter maximum length, a smaller base, or a method that trains less.",
-            ) from cause
+            raise ModelError("Memory does not suffice for a single text.", remedy=ADVICE) from cause
         log.warning("out of memory: going on with pieces of %d tokens", self._piece_tokens)
         self._optimizer.zero_grad()
         if torch.cuda.is_available():

@@ -20,11 +20,13 @@ from finetune.adapter_files import save_adapter
 from finetune.checkpoint import LOG, read_adapter
 from finetune.encode import fit_prompt
 from finetune.examples import read_manifest
-from finetune.files import private_folder, private_umask, write_lines
+from finetune.files import disk_advice, private_folder, private_umask, require_space, write_lines
 from finetune.generate import Sampling, reply_text
 from finetune.interrupts import stop_requests
+from finetune.memory_limits import memory_advice
 from finetune.model_files import find_model, fingerprint
 from finetune.prepare import Prepared, prepare
+from finetune.processes import Team, open_team
 from finetune.stepper import Stepper
 from finetune.training_state import (
     checkpoints,
@@ -65,16 +67,20 @@ def tune(
         UsageError: a setting cannot be right, or `out` was begun with other ones.
         DatasetError: no dataset, or none of its examples fits.
         ModelError: the base cannot be loaded, memory does not suffice, or the loss ran away.
+        CloneError: the disk is full.
         KeyboardInterrupt: Ctrl-C; the state left behind is resumable.
     """
-    tell = on_progress or (lambda _: None)
     if resume and not checkpoints(out) and (report := _finished_before(config, dataset_dir, out)) is not None:
         return report
+    team = open_team(config.device)
+    tell = on_progress if on_progress is not None and team.leads else lambda _: None
     tell(TuneProgress(phase="prepare"))
-    prepared = prepare(config, dataset_dir)
+    with memory_advice("preparing the training"):
+        prepared = prepare(config, dataset_dir, team)
+    require_space(out, prepared.plan.disk, what="Training")
     tell(TuneProgress(phase="plan", steps=prepared.plan.steps, plan=prepared.plan))
-    with private_umask(), stop_requests() as interrupted:
-        run = _Run(config, prepared, private_folder(out), tell)
+    with private_umask(), stop_requests() as interrupted, memory_advice("training"):
+        run = _Run(config, prepared, private_folder(out), tell, team)
         run.begin(resume=resume)
         stopped = run.learn(lambda: interrupted() or (should_stop is not None and should_stop()))
         if stopped and interrupted():
@@ -85,10 +91,14 @@ def tune(
 class _Run:
     """The state of a run between its steps."""
 
-    def __init__(self, config: TuneConfig, prepared: Prepared, out: Path, tell: Callable[[TuneProgress], None]) -> None:
-        self.config, self.prepared, self.out, self.tell = config, prepared, out, tell
+    def __init__(self, config: TuneConfig, prepared: Prepared, out: Path, tell: Callable[[TuneProgress], None], team: Team) -> None:
+        self.config, self.prepared, self.out, self.tell, self.team = config, prepared, out, tell, team
         self.model, self.adapter, self.plan = prepared.loaded.model, prepared.adapter, prepared.plan
-        self.stepper = Stepper(config, prepared)
+        # A model that is cut over processes cannot write replies, and one writer suffices.
+        self.shown = prepared.shown if team.leads and not team.cuts else []
+        self.stepper = Stepper(config, prepared, team)
+        if team.size > 1:
+            torch.manual_seed(config.seed + team.rank)  # of dropout, which must not be alike in all processes
         self.step, self.best_step, self.misses, self.seconds = 0, 0, 0, 0.0
         self.before: float | None = None
         self.best: float | None = None
@@ -104,8 +114,9 @@ class _Run:
         if checkpoint is not None:
             self._restore(*checkpoint)
             return
-        remove_checkpoints(self.out)
-        write_lines(self.out / LOG, [])
+        if self.team.leads:
+            remove_checkpoints(self.out)
+            write_lines(self.out / LOG, [])
         self.tell(TuneProgress(phase="evaluate", steps=self.plan.steps))
         with self._base():
             self.before = self.best = self.latest = self.stepper.held_out_loss(self.prepared.evaluation)
@@ -113,7 +124,7 @@ class _Run:
         self._log({"step": 0, "eval_loss": self.before})
         self.samples = tuple(
             SampleReply(prompt=example.context[-1].text, owner=example.response, before=reply)
-            for example, reply in zip(self.prepared.shown, replies, strict=True)
+            for example, reply in zip(self.shown, replies, strict=True)
         )
 
     def finish(self) -> TuneReport:
@@ -136,8 +147,11 @@ class _Run:
             },
             "samples": [asdict(sample) for sample in self.samples],
         }
-        save_adapter(self.out, self.adapter, self.prepared.loaded, facts)
-        remove_checkpoints(self.out)
+        if self.team.leads:
+            with disk_advice():
+                save_adapter(self.out, self.adapter, self.prepared.loaded, facts, state=self.best_state)
+            remove_checkpoints(self.out)
+        self.team.wait()
         return report
 
     def report(self, *, finished: bool) -> TuneReport:
@@ -176,8 +190,8 @@ class _Run:
             if self.step in looks:
                 self._look()
             self._tell_step(loss, rate, tokens / seconds)
-            stop = should_stop()
-            if stop or self.step in looks or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
+            stop, is_late = self.team.total(should_stop(), time.monotonic() - saved_at > CHECKPOINT_EVERY_S)
+            if stop or is_late or self.step in looks:
                 self._save()
                 saved_at = time.monotonic()
             if stop:
@@ -201,7 +215,7 @@ class _Run:
 
     def _replies(self) -> list[str]:
         loaded, replies = self.prepared.loaded, []
-        for example in self.prepared.shown:
+        for example in self.shown:
             prompt = fit_prompt(example.turns(), loaded.format, max_tokens=loaded.max_tokens - _SAMPLE.max_new_tokens)
             replies.append(reply_text(self.model, loaded.tokenizer, prompt, loaded.format.stop_ids, _SAMPLE) if prompt else "")
         return replies
@@ -224,7 +238,9 @@ class _Run:
     # --- state on disk ---
 
     def _log(self, line: dict[str, Any]) -> None:
-        with (self.out / LOG).open("a", encoding="utf-8") as file:
+        if not self.team.leads:
+            return
+        with disk_advice(), (self.out / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     def _save(self) -> None:
@@ -232,8 +248,10 @@ class _Run:
             "adapter": self.adapter.state(),
             "best": self.best_state,
             "optimizer": self.stepper.tensors(),
-            "random": random_tensors(),
+            "random": {key: tensor for own in self.team.collect(random_tensors(self.team.rank)) for key, tensor in own.items()},
         }
+        if not self.team.leads:
+            return
         tensors = {f"{part}/{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
         state = {
             "run": self._identity(),
@@ -243,7 +261,8 @@ class _Run:
             "losses": {"before": self.before, "best": self.best, "latest": self.latest},
             "samples": [asdict(sample) for sample in self.samples],
         }
-        save_checkpoint(self.out, self.step, tensors, state)
+        with disk_advice():
+            save_checkpoint(self.out, self.step, tensors, state)
 
     def _restore(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         if state["run"] != self._identity():
@@ -258,10 +277,13 @@ class _Run:
         self.adapter.load_state(parts["adapter"])
         self.best_state = parts["best"]
         self.stepper.restore(parts["optimizer"])
-        restore_random(parts["random"])
+        restore_random(parts["random"], self.team.rank)
         self.step, self.best_step, self.misses, self.seconds = state["step"], state["best_step"], state["misses"], state["seconds"]
         self.before, self.best, self.latest = (state["losses"][name] for name in ("before", "best", "latest"))
-        self.samples = tuple(SampleReply(**sample) for sample in state["samples"])
+        self.samples = tuple(SampleReply(**sample) for sample in state["samples"]) if self.shown else ()
+        self.team.wait()
+        if not self.team.leads:
+            return
         lines = (self.out / LOG).read_text(encoding="utf-8").splitlines() if (self.out / LOG).is_file() else []
         write_lines(self.out / LOG, [line for line in lines if _step_of(line) <= self.step])
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from finetune.checkpoint import CHECKPOINTS
 from finetune.files import replacing_folder, write_json
+from finetune.shards import cut_like, whole
 
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
 _KEPT = 2
@@ -56,7 +57,7 @@ def remove_checkpoints(run: Path) -> None:
 def optimizer_tensors(optimizer: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
     """The optimizer's memory of each parameter, as `<parameter>|<what>`."""
     return {
-        f"{name}|{what}": value.detach().to("cpu", copy=True)
+        f"{name}|{what}": whole(value)
         for name, parameter in parameters.items()
         for what, value in optimizer.state.get(parameter, {}).items()
     }
@@ -67,23 +68,23 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, parameters: Mapping[str,
     for key, value in tensors.items():
         name, _, what = key.rpartition("|")
         parameter = parameters[name]
-        place = value if what == "step" else value.to(parameter.device)  # torch keeps its step counters on the CPU
-        optimizer.state[parameter][what] = place
+        optimizer.state[parameter][what] = value if what == "step" else cut_like(value, parameter)  # torch counts steps on the CPU
 
 
-def random_tensors() -> dict[str, Tensor]:
-    """The state of torch's random numbers, which dropout draws from."""
-    state = {"cpu": torch.get_rng_state()}
+def random_tensors(rank: int) -> dict[str, Tensor]:
+    """The state of torch's random numbers in the process of a rank, which dropout draws from."""
+    state = {f"{rank}/cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
+        state[f"{rank}/cuda"] = torch.cuda.get_rng_state()
     return state
 
 
-def restore_random(tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `random_tensors` took."""
-    torch.set_rng_state(tensors["cpu"])
-    if "cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["cuda"])
+def restore_random(tensors: Mapping[str, Tensor], rank: int) -> None:
+    """Put back what `random_tensors` took; nothing for a rank that there was not."""
+    if (state := tensors.get(f"{rank}/cpu")) is not None:
+        torch.set_rng_state(state)
+    if (state := tensors.get(f"{rank}/cuda")) is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state)
 
 
 def _hash(path: Path) -> str:

@@ -98,7 +98,12 @@ class TunePlan:
     steps: int
     learning_rate: float
     device: str
+    processes: int  # that train together
     seconds_per_step: float  # measured on two steps
+    step_tokens: int  # of one forward pass, as fits into memory
+    memory: int  # bytes at the peak, about; of one process
+    memory_free: int  # bytes that were free on the device when this was measured
+    disk: int  # bytes that checkpoints and adapter take, at most
 
     @property
     def minutes(self) -> float:

@@ -14,6 +14,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from clone_agent.errors import ModelError
+from finetune.shards import cut_like, whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ class Method:
     peft_config: Callable[[Any, str], dict[str, Any]] | None = None  # (settings, base) -> adapter_config.json as peft reads it
     merge: Callable[["Adapter"], None] | None = None  # makes the model a plain one that computes the same; None: impossible
     four_bit: bool = False  # the base is held in 4 bits
+    bytes_per_parameter: float = 0.0  # of the base, that training takes beyond the weights as they are loaded
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,7 +91,7 @@ class Adapter:
 
     def state(self) -> dict[str, torch.Tensor]:
         """A copy of the parameters on the CPU, for a file."""
-        return {name: parameter.detach().to("cpu", copy=True).contiguous() for name, parameter in self.parameters.items()}
+        return {name: whole(parameter) for name, parameter in self.parameters.items()}
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
         """Set the parameters, exactly as `state` gave them.
@@ -102,7 +104,7 @@ class Adapter:
             raise ModelError("The adapter's weights do not fit its settings or this model.", remedy="Use the base model it was tuned on.")
         with torch.no_grad():
             for name, parameter in self.parameters.items():
-                parameter.copy_(state[name])
+                parameter.copy_(cut_like(state[name], parameter))
 
     def size(self) -> int:
         """How many numbers are trained."""

@@ -26,6 +26,7 @@ METHOD = Method(
     title="Full tuning: every weight",
     settings=FullSettings,
     attach=attach,
+    bytes_per_parameter=16.0,  # gradient, two moments and the best state so far, in float32
     merge=lambda adapter: None,  # the model is the merged one already
     defaults=MethodDefaults(learning_rate=2e-5, small_learning_rate=5e-4, weight_decay=0.01),
 )

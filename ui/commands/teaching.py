@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,19 +90,28 @@ def dataset(call: Call, export: Path | None, explain: str | None, **chosen: Any)
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of the method, like r=8 or num_virtual_tokens=32.")
 @click.option("--seed", default=0, help="Seed of everything random.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run of this name.")
+@click.option("--dry-run", is_flag=True, help="Measure and say what would happen, then stop.")
 @common
-def tune(call: Call, method: str, base: str | None, name: str | None, pairs: tuple[str, ...], resume: bool, **numbers: Any) -> None:
+def tune(
+    call: Call, method: str, base: str | None, name: str | None, pairs: tuple[str, ...], resume: bool, dry_run: bool, **numbers: Any
+) -> None:
     """Tune a GLM on your examples, so that it speaks as you do.
 
-    Loss is taken on your words only. An interrupted run goes on with --resume.
+    Loss is taken on your words only. An interrupted run goes on with --resume. On several GPUs: accelerate launch -m ui.cli tune.
     """
     base = base or call.settings.base
     require_dataset(call, base)
+    from finetune.processes import is_leader
     from finetune.tune_config import TuneConfig
 
     config = TuneConfig(base=base, method=method, settings=dict(_setting(pair) for pair in pairs), **numbers)
-    with call.home.lock():
+    if dry_run:
+        _print_dry_run(call, config)
+        return
+    with call.home.lock() if is_leader() else nullcontext():
         report = tune_adapter(call, config, name=name or method, resume=resume)
+    if not is_leader():
+        return
     call.screen.result(report_fields(report))
     if not call.screen.as_json:
         _print_report(call, report)
@@ -246,10 +256,28 @@ def _short(value: object) -> object:
     return f"{value:,.1f}".removesuffix(".0") if isinstance(value, int | float) else value
 
 
+def _print_dry_run(call: Call, config: "TuneConfig") -> None:
+    from dataclasses import asdict
+
+    from finetune.memory_limits import memory_advice
+    from finetune.prepare import plan_run
+
+    with memory_advice("preparing the training"):
+        plan = plan_run(config, call.home.dataset)
+    call.screen.result({**asdict(plan), "minutes": round(plan.minutes, 2)})
+    if not call.screen.as_json:
+        _print_plan(call, plan)
+        call.screen.next("the same command without --dry-run")
+
+
 def _print_plan(call: Call, plan: "TunePlan") -> None:
+    from finetune.files import gibibytes
+
+    team = f" in {plan.processes} processes" if plan.processes > 1 else ""
     call.screen.note(
         f"{plan.method} on {plan.base}: {plan.trained:,} of {plan.parameters:,} numbers, {count(plan.examples, 'example')}, "
-        f"{count(plan.steps, 'step')}, about {max(plan.minutes, 0.1):.1f} min on {plan.device}"
+        f"{count(plan.steps, 'step')}, about {max(plan.minutes, 0.1):.1f} min on {plan.device}{team}, {gibibytes(plan.memory)} of memory "
+        f"({gibibytes(plan.memory_free)} are free), {gibibytes(plan.disk)} of disk"
     )
 
 
