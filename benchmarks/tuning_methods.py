@@ -1,22 +1,22 @@
 """Every tuning method on one model and one dataset: held-out loss, ordinary talk, seconds, memory, adapter size.
 
     python benchmarks/tuning_methods.py                 the defaults of every method on the model that ships and the sample life
-    python benchmarks/tuning_methods.py --sweep         several learning rates a method; the defaults in finetune/methods were chosen so
     python benchmarks/tuning_methods.py --dataset DIR --base NAME_OR_PATH
 
-Every run is a process of its own, so that its peak memory is its own. "Ordinary talk" is the loss on general examples that take no part in
-the training (small talk, and questions on a memory block), before and after: what tuning must not spoil.
+Every run is a fork, so that its peak memory is its own and everything is imported once. "Ordinary talk" is the loss on general examples
+that take no part in the training (small talk, and questions on a memory block), before and after: what tuning must not spoil.
+`tuning_sweep.py` runs several learning rates a method with the same functions.
 """
 
 import argparse
 import json
+import os
 import resource
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from finetune.train import tune
 from finetune.tune_config import TuneConfig
 
 LIFE = Path(__file__).parent.parent / "clone_agent" / "sample_life" / "exports"
-ORDINARY = 120  # general examples in the probe
+ORDINARY = 60  # general examples in the probe
 PROBE_SEED = 987_654
 
 
@@ -50,39 +50,52 @@ class Trial:
 
 DEFAULTS = (
     Trial(method="lora"),
+    Trial(method="qlora"),
     Trial(method="ptuning"),
     Trial(method="ptuning", settings={"prefix_projection": True}, learning_rate=5e-3),
     Trial(method="unipelt"),
     Trial(method="full"),
 )
-SWEEP = (
-    *(Trial(method="lora", learning_rate=rate) for rate in (1e-3, 2e-3, 5e-3, 1e-2)),
-    *(Trial(method="ptuning", learning_rate=rate) for rate in (2e-2, 1e-1, 3e-1)),
-    *(Trial(method="ptuning", settings={"prefix_projection": True}, learning_rate=rate) for rate in (1e-3, 5e-3, 1e-2)),
-    *(Trial(method="unipelt", learning_rate=rate) for rate in (1e-3, 5e-3, 1e-2)),
-    *(Trial(method="full", learning_rate=rate) for rate in (1e-4, 3e-4, 1e-3)),
-)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(trials: Sequence[Trial] = DEFAULTS, about: str | None = __doc__, arguments: Sequence[str] | None = None) -> None:
     """Run the trials one after the other and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", help="folder or hub name (default: the model that ships)")
     parser.add_argument("--dataset", type=Path, help="a dataset folder (default: built from the sample life)")
-    parser.add_argument("--sweep", action="store_true", help="several learning rates a method")
     parser.add_argument("--epochs", type=float, help="passes over the examples (default: the method's)")
     parser.add_argument("--max-steps", type=int, help="end every run earlier")
+    parser.add_argument("--eval-examples", type=int, default=256, help="held-out examples looked at, at most")
     parser.add_argument("--methods", help="only these, with commas")
-    parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.run:
-        print(json.dumps(run(Trial(**json.loads(options.run)), options.base, options.dataset, options.epochs, options.max_steps)))
-        return
     with tempfile.TemporaryDirectory() as scratch:
         dataset = options.dataset or sample_dataset(Path(scratch))
         wanted = options.methods.split(",") if options.methods else None
-        trials = [trial for trial in (SWEEP if options.sweep else DEFAULTS) if wanted is None or trial.method in wanted]
-        print_table(in_processes(trials, options.base, dataset, options.epochs, options.max_steps))
+        chosen = [trial for trial in trials if wanted is None or trial.method in wanted]
+        before = forked(lambda: {"ordinary_before": ordinary_talk(options.base, None)})
+        print_table({**before, **forked(lambda trial=trial: run(trial, dataset, options))} for trial in chosen)  # type: ignore[misc]
+
+
+def forked(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Do the work in a fork of this process and return its figures."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            with os.fdopen(theirs, "w") as pipe:
+                json.dump(work(), pipe)
+            code = 0
+        finally:
+            traceback.print_exc() if code else None
+            os._exit(code)
+    os.close(theirs)
+    with os.fdopen(ours) as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    if not text:
+        raise SystemExit("a run failed; see above")
+    return dict(json.loads(text))
 
 
 def sample_dataset(home: Path) -> Path:
@@ -98,37 +111,27 @@ def sample_dataset(home: Path) -> Path:
     return home / "dataset"
 
 
-def in_processes(
-    trials: Sequence[Trial], base: str | None, dataset: Path, epochs: float | None, max_steps: int | None
-) -> Iterator[dict[str, Any]]:
-    """Run each trial in a process of its own and yield its figures."""
-    for trial in trials:
-        command = [sys.executable, __file__, "--dataset", str(dataset), "--run", json.dumps(asdict(trial))]
-        command += ["--base", base] if base else []
-        command += ["--epochs", str(epochs)] if epochs else []
-        command += ["--max-steps", str(max_steps)] if max_steps else []
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        yield json.loads(done.stdout.splitlines()[-1])
-
-
-def run(trial: Trial, base: str | None, dataset: Path, epochs: float | None, max_steps: int | None) -> dict[str, Any]:
+def run(trial: Trial, dataset: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Tune once and measure."""
+    base = options.base
     config = TuneConfig(
         base=base,
         method=trial.method,
         settings=trial.settings,
         learning_rate=trial.learning_rate,
-        epochs=epochs,
-        max_steps=max_steps,
+        epochs=options.epochs,
+        max_steps=options.max_steps,
+        eval_examples=options.eval_examples,
+        evaluations=2,
         samples=0,
         patience=0,
     )
     with tempfile.TemporaryDirectory() as out:
-        start = time.perf_counter()
+        start, at = time.perf_counter(), time.process_time()
         report = tune(config, dataset, Path(out) / "adapter")
-        seconds = time.perf_counter() - start
+        seconds, busy = time.perf_counter() - start, time.process_time() - at
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        before, after = ordinary_talk(base, None), ordinary_talk(base, Path(out) / "adapter")
+        after = ordinary_talk(base, Path(out) / "adapter")
         size = (Path(out) / "adapter" / "adapter_model.safetensors").stat().st_size
     return {
         "method": trial.method,
@@ -138,9 +141,9 @@ def run(trial: Trial, base: str | None, dataset: Path, epochs: float | None, max
         "trained": report.plan.trained,
         "before": report.loss_before,
         "after": report.loss_after,
-        "ordinary_before": before,
         "ordinary_after": after,
         "seconds": seconds,
+        "busy": busy,
         "peak_mib": peak,
         "adapter_mib": size / 2**20,
     }
@@ -156,16 +159,16 @@ def ordinary_talk(base: str | None, adapter: Path | None) -> float:
     return mean_loss(loaded.model, encoded, max_tokens=4096, autocast=autocast_for(loaded.model))
 
 
-def print_table(rows: Iterator[dict[str, Any]]) -> None:
+def print_table(rows: Iterable[dict[str, Any]]) -> None:
     """Print each row as it comes, as Markdown."""
-    print("| method | settings | learning rate | steps | trained | held-out loss | ordinary talk | seconds | peak MiB | adapter MiB |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("| method | settings | rate | steps | trained | held-out loss | ordinary talk | seconds | of a core | peak MiB | adapter MiB |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for row in rows:
         print(
             f"| {row['method']} | {', '.join(f'{key}={value}' for key, value in row['settings'].items())} | {row['learning_rate']:g} "
             f"| {row['steps']} | {row['trained']:,} | {row['before']:.3f} → {row['after']:.3f} "
-            f"| {row['ordinary_before']:.3f} → {row['ordinary_after']:.3f} | {row['seconds']:.0f} | {row['peak_mib']:.0f} "
-            f"| {row['adapter_mib']:.2f} |",
+            f"| {row['ordinary_before']:.3f} → {row['ordinary_after']:.3f} | {row['seconds']:.0f} | {row['busy']:.0f} "
+            f"| {row['peak_mib']:.0f} | {row['adapter_mib']:.2f} |",
             flush=True,
         )
 

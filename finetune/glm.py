@@ -22,6 +22,7 @@ from finetune.chatglm.checkpoint import MODEL_TYPE, find_tokenizer, tell_generat
 from finetune.chatglm.load import load_original
 from finetune.chatglm.tokenizers import convert_tokenizer
 from finetune.four_bit import quantize, require_four_bit
+from finetune.memory_limits import is_out_of_memory
 from finetune.methods.adapter import move
 from finetune.model_files import ModelFiles, find_folder, find_model, fingerprint
 from finetune.weight_files import read_json
@@ -113,11 +114,11 @@ def _weights(files: ModelFiles, place: torch.device, *, four_bit: bool = False) 
         else:
             model = _native(files, dtype)
         quantize(model, place) if four_bit else move(model, place)
-    except torch.OutOfMemoryError as cause:
-        raise ModelError(
-            f"{files.name} does not fit into the memory of {place}.", remedy="Use a smaller model, or the device cpu."
-        ) from cause
-    except (ValueError, OSError, SafetensorError, KeyError, RuntimeError) as cause:
+    except (ValueError, OSError, SafetensorError, KeyError, RuntimeError, MemoryError) as cause:
+        if is_out_of_memory(cause):
+            raise ModelError(
+                f"{files.name} does not fit into the memory of {place}.", remedy="Use a smaller model, or the device cpu."
+            ) from cause
         raise ModelError(f"{files.name} cannot be loaded: its files do not fit together.", remedy="Fetch the model again.") from cause
     model.train(False)
     return model

@@ -1,0 +1,214 @@
+"""The training loop beside a plain PyTorch loop and TRL's SFTTrainer: the same model, texts, LoRA and optimizer, in one run.
+
+    python benchmarks/tuning_loops.py                        the model that ships, on the CPU
+    python benchmarks/tuning_loops.py --device cuda --shape 1.5b --gradient-checkpointing
+                                                             a GLM-Edge-1.5B of random weights in bfloat16, on a GPU
+    pip install trl                                          for TRL's row; without it the row is left out
+
+Every loop is a fork, so that its peak memory is its own. All see texts of the same kind in batches of the same size; tokens are counted
+without padding; the first two steps are not timed. `busy` is the processor's own time, which other programs on the machine do not lengthen.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import GlmConfig, GlmForCausalLM, PreTrainedModel, TrainerCallback
+from tuning_methods import forked
+
+from finetune.batches import collate, epoch_batches
+from finetune.encode import Encoded, encode
+from finetune.glm import LoadedModel, best_device, load_model
+from finetune.loss import autocast_for
+from finetune.memory_limits import peak_memory
+from finetune.methods.registry import attach
+from finetune.prepare import Prepared
+from finetune.processes import ALONE
+from finetune.rehearsal import rehearsal_examples
+from finetune.stepper import Stepper
+from finetune.tune_config import TuneConfig, TunePlan
+
+RATE, CLIP, LORA = 1e-3, 1.0, {"lora_dropout": 0.0}
+_WARM_UP = 2  # steps
+
+trl: Any = None
+with suppress(ImportError):
+    import datasets
+    import trl
+
+
+def main() -> None:
+    """Run every loop and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default=best_device())
+    parser.add_argument("--shape", choices=("shipped", "1.5b"), default="shipped")
+    parser.add_argument("--steps", type=int, default=20, help="timed steps of each loop")
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--gradient-checkpointing", action="store_true")
+    parser.add_argument("--rounds", type=int, default=1, help="how often all loops run; the best of each counts")
+    options = parser.parse_args()
+    loops: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {"clone-agent": ours, "plain PyTorch": plain}
+    if trl is not None:
+        loops["TRL SFTTrainer"] = with_trl
+    rounds = [{name: forked(lambda loop=loop: loop(options)) for name, loop in loops.items()} for _ in range(options.rounds)]  # type: ignore[misc]
+    print("| loop | tokens/s | tokens/s busy | peak MiB | loss after |\n|---|---|---|---|---|")
+    for name in loops:
+        speed, busy = (max(figures[name][key] for figures in rounds) for key in ("speed", "busy_speed"))
+        peak, loss = min(figures[name]["peak"] for figures in rounds), rounds[0][name]["loss"]
+        print(f"| {name} | {speed:,.0f} | {busy:,.0f} | {peak / 2**20:,.0f} | {loss:.3f} |")
+
+
+def load(options: argparse.Namespace) -> tuple[LoadedModel, list[Encoded]]:
+    """The model and enough texts for every step."""
+    loaded = load_model(None, device="cpu")
+    count = options.batch_size * (options.steps + _WARM_UP)
+    drawn = islice(rehearsal_examples(language="zh", seed=1), count)
+    texts = [encode(example, loaded.format, max_length=512) for example in drawn]
+    model: PreTrainedModel = loaded.model
+    if options.shape == "1.5b":
+        model = GlmForCausalLM(
+            GlmConfig(
+                vocab_size=59264,
+                hidden_size=2048,
+                intermediate_size=6144,
+                num_hidden_layers=28,
+                num_attention_heads=16,
+                num_key_value_heads=4,
+                head_dim=128,
+                max_position_embeddings=8192,
+                pad_token_id=0,
+                tie_word_embeddings=True,
+                attention_bias=False,
+                attn_implementation="sdpa",
+                dtype=torch.bfloat16,
+            )
+        )
+    model.to(options.device)  # type: ignore[arg-type]
+    if options.gradient_checkpointing:
+        model.activation_checkpointing_enable()
+    return LoadedModel(name=loaded.name, fingerprint="", model=model, tokenizer=loaded.tokenizer, format=loaded.format), texts
+
+
+def figures(marks: Sequence[tuple[float, float]], tokens: int, loss: float, device: torch.device) -> dict[str, Any]:
+    """From the clock before the first timed step and after the last: speeds, memory, loss."""
+    (start, busy), (end, busy_end) = marks[0], marks[-1]
+    return {"speed": tokens / (end - start), "busy_speed": tokens / (busy_end - busy), "peak": peak_memory(device), "loss": loss}
+
+
+def clock() -> tuple[float, float]:
+    """Wall clock and the processor's time, after the device has finished what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter(), time.process_time()
+
+
+def ours(options: argparse.Namespace) -> dict[str, Any]:
+    """`finetune.stepper`, as `clone-agent tune` runs it."""
+    loaded, texts = load(options)
+    adapter = attach(loaded.model, "lora", LORA)
+    steps = options.steps + _WARM_UP
+    config = TuneConfig(learning_rate=RATE, schedule="constant", warmup_share=0.0, batch_size=options.batch_size, clip=CLIP)
+    plan = TunePlan(
+        **dict.fromkeys(TunePlan.__dataclass_fields__, 0) | {"steps": steps, "learning_rate": RATE, "step_tokens": config.step_tokens}
+    )  # type: ignore[arg-type]
+    prepared = Prepared(
+        loaded=loaded, adapter=adapter, train=texts, rows=options.batch_size, evaluation=[], shown=[], dataset={}, plan=plan
+    )
+    stepper, marks, tokens, loss = Stepper(config, prepared, ALONE), [], 0, 0.0
+    for step in range(steps):
+        if step == _WARM_UP:
+            marks.append(clock())
+        loss, taken = stepper.take(step)
+        tokens += taken if step >= _WARM_UP else 0
+    return figures([*marks, clock()], tokens, loss, loaded.device)
+
+
+def batches(texts: Sequence[Encoded], options: argparse.Namespace) -> list[list[int]]:
+    """The batches that `Stepper` takes."""
+    return epoch_batches([len(text.input_ids) for text in texts], batch_size=options.batch_size, seed=0, epoch=0)
+
+
+def plain(options: argparse.Namespace) -> dict[str, Any]:
+    """The loop that anyone would write: peft's LoRA, logits of every token, cross-entropy, AdamW."""
+    loaded, texts = load(options)
+    model, device = loaded.model, loaded.device
+    parameters = list(attach(model, "lora", LORA).parameters.values())
+    optimizer, marks, tokens, value = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0.0), [], 0, 0.0
+    model.train()
+    for step, indexes in enumerate(batches(texts, options)):
+        if step == _WARM_UP:
+            marks.append(clock())
+        batch = collate([texts[index] for index in indexes]).to(device)
+        with autocast_for(model):
+            logits = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits
+            loss = cross_entropy(logits[:, :-1].flatten(0, 1).float(), batch.labels[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+        optimizer.step()
+        value = float(loss.detach())
+        tokens += sum(len(texts[index].input_ids) for index in indexes) if step >= _WARM_UP else 0
+    return figures([*marks, clock()], tokens, value, device)
+
+
+class _Marks(TrainerCallback):  # type: ignore[misc]
+    """Reads the clock after the warm-up and after every step."""
+
+    def __init__(self) -> None:
+        self.marks: list[tuple[float, float]] = []
+        self.loss = 0.0
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Called by the trainer."""
+        if state.global_step >= _WARM_UP:
+            self.marks.append(clock())
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        """Called by the trainer."""
+        self.loss = float((logs or {}).get("loss", self.loss))
+
+
+def with_trl(options: argparse.Namespace) -> dict[str, Any]:
+    """TRL's SFTTrainer on texts that are token ids already, in the same order."""
+    loaded, texts = load(options)
+    attach(loaded.model, "lora", LORA)
+    order = [texts[index] for batch in batches(texts, options) for index in batch]
+    rows = datasets.Dataset.from_list([{"input_ids": text.input_ids, "labels": text.labels} for text in order])
+    marks = _Marks()
+    with autocast_for(loaded.model):
+        in_bfloat16 = torch.is_autocast_enabled(loaded.device.type)
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = trl.SFTConfig(
+            output_dir=folder,
+            per_device_train_batch_size=options.batch_size,
+            max_steps=options.steps + _WARM_UP,
+            learning_rate=RATE,
+            lr_scheduler_type="constant",
+            max_grad_norm=CLIP,
+            weight_decay=0.0,
+            bf16=in_bfloat16,
+            use_cpu=loaded.device.type == "cpu",
+            gradient_checkpointing=options.gradient_checkpointing,
+            save_strategy="no",
+            report_to=[],
+            logging_steps=options.steps + _WARM_UP,
+            disable_tqdm=True,
+            max_length=None,
+            packing=False,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            train_sampling_strategy="sequential",
+        )
+        trl.SFTTrainer(model=loaded.model, args=arguments, train_dataset=rows, processing_class=loaded.tokenizer, callbacks=[marks]).train()
+    tokens = sum(len(text.input_ids) for text in order[_WARM_UP * options.batch_size :])
+    return figures(marks.marks, tokens, marks.loss, loaded.device) | {"folder": str(Path(folder).name)}
+
+
+if __name__ == "__main__":
+    main()
