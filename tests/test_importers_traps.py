@@ -228,3 +228,14 @@ def test_seconds_in_signals_stamps_are_read(tmp_path: Path) -> None:
 def test_markup_that_is_broken_is_text(tmp_path: Path) -> None:
     assert tree_of('a < b <i title="x > y">c</i> &amp; <3 </p><script>if (a < b) "<p>"</script> d').text() == "a < b c & <3 d"
     assert tree_of("<b <i>x").text() == "<b x"
+
+
+@pytest.mark.parametrize(("version", "skipped"), [("0.0.2", 0), ("0.1.0", 0), ("7.0.0", 1)])
+def test_an_unknown_version_of_chatlab_is_said_and_read(tmp_path: Path, version: str, skipped: int) -> None:
+    row = {"sender": "1", "accountName": "A", "timestamp": 1711111111, "type": 0, "content": "hi"}
+    about = {"chatlab": {"version": version}, "meta": {"name": "g", "platform": "qq", "type": "group", "groupId": "5"}}
+    whole = put(tmp_path, {**about, "members": [], "messages": [row]}, "a.json")
+    lines = put(tmp_path, "\n".join(json.dumps(one) for one in ({"_type": "header", **about}, {"_type": "message", **row})), "a.jsonl")
+    for path in (whole, lines):
+        found = inspect(path, timezone=UTC)
+        assert (found.chats[0].messages, sum(found.skipped.values())) == (1, skipped)

@@ -103,6 +103,7 @@ def _read_lines(lines: Iterator[str], reader: "_Reader") -> Iterator[Record]:
         match row.get("_type"):
             case "header":
                 reader.meta = row_in(row.get("meta"))
+                yield from _unknown_version(row.get("chatlab"), reader.file)
             case "member":
                 reader.meet(row)
             case "message":
@@ -115,6 +116,8 @@ def _read_object(parts: JsonStream, reader: "_Reader") -> Iterator[Record]:
     for key in parts.members(anchors=_KEYS):
         if key == "meta":
             reader.meta = row_in(parts.value_or_none())
+        elif key == "chatlab":
+            yield from _unknown_version(parts.value_or_none(), reader.file)
         elif key == "members" and parts.peek() == "[":
             for member in parts.elements():
                 reader.meet(row_in(member))
@@ -129,6 +132,12 @@ def _read_object(parts: JsonStream, reader: "_Reader") -> Iterator[Record]:
             parts.skip()
     if parts.is_damaged:
         yield Skipped(source=reader.file, reason="damaged, cannot be decoded")
+
+
+def _unknown_version(about: object, file: str) -> Iterator[Skipped]:
+    version = text_in(row_in(about).get("version"))
+    if version and not version.startswith("0."):
+        yield Skipped(source=file, reason="unknown version of ChatLab's format, read as far as possible")
 
 
 class _Reader:
