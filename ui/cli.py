@@ -5,6 +5,7 @@ import click
 from ui.commands.answering import ask
 from ui.commands.archiving import export, people
 from ui.commands.browsing import chat
+from ui.commands.choosing import models
 from ui.commands.comparing import compare
 from ui.commands.converting import convert
 from ui.commands.demonstrating import demo
@@ -25,6 +26,7 @@ _COMMANDS = (
     people,
     export,
     dataset,
+    models,
     tune,
     index,
     recall,

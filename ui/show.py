@@ -6,7 +6,7 @@ how wide Chinese characters are, so tables stay straight.
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -77,6 +77,7 @@ class Screen:
         rows: Sequence[Sequence[object]],
         *,
         numbers: Sequence[int] = (),
+        faint: Collection[tuple[int, int]] = (),
         title: str | None = None,
         to_stderr: bool = False,
     ) -> None:
@@ -86,6 +87,7 @@ class Screen:
             columns: the names.
             rows: as many cells as there are columns; printed as text, never as markup.
             numbers: positions of the columns to align right.
+            faint: (row, column) of the cells to print in grey.
             title: printed above.
             to_stderr: the table is no result but belongs to a question or a warning.
         """
@@ -96,8 +98,8 @@ class Screen:
         table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
         for position, column in enumerate(columns):
             table.add_column(column, justify="right" if position in numbers else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(str(cell)) for cell in row))
+        for line, row in enumerate(rows):
+            table.add_row(*(Text(str(cell), style="dim" if (line, column) in faint else "") for column, cell in enumerate(row)))
         (self.err if to_stderr else self.out).print(table)
 
     @contextmanager
