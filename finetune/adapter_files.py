@@ -13,10 +13,14 @@ from safetensors.torch import load_file, save_file
 
 from clone_agent.errors import CloneError, ModelError
 from finetune.checkpoint import CONFIG, FORMAT, MANIFEST, WEIGHTS, AdapterInfo, read_adapter, require_base
-from finetune.files import private_folder, private_umask, replacing, write_json
+from finetune.files import private_folder, private_umask, replacing, write_json, write_lines
 from finetune.glm import LoadedModel
+from finetune.known_models import Licence, licence_of
 from finetune.methods.adapter import Adapter
 from finetune.methods.registry import METHODS, attach, find_method
+from finetune.model_card import adapter_card
+
+CARD = "README.md"
 
 
 def save_adapter(
@@ -38,6 +42,7 @@ def save_adapter(
         settings=adapter.settings,
         state=adapter.state() if state is None else state,
         base={"name": loaded.name, "fingerprint": loaded.fingerprint, "model_type": loaded.model.config.model_type},
+        licence=licence_of(loaded.name, loaded.model.config.to_dict()),
         facts=facts,
         as_peft=method.peft_config(adapter.settings, loaded.name) if method.peft_config else {},
     )
@@ -50,6 +55,7 @@ def write_adapter(
     settings: Any,
     state: Mapping[str, torch.Tensor],
     base: Mapping[str, str],
+    licence: Licence | None,
     facts: Mapping[str, Any],
     as_peft: Mapping[str, Any] = {},
 ) -> AdapterInfo:
@@ -61,6 +67,7 @@ def write_adapter(
         settings: of that method.
         state: the tensors as the method names them.
         base: `name`, `fingerprint` and `model_type`.
+        licence: of the base, where it is known; its duties go into the card.
         facts: as for `save_adapter`.
         as_peft: the settings as peft reads them, where it can.
     """
@@ -69,12 +76,13 @@ def write_adapter(
     with private_umask(), replacing(folder / WEIGHTS) as path:
         save_file(dict(state), path, metadata={"format": "pt"})
     write_json(folder / CONFIG, as_peft or {"method": method, **asdict(settings)})
+    write_lines(folder / CARD, [adapter_card(folder.name, base=base["name"], method=method, licence=licence)])
     manifest = {
         "format": FORMAT,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "method": method,
         "settings": asdict(settings),
-        "base": dict(base),
+        "base": {**base, "licence": licence.name if licence else None},
         "weights": {"parameters": sum(tensor.numel() for tensor in state.values()), "bytes": (folder / WEIGHTS).stat().st_size},
         **facts,
     }

@@ -3,6 +3,7 @@
     <home>/adapters/<name>/
       adapter_config.json          the method's settings; peft's own file for LoRA, so that other servers load it
       adapter_model.safetensors    what was trained
+      README.md                    what it is, and what the base's licence asks of whoever passes it on
       manifest.json                base, method, settings, dataset, losses, sample replies, date; what of its data was forgotten since
       log.jsonl                    one line a training step or evaluation
       checkpoints/                 only while training is under way or was interrupted

@@ -23,7 +23,6 @@ class Licence:
     prefix: str | None = None  # what the names of models made of it begin with, and "Built with …" says
 
 
-SHIPPED_LICENCE = Licence(name="MIT", duty="None.")
 GLM_EDGE = Licence(
     name="GLM-Edge",
     duty=f'{_RESEARCH} A clone that is passed on is named "GLM-Edge-…", says "Built with GLM-Edge", and comes with the licence.',
@@ -35,7 +34,8 @@ GLM_4 = Licence(
     prefix="glm-4",
 )
 MIT = Licence(name="MIT", duty="The licence's text stays with what is passed on.")
-CHATGLM = Licence(name="ChatGLM model licence", duty=_RESEARCH)
+CHATGLM = Licence(name="ChatGLM", duty=_RESEARCH)
+LICENCES = {licence.name: licence for licence in (MIT, GLM_EDGE, GLM_4, CHATGLM)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,10 @@ _HUB = (
         note="for a GPU with 8 GB",
     ),
     KnownModel(
-        name="zai-org/GLM-4-9B-0414", licence=MIT, config={**_NINE, "model_type": "glm4", "attention_bias": True}, note="for a GPU with 24 GB"
+        name="zai-org/GLM-4-9B-0414",
+        licence=MIT,
+        config={**_NINE, "model_type": "glm4", "attention_bias": True},
+        note="for a GPU with 24 GB",
     ),
     KnownModel(name="zai-org/glm-4-9b-chat-hf", licence=GLM_4, config={**_NINE, "model_type": "glm", "attention_bias": True}),
     KnownModel(
@@ -139,7 +142,7 @@ _HUB = (
 def known_models() -> tuple[KnownModel, ...]:
     """All of them, the one that ships first."""
     config = json.loads((SHIPPED / "config.json").read_text(encoding="utf-8"))
-    return (KnownModel(name=SHIPPED_NAME, licence=SHIPPED_LICENCE, config=config, note="ships with the program"), *_HUB)
+    return (KnownModel(name=SHIPPED_NAME, licence=MIT, config=config, note="ships with the program"), *_HUB)
 
 
 def licence_of(name: str, config: Mapping[str, Any]) -> Licence | None:

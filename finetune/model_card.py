@@ -1,19 +1,52 @@
-"""The README of a merged model: what it was made of, how to serve it, and what its base's licence asks for."""
+"""The README of an adapter or a merged model: what it was made of, how to serve it, and what its base's licence asks for."""
 
 from finetune.checkpoint import AdapterInfo
+from finetune.known_models import LICENCES, Licence
 
 _SERVE = "Serve it with `vllm serve FOLDER`, then let the clone answer through it: `clone-agent chat --server http://127.0.0.1:8000/v1`."
+_PRIVATE = "It can repeat them: keep it as private as they are."
 _GGUF = "Turn it into a GGUF with llama.cpp: `python convert_hf_to_gguf.py FOLDER`, then `llama-quantize` and `llama-server`."
 
 
 def model_card(info: AdapterInfo, *, precision: str, for_gguf: bool) -> str:
-    """The card, in Markdown."""
+    """The card of a merged model, in Markdown."""
+    licence = LICENCES.get(str(info.manifest["base"].get("licence")))
     lines = [
-        f"# {info.name}",
+        f"# {_title(info.name, licence)}",
         "",
         f"Made by clone-agent from {info.base} ({info.method}, merged, {precision}) on one person's own chats.",
-        "It can repeat them: keep it as private as they are.",
+        _PRIVATE,
         "",
         _GGUF if for_gguf else _SERVE,
+        *_licence_lines(licence),
     ]
     return "\n".join(lines)
+
+
+def adapter_card(name: str, *, base: str, method: str, licence: Licence | None) -> str:
+    """The card of an adapter, in Markdown, with the head that the hub reads."""
+    lines = [
+        "---",
+        f"base_model: {base}",
+        "tags: [clone-agent]",
+        "---",
+        f"# {_title(name, licence)}",
+        "",
+        f"An adapter for {base}, made by clone-agent ({method}) on one person's own chats.",
+        _PRIVATE,
+        *_licence_lines(licence),
+    ]
+    return "\n".join(lines)
+
+
+def _title(name: str, licence: Licence | None) -> str:
+    """The name under which it may be passed on."""
+    prefix = licence.prefix if licence else None
+    return name if prefix is None or name.lower().startswith(prefix.lower()) else f"{prefix}-{name}"
+
+
+def _licence_lines(licence: Licence | None) -> list[str]:
+    if licence is None:
+        return []
+    built = [f"**Built with {licence.prefix}**", ""] if licence.prefix else []
+    return ["", "## Licence of the base", "", *built, f"{licence.name}: {licence.duty}"]

@@ -1,12 +1,14 @@
 """What answering and tuning take here: memory and time of a model and a method, estimated from sizes alone; nothing is loaded.
 
-The sizes come from the real classes and methods on torch's `meta` device, which has shapes and no numbers. `clone-agent tune` measures before
-it starts; this is for choosing what to download.
+The sizes come from the real classes and methods on torch's `meta` device, which has shapes and no numbers. `clone-agent tune` measures
+before it starts; this is for choosing what to download.
 """
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
@@ -17,13 +19,14 @@ from finetune.chatglm import modeling
 from finetune.four_bit import BYTES_PER_WEIGHT
 from finetune.glm import best_device, precision
 from finetune.known_models import KnownModel
+from finetune.methods.adapter import decoder
 from finetune.methods.registry import METHODS, attach
 
 TEXT = 512  # tokens of the longest text that is trained on, and of a talk that is answered
 TOKENS = 200_000  # of the training that the time is told for: 1,000 answers with their context, twice
 # Bytes of a trained number: itself, its gradient, the optimizer's two moments and the best state so far, in float32.
 _TRAINED = 5 * 4
-_EFFICIENCY = 0.3  # share of a plain matrix product's speed that training reaches; between 0.2 and 0.5 in the runs of benchmarks/
+_EFFICIENCY = 0.3  # share of a matrix product's speed that a training step reaches, about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,8 @@ class Machine:
     """What this machine has."""
 
     device: str
-    memory: int  # bytes free, of the GPU or of the machine
+    memory: int  # bytes free on the device
+    host: int  # bytes free outside it, through which weights come; the same without a GPU
     speed: float  # floating-point operations a second, of a matrix product as training does it
 
 
@@ -58,14 +62,14 @@ class Needs:
 def look_around(device: str | None = None) -> Machine:
     """Look at memory and speed; takes a fraction of a second."""
     place = torch.device(device or best_device())
-    free = torch.cuda.mem_get_info(place)[0] if place.type == "cuda" else psutil.virtual_memory().available
-    return Machine(device=str(place), memory=int(free), speed=_speed(place))
+    host = int(psutil.virtual_memory().available)
+    free = int(torch.cuda.mem_get_info(place)[0]) if place.type == "cuda" else host
+    return Machine(device=str(place), memory=free, host=host, speed=_speed(place))
 
 
 def needs_of(model: KnownModel, machine: Machine) -> Needs:
     """Estimate what a known model takes on this machine."""
-    one, two = (_Shapes.of(model.config, layers) for layers in (1, 2))
-    shapes = one.deepened(two, int(model.config["num_hidden_layers"]))
+    shapes = _shapes(json.dumps(dict(model.config), sort_keys=True))
     width = precision(shapes.parameters, torch.device(machine.device)).itemsize
     answer = shapes.parameters * width + TEXT * shapes.cache * width
     methods = {name: _tuning(shapes, name, machine, width=width) for name in METHODS}
@@ -93,7 +97,7 @@ class _Shapes:
         """Count a model of so many layers."""
         model = _shape(config, layers)
         made = model.config
-        linears = [part for part in model.get_decoder().modules() if isinstance(part, torch.nn.Linear)]
+        linears = [part for part in decoder(model).modules() if isinstance(part, torch.nn.Linear)]
         return cls(
             parameters=model.num_parameters(),
             linear=sum(part.weight.numel() for part in linears),
@@ -120,30 +124,46 @@ class _Shapes:
         )
 
 
+@cache
+def _shapes(config: str) -> _Shapes:
+    """Counts of a whole model, of its configuration as JSON; several checkpoints share one."""
+    sizes = json.loads(config)
+    one, two = (_Shapes.of(sizes, layers) for layers in (1, 2))
+    return one.deepened(two, int(sizes["num_hidden_layers"]))
+
+
 def _shape(config: Mapping[str, Any], layers: int) -> PreTrainedModel:
     """A model without numbers."""
     modeling.register()
     sizes = {**config, "num_hidden_layers": layers, "pad_token_id": 0}
     sizes.pop("dtype", None)
     with torch.device("meta"):
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(AutoConfig.for_model(**sizes))
+        made = AutoConfig.for_model(**sizes)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(made)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     return model
 
 
 def _tuning(shapes: _Shapes, method: str, machine: Machine, *, width: int) -> Need:
     """One method on one model: weights, what is trained with the optimizer's share, and one text's way there and back."""
     trained = shapes.trained[method]
-    held = shapes.parameters * width
+    held = loaded = shapes.parameters * width
     if METHODS[method].four_bit:
         held = int(shapes.linear * BYTES_PER_WEIGHT) + (shapes.parameters - shapes.linear) * width
     if trained >= shapes.parameters:
         held = 0  # the weights themselves are what is trained
     way = TEXT * (shapes.kept * width + 2 * 4 * shapes.vocabulary)
     memory = held + trained * _TRAINED + way
+    if METHODS[method].four_bit and machine.device == "cpu":
+        memory = max(memory, loaded)  # before they are packed
     # Two operations a number on the way there, two on the way back, two more for the gradient of each trained number.
     operations = TOKENS * (4 * shapes.parameters + 2 * trained)
     minutes = operations / (machine.speed * _EFFICIENCY) / 60
-    return Need(memory=memory, minutes=minutes, trained=trained, fits=memory <= machine.memory)
+    return Need(
+        memory=memory,
+        minutes=minutes,
+        trained=trained,
+        fits=memory <= machine.memory and (loaded <= machine.host or not METHODS[method].four_bit),
+    )
 
 
 def _speed(device: torch.device) -> float:

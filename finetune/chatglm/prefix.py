@@ -16,6 +16,7 @@ from finetune.chatglm import modeling
 from finetune.chatglm.native_config import native_config
 from finetune.chatglm.weights import PREFIX, read_tensors
 from finetune.checkpoint import AdapterInfo
+from finetune.known_models import licence_of
 from finetune.methods.prefix import table_width
 from finetune.methods.ptuning import METHOD, PTuningSettings
 from finetune.model_files import ModelFiles, find_model, fingerprint
@@ -62,6 +63,7 @@ def import_prefix(folder: Path, out: Path, *, base: str | Path) -> AdapterInfo:
         settings=settings,
         state={"prefix_encoder.embedding.weight": table},
         base={"name": files.name, "fingerprint": fingerprint(files), "model_type": config.model_type},
+        licence=licence_of(files.name, config.to_dict()),
         facts={"dataset": {"hash": ""}, "losses": {"before": None, "after": None}, "training": {"from": folder.name}, "samples": []},
     )
 

@@ -61,7 +61,7 @@ def _print(call: Call, machine: "Machine", rows: "list[tuple[KnownModel, Needs]]
     cells, faint = [], set[tuple[int, int]]()
     for line, (model, needs) in enumerate(rows):
         uses = [needs.answer, *needs.methods.values()]
-        cells.append((model.name, f"{needs.parameters / 1e9:.2f} B", model.licence.name, *map(_use, uses)))
+        cells.append((model.name, _size(needs.parameters), model.licence.name, *map(_use, uses)))
         faint |= {(line, 3 + column) for column, use in enumerate(uses) if not use.fits}
         if not any(use.fits for use in uses):
             faint |= {(line, column) for column in range(3)}
@@ -77,11 +77,15 @@ def _print(call: Call, machine: "Machine", rows: "list[tuple[KnownModel, Needs]]
 def _use(need: "Need") -> str:
     """Memory, and time where there is one; in brackets when it does not fit, for screens without grey."""
     memory = f"{need.memory / 2**30:.1f} GiB"
-    text = memory if need.minutes is None else f"{memory}, {_time(need.minutes)}"
+    text = memory if need.minutes is None else f"{memory} {_time(need.minutes)}"
     return text if need.fits else f"({memory})"
+
+
+def _size(parameters: int) -> str:
+    return f"{parameters / 1e9:.2f} B" if parameters >= 1e8 else f"{parameters / 1e6:.1f} M"
 
 
 def _time(minutes: float) -> str:
     if minutes < 90:
         return f"{max(minutes, 1):.0f} min"
-    return f"{minutes / 60:.0f} h" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days"
+    return f"{minutes / 60:.0f} h" if minutes < 48 * 60 else f"{minutes / 1440:.0f} d"
