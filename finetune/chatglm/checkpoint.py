@@ -87,7 +87,8 @@ def tell_generation(folder: Path, config: Mapping[str, Any], *, name: str) -> Ge
 
 def _second_or_third(folder: Path, config: Mapping[str, Any], *, name: str) -> Generation:
     beside = [_text(folder / file) for file in ("tokenizer_config.json", "tokenization_chatglm.py")]
-    for sign in (str(config.get("_name_or_path", "")), *beside, Path(name).name, folder.name):
+    files = sorted(path.stem for path in folder.glob("*") if path.suffix in (".safetensors", ".bin"))
+    for sign in (str(config.get("_name_or_path", "")), *beside, Path(name).name, folder.name, *files):
         if found := re.search(r"(?:chatglm[-_]?|(?<![a-z0-9])v)([23])(?![0-9])", sign, flags=re.IGNORECASE):
             return Generation(f"chatglm{found[1]}")
         if "<|user|>" in sign:

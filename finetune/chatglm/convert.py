@@ -126,7 +126,7 @@ def _parts(original: Original, config: PreTrainedConfig, files: ModelFiles, *, s
     """The native tensors, as many together as make a file."""
     held: dict[str, Tensor] = {}
     size = 0
-    for name, tensor in native_tensors(original, config, name=files.name, bits=quantization_bits(files.config)):
+    for name, tensor in native_tensors(original, config, name=files.name, bits=quantization_bits(files.config), compact=True):
         if held and size + tensor.nbytes > shard:
             yield held
             held, size = {}, 0

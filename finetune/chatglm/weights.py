@@ -49,7 +49,9 @@ _SCALE = "_scale"
 _ENDS = ("transformer.word_embeddings.weight", "lm_head.weight")
 
 
-def native_tensors(original: Original, config: PreTrainedConfig, *, name: str, bits: int = 4) -> Iterator[tuple[str, Tensor]]:
+def native_tensors(
+    original: Original, config: PreTrainedConfig, *, name: str, bits: int = 4, compact: bool = False
+) -> Iterator[tuple[str, Tensor]]:
     """Yield the model's tensors under their native names.
 
     Args:
@@ -57,6 +59,7 @@ def native_tensors(original: Original, config: PreTrainedConfig, *, name: str, b
         config: its native configuration.
         name: of the model, for errors.
         bits: of packed weights, `quantization_bit` of the original configuration.
+        compact: give what was packed in the type of the other tensors, as a copy on disk should have it, and not exactly, in float32.
 
     Raises:
         ModelError: a file is damaged, or holds something that belongs to no such model.
@@ -64,7 +67,7 @@ def native_tensors(original: Original, config: PreTrainedConfig, *, name: str, b
     is_first = original.generation is Generation.CHATGLM
     seen: set[str] = set()
     seen_prefix = False
-    for key, tensor in _unpacked(original, name=name, bits=bits):
+    for key, tensor in _unpacked(original, name=name, bits=bits, compact=compact):
         if PREFIX in key and not seen_prefix:
             log.warning("%s holds a prefix of P-Tuning v2, which is left out: convert it with --base to make an adapter of it", name)
         seen_prefix = seen_prefix or PREFIX in key
@@ -117,8 +120,8 @@ def unpack_int4(packed: Tensor, scale: Tensor) -> Tensor:
     return nibbles.float() * scale.float()[:, None]
 
 
-def _unpacked(original: Original, *, name: str, bits: int) -> Iterator[tuple[str, Tensor]]:
-    """All tensors, packed ones turned into numbers of the type that the others have."""
+def _unpacked(original: Original, *, name: str, bits: int, compact: bool) -> Iterator[tuple[str, Tensor]]:
+    """All tensors, packed ones turned into numbers."""
     packed: dict[str, Tensor] = {}
     scales: dict[str, Tensor] = {}
     kind: torch.dtype | None = None
@@ -134,7 +137,7 @@ def _unpacked(original: Original, *, name: str, bits: int) -> Iterator[tuple[str
         for key in [key for key in packed if key in scales]:
             weights, scale = packed.pop(key), scales.pop(key)
             numbers = unpack_int4(weights, scale) if bits == 4 else weights.float() * scale.float()[:, None]
-            yield key, numbers.to(kind or torch.float16)
+            yield key, numbers.to(kind or torch.float16) if compact else numbers
     if packed or scales:
         raise ModelError(f"{name} holds packed weights without their scales.", remedy="Fetch the model again.")
 
