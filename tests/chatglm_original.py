@@ -246,12 +246,13 @@ def quantised(state: Mapping[str, torch.Tensor], *, bits: int) -> tuple[dict[str
     """A checkpoint whose layers' matrices are packed as the INT4 and INT8 releases have them, and the numbers that it stands for."""
     packed, meant = {}, {}
     for name, tensor in state.items():
-        meant[name] = packed[name] = tensor
+        packed[name] = tensor.half()  # the releases are in half precision
+        meant[name] = packed[name].float()
         if ".layers." not in name or tensor.dim() != 2:
             continue
-        scale = tensor.abs().amax(1) / (2 ** (bits - 1) - 1)
-        whole = (tensor / scale[:, None]).round().to(torch.int8)
-        meant[name] = whole.float() * scale[:, None]
+        scale = (tensor.abs().amax(1) / (2 ** (bits - 1) - 1)).half()
+        whole = (tensor / scale.float()[:, None]).round().clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1).to(torch.int8)
+        meant[name] = whole.float() * scale.float()[:, None]
         packed[f"{name}_scale"] = scale
         packed[name] = whole if bits == 8 else (whole[:, 0::2] << 4) | (whole[:, 1::2] & 15)
     return packed, meant

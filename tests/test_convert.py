@@ -121,11 +121,12 @@ def test_the_command_tells_what_it_wrote(tmp_path: Path) -> None:
     assert run("convert", source, tmp_path / "x").exit_code == 4
 
 
-def test_the_dequantised_weights_are_what_is_written(tmp_path: Path) -> None:
+def test_packed_weights_are_written_as_numbers_in_half_precision(tmp_path: Path) -> None:
     packed, _ = original.quantised(original.weights(LATER), bits=4)
     source = original.save(tmp_path / "int4", {**LATER, "quantization_bit": 4}, packed, pickled=True)
-    convert(source, tmp_path / "out", generation=Generation.CHATGLM2)
-    assert np.array_equal(logits(load_weights(tmp_path / "out")), logits(load_weights(source)))
+    report = convert(source, tmp_path / "out", generation=Generation.CHATGLM2)
+    assert report.bytes < 2.2 * report.parameters + 10_000
+    assert np.abs(logits(load_weights(tmp_path / "out")) - logits(load_weights(source))).max() < 0.02
 
 
 def old_run(folder: Path, prefix: Mapping[str, torch.Tensor]) -> Path:
