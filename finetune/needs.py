@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
@@ -19,6 +18,7 @@ from finetune.chatglm import modeling
 from finetune.four_bit import BYTES_PER_WEIGHT
 from finetune.glm import best_device, precision
 from finetune.known_models import KnownModel
+from finetune.memory_limits import free_memory
 from finetune.methods.adapter import decoder
 from finetune.methods.registry import METHODS, attach
 
@@ -62,9 +62,8 @@ class Needs:
 def look_around(device: str | None = None) -> Machine:
     """Look at memory and speed; takes a fraction of a second."""
     place = torch.device(device or best_device())
-    host = int(psutil.virtual_memory().available)
-    free = int(torch.cuda.mem_get_info(place)[0]) if place.type == "cuda" else host
-    return Machine(device=str(place), memory=free, host=host, speed=_speed(place))
+    host = free_memory(torch.device("cpu"))
+    return Machine(device=str(place), memory=free_memory(place), host=host, speed=_speed(place))
 
 
 def needs_of(model: KnownModel, machine: Machine) -> Needs:
