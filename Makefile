@@ -4,12 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false
 
-.PHONY: setup demo test lint fix docs browser clean
+.PHONY: setup demo backtest test lint fix docs browser clean
 
 setup: $(VENV)/.installed
 
 demo: setup
 	@$(BIN)/clone-agent demo --home .demo-home $(DEMO_OPTIONS)
+
+# The reports in benchmarks/: what tuning and memory do, and what a tuned model gives away, on the sample life.
+backtest: setup
+	@$(BIN)/clone-agent backtest --life --home .backtest-home --out benchmarks $(BACKTEST_OPTIONS)
+	@$(BIN)/clone-agent leak-test --life --home .backtest-home --out benchmarks $(LEAK_OPTIONS)
 
 test: $(VENV)/.installed-dev browser
 	@$(MAKE) --no-print-directory lint
@@ -51,4 +56,4 @@ browser: $(VENV)/.installed-dev
 	  || $(BIN)/playwright install chromium
 
 clean:
-	rm -rf $(VENV) .demo-home .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
+	rm -rf $(VENV) .demo-home .backtest-home .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info

@@ -50,7 +50,7 @@ def generate(
     for _ in range(sampling.max_new_tokens):
         with guard(), torch.inference_mode():
             out = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            token = _choose(out.logits[0, -1].float().cpu(), reply, sampling, source)
+            token = choose(out.logits[0, -1].float().cpu(), reply, sampling, source)
         if token in stop_ids:
             return
         reply.append(token)
@@ -58,8 +58,8 @@ def generate(
         ids = torch.tensor([[token]], device=device)
 
 
-def _choose(scores: Tensor, reply: Sequence[int], sampling: Sampling, source: torch.Generator | None) -> int:
-    """Pick the next token from scores of shape (vocabulary,)."""
+def choose(scores: Tensor, reply: Sequence[int], sampling: Sampling, source: torch.Generator | None) -> int:
+    """The next token, from scores of shape (vocabulary,), which are changed."""
     if reply and sampling.repetition_penalty != 1:
         said = torch.tensor(sorted(set(reply)))
         # Keskar et al. 2019 (arXiv 1909.05858): divide what speaks for a token, multiply what speaks against it.

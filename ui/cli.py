@@ -4,6 +4,7 @@ import click
 
 from ui.commands.answering import ask
 from ui.commands.archiving import export, people
+from ui.commands.backtesting import backtest, leak_test
 from ui.commands.browsing import chat
 from ui.commands.choosing import models
 from ui.commands.comparing import compare
@@ -41,6 +42,8 @@ _COMMANDS = (
     rebuild,
     demo,
     evaluate,
+    backtest,
+    leak_test,
 )
 
 

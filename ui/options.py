@@ -109,6 +109,14 @@ def with_chroma(call: Call, chroma: str | None) -> "Settings":
     return settings
 
 
+def step(call: Call, command: click.Command, written: str = "", **arguments: object) -> None:
+    """Run a command of the program as if it had been typed; what it prints is no result of the caller's."""
+    call.screen.say(f"\n$ clone-agent {command.name} {written}".rstrip())
+    beside = Call(call.home_option, Screen(beside=call.screen.is_beside))
+    with click.Context(command, info_name=command.name) as context:
+        context.invoke(command, call=beside, **arguments)
+
+
 def is_asked() -> bool:
     """Whether somebody can answer a question: stdin and stderr are a terminal."""
     return sys.stdin.isatty() and sys.stderr.isatty()

@@ -38,6 +38,11 @@ class Question:
         """Whether it is known what a right answer is."""
         return bool(self.accept) or self.category == NEVER
 
+    @property
+    def never_happened(self) -> bool:
+        """Whether the right answer is not to remember."""
+        return self.category == NEVER
+
     def is_right(self, answer: str) -> bool | None:
         """Whether an answer is right; None: nobody knows."""
         if not self.is_scored:
@@ -45,8 +50,8 @@ class Question:
         if self.category == NEVER:
             return says_unknown(answer)
         given = _folded(answer)
-        holds = all(any(_folded(word) in given for word in group) for group in self.accept)
-        return holds and not any(_folded(word) in given for word in self.reject)
+        holds = all(any(_holds(given, word) for word in group) for group in self.accept)
+        return holds and not any(_holds(given, word) for word in self.reject)
 
 
 def says_unknown(answer: str) -> bool:
@@ -93,6 +98,14 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
+
+
+def _holds(given: str, word: str) -> bool:
+    """Whether a folded answer holds a word; a number must not be part of a longer one."""
+    wanted = _folded(word)
+    before = r"(?<!\d)" if wanted[:1].isdigit() else ""
+    after = r"(?!\d)" if wanted[-1:].isdigit() else ""
+    return re.search(before + re.escape(wanted) + after, given) is not None
 
 
 def _folded(text: str) -> str:

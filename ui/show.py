@@ -37,6 +37,11 @@ class Screen:
         self.as_json = as_json
         self._beside = beside or as_json
 
+    @property
+    def is_beside(self) -> bool:
+        """Whether results for people go to stderr."""
+        return self._beside
+
     @cached_property
     def out(self) -> "Console":
         """The console of results: stdout, or stderr when stdout belongs to JSON."""

@@ -15,7 +15,7 @@ from ui.commands.comparing import Answer, answer_all, marked, totals
 from ui.commands.importing import import_
 from ui.commands.remembering import index
 from ui.commands.teaching import dataset, loss_line, report_fields, require_dataset, tune_adapter
-from ui.options import Call, common
+from ui.options import Call, common, step
 from ui.show import Screen
 
 if TYPE_CHECKING:
@@ -43,10 +43,11 @@ def demo(call: Call, serve: bool, port: int | None, max_steps: int | None, base:
     """
     from ui.wiring import open_clone
 
-    call = Call(_demo_home(call), call.screen)
-    _bring_the_life(call)
+    call = Call(life_home(call, "clone-agent-demo"), call.screen)
+    import_life(call)
+    step(call, dataset)
     reports = [_tune(call, method, base, max_steps) for method in METHODS]
-    _step(call, index)
+    step(call, index)
     with open_clone(call.home, call.settings, use_memory=True) as clone:
         questions, answers = _ask_everything(call, clone)
         call.screen.result(
@@ -68,13 +69,17 @@ def _day_after(archive: "Archive") -> datetime:
     return max(info.last for info in archive.conversations() if info.last).astimezone() + timedelta(days=1)
 
 
-def _demo_home(call: Call) -> Path:
-    """The home of the demo: the named one, or one beside the user's own, which it never touches."""
+def life_home(call: Call, folder: str) -> Path:
+    """The home of the sample life: the named one, or `folder` beside the user's own, which it never touches.
+
+    Raises:
+        UsageError: the named one holds somebody's chats.
+    """
     from platformdirs import user_data_dir
 
     from clone_agent.archive import Archive
 
-    root = call.home_option or Path(user_data_dir("clone-agent-demo", appauthor=False))
+    root = call.home_option or Path(user_data_dir(folder, appauthor=False))
     home = DataHome(root.expanduser().absolute())
     if home.archive.is_file():
         with Archive.open(home.root) as archive:
@@ -88,19 +93,11 @@ def _demo_home(call: Call) -> Path:
     return home.root
 
 
-def _bring_the_life(call: Call) -> None:
+def import_life(call: Call) -> None:
+    """Import the chats of the sample life."""
     from clone_agent.sample_life.build import EXPORTS
 
-    _step(call, import_, f"{EXPORTS} --name {_OWNER} --timezone {_ZONE}", paths=(EXPORTS,), name=_OWNER, timezone=_ZONE)
-    _step(call, dataset)
-
-
-def _step(call: Call, command: click.Command, written: str = "", **arguments: object) -> None:
-    """Run a command of the program as if it had been typed."""
-    call.screen.say(f"\n$ clone-agent {command.name} {written}".rstrip())
-    beside = Call(call.home_option, Screen(beside=call.screen.as_json))
-    with click.Context(command, info_name=command.name) as context:
-        context.invoke(command, call=beside, **arguments)
+    step(call, import_, f"{EXPORTS} --name {_OWNER} --timezone {_ZONE}", paths=(EXPORTS,), name=_OWNER, timezone=_ZONE)
 
 
 def _tune(call: Call, method: str, base: str | None, max_steps: int | None) -> "TuneReport":
@@ -116,7 +113,7 @@ def _tune(call: Call, method: str, base: str | None, max_steps: int | None) -> "
 
 def _ask_everything(call: Call, clone: "Clone") -> "tuple[list[Question], list[list[Answer]]]":
     """Ask the tuned model every question without and with memory, and print some answers and all totals."""
-    questions = _questions(clone.archive)
+    questions = life_questions(clone.archive)
     call.screen.say(f"\n{len(questions)} questions about the past, to the same tuned model ({clone.voice.label}) without and with memory:")
     voices = [("tuned" if clone.voice.is_tuned else "base", clone.voice)]
     with call.screen.progress("Answering", unit="answers") as advance:
@@ -125,7 +122,7 @@ def _ask_everything(call: Call, clone: "Clone") -> "tuple[list[Question], list[l
     return questions, answers
 
 
-def _questions(archive: "Archive") -> "list[Question]":
+def life_questions(archive: "Archive") -> "list[Question]":
     """The questions kept for reporting whose gold messages were imported."""
     from clone_agent.sample_life.questions import key_ids, load_questions
     from ui.questions import Question
@@ -140,13 +137,13 @@ def _questions(archive: "Archive") -> "list[Question]":
 
 def _print_answers(screen: Screen, questions: "Sequence[Question]", answers: Sequence[Sequence[Answer]]) -> None:
     """A table of evenly picked questions, and how many of all are right. Picked by position, so that none is chosen for its answer."""
-    step = max(1, len(questions) // _SHOWN)
+    every = max(1, len(questions) // _SHOWN)
     rows = [
         (question.text, question.answer or "（没有这回事）", *(marked(answer) for answer in row), _sources(row[-1]))
-        for question, row in list(zip(questions, answers, strict=True))[::step][:_SHOWN]
+        for question, row in list(zip(questions, answers, strict=True))[::every][:_SHOWN]
     ]
     screen.table(("question", "truth", "tuned only", "tuned + memory", "sources"), rows)
-    screen.say(f"Every {step}th question is shown. Right, of all: " if step > 1 else "Right: ")
+    screen.say(f"Every {every}th question is shown. Right, of all: " if every > 1 else "Right: ")
     for kind, (right, judged) in totals(answers).items():
         screen.say(f"  {kind}: {right} of {judged}")
 

@@ -1,0 +1,64 @@
+"""Which reply belongs to which prompt, as a model sees it: how likely it finds each of some replies after each of some prompts.
+
+Ten prompts and the ten replies that their owner wrote, shuffled: a model that listens gives a reply the highest rise over its mean after
+the prompt that it answers. By chance it is right once in ten times. (Hits@1 of ConvAI2, arXiv 1902.00098, without favouring short replies.)
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import DynamicCache
+
+from clone_agent.records import ChatTurn
+from finetune.encode import fit_prompt
+from finetune.glm import LoadedModel
+
+BLOCK = 10
+
+
+def blocks(count: int, *, size: int = BLOCK) -> Iterator[list[int]]:
+    """Divide indexes in time order into blocks of `size` that lie far apart in time; what is left over takes no part."""
+    number = count // size
+    for first in range(number):
+        yield [first + step * number for step in range(size)]
+
+
+def matches(scores: Tensor) -> list[bool]:
+    """Whether each prompt's own reply rises highest; `scores` has shape (prompts, replies), and reply n answers prompt n."""
+    risen = scores - scores.mean(0, keepdim=True)
+    return [bool(row.argmax() == index) for index, row in enumerate(risen)]
+
+
+@torch.inference_mode()
+def match_scores(loaded: LoadedModel, prompts: Sequence[Sequence[ChatTurn]], replies: Sequence[str]) -> Tensor:
+    """The log-probability of every reply after every prompt, shape (prompts, replies), on the CPU.
+
+    A prompt that is too long loses its oldest turns. Each prompt is read once.
+    """
+    targets = [loaded.format.response_ids(reply) for reply in replies]
+    longest = max(map(len, targets))
+    rows = []
+    for prompt in prompts:
+        ids = fit_prompt(prompt, loaded.format, max_tokens=loaded.max_tokens - longest)
+        rows.append(continuation_scores(loaded, ids, targets) if ids else torch.zeros(len(replies)))
+    return torch.stack(rows)
+
+
+@torch.inference_mode()
+def continuation_scores(loaded: LoadedModel, prompt: Sequence[int], targets: Sequence[Sequence[int]]) -> Tensor:
+    """The log-probability of each continuation of one prompt, shape (continuations,), on the CPU. No continuation is empty."""
+    device, width = loaded.device, max(map(len, targets))
+    cache = DynamicCache(config=loaded.model.config)
+    out = loaded.model(input_ids=torch.tensor([list(prompt)], device=device), past_key_values=cache, use_cache=True, logits_to_keep=1)
+    padded = torch.tensor([[*target, *[0] * (width - len(target))] for target in targets], device=device)
+    weights = torch.tensor([[1.0] * len(target) + [0.0] * (width - len(target)) for target in targets], device=device)
+    logits = out.logits.expand(len(targets), 1, -1)
+    if width > 1:
+        cache.batch_repeat_interleave(len(targets))
+        # Padding stands behind the words, where a causal model does not see it.
+        after = loaded.model(input_ids=padded[:, :-1], past_key_values=cache, use_cache=True).logits
+        logits = torch.cat([logits, after], dim=1)
+    losses = functional.cross_entropy(logits.float().transpose(1, 2), padded, reduction="none")
+    return -(losses * weights).sum(1).cpu()

@@ -1,0 +1,22 @@
+"""Ordinary talk: whether a model still holds a conversation that is nobody's in particular, which tuning must not spoil."""
+
+from itertools import islice
+
+from finetune.encode import encode
+from finetune.glm import LoadedModel
+from finetune.loss import autocast_for, mean_loss
+from finetune.rehearsal import rehearsal_examples
+
+TALKS = 60
+_SEED = 987_654  # no run rehearses with these
+_STEP_TOKENS = 4096
+
+
+def ordinary_loss(loaded: LoadedModel, *, language: str) -> float:
+    """Loss of general replies, mean per token: small talk, and questions on a memory block, which no run is trained on.
+
+    Compares the tuned selves of one base, not bases.
+    """
+    drawn = islice(rehearsal_examples(language=language, seed=_SEED), TALKS)
+    encoded = [encode(example, loaded.format, max_length=loaded.max_tokens) for example in drawn]
+    return mean_loss(loaded.model, encoded, max_tokens=_STEP_TOKENS, autocast=autocast_for(loaded.model))

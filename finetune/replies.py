@@ -1,0 +1,95 @@
+"""Many replies at once: prompts of like length are answered together, each reply drawn from a seed of its own.
+
+What a reply says does not depend on which others are drawn beside it, up to the rounding of the device.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+
+from clone_agent.records import ChatTurn
+from finetune.encode import fit_prompt
+from finetune.generate import Sampling, choose
+from finetune.glm import LoadedModel
+
+_STEP_TOKENS = 8192  # of the prompts answered together
+_TOGETHER = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A reply, and which prompt it answers."""
+
+    index: int
+    text: str  # "" also where not even the system message fits
+
+
+def write_replies(loaded: LoadedModel, prompts: Mapping[int, Sequence[ChatTurn]], sampling: Sampling) -> Iterator[Written]:
+    """Answer every prompt, the shortest first.
+
+    Args:
+        loaded: the model, tuned or not, in evaluation mode.
+        prompts: by number, each a talk whose last turn is to be answered; one that is too long loses its oldest turns.
+        sampling: how to draw; its seed is made different for each number.
+    """
+    room = loaded.max_tokens - sampling.max_new_tokens
+    encoded = {index: ids for index, prompt in prompts.items() if (ids := fit_prompt(prompt, loaded.format, max_tokens=room))}
+    yield from (Written(index=index, text="") for index in prompts if index not in encoded)
+    for group in _groups({index: len(ids) for index, ids in encoded.items()}):
+        sources = [_source(sampling, index) for index in group]
+        replies = _generate(loaded.model, [encoded[index] for index in group], loaded.format.stop_ids, sampling, sources)
+        for index, reply in zip(group, replies, strict=True):
+            yield Written(index=index, text=str(loaded.tokenizer.decode(reply, skip_special_tokens=True)).strip())
+
+
+def _groups(lengths: dict[int, int]) -> Iterator[list[int]]:
+    """Prompts that are answered together."""
+    group: list[int] = []
+    for index in sorted(lengths, key=lambda index: (lengths[index], index)):
+        if group and (len(group) == _TOGETHER or (len(group) + 1) * lengths[index] > _STEP_TOKENS):
+            yield group
+            group = []
+        group.append(index)
+    if group:
+        yield group
+
+
+def _source(sampling: Sampling, index: int) -> torch.Generator | None:
+    return None if sampling.seed is None else torch.Generator().manual_seed(sampling.seed * 1_000_003 + index)
+
+
+@torch.inference_mode()
+def _generate(
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    stop_ids: Sequence[int],
+    sampling: Sampling,
+    sources: Sequence[torch.Generator | None],
+) -> list[list[int]]:
+    """The ids of each reply without its stop token; prompts are padded on the left."""
+    device, width = next(model.parameters()).device, max(map(len, prompts))
+    ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=device)
+    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    cache, replies, is_open = DynamicCache(config=model.config), [list[int]() for _ in prompts], [True] * len(prompts)
+    for _ in range(sampling.max_new_tokens):
+        out = model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        last = _chosen(out.logits[:, -1].float().cpu(), replies, sampling, sources)
+        for row, token in enumerate(last):
+            is_open[row] = is_open[row] and token not in stop_ids
+            if is_open[row]:
+                replies[row].append(token)
+        if not any(is_open):
+            break
+        ids = torch.tensor([[token] for token in last], device=device)
+        mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=1)
+        positions = positions[:, -1:] + 1
+    return replies
+
+
+def _chosen(scores: Tensor, replies: Sequence[Sequence[int]], sampling: Sampling, sources: Sequence[torch.Generator | None]) -> list[int]:
+    """The next token of each row of scores of shape (replies, vocabulary)."""
+    return [choose(row, reply, sampling, source) for row, reply, source in zip(scores, replies, sources, strict=True)]

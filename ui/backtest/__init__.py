@@ -1,0 +1,1 @@
+"""The backtest and the leak test: copies of the chats, models tuned on them, figures, and what the report says."""
