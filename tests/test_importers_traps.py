@@ -239,3 +239,25 @@ def test_an_unknown_version_of_chatlab_is_said_and_read(tmp_path: Path, version:
     for path in (whole, lines):
         found = inspect(path, timezone=UTC)
         assert (found.chats[0].messages, sum(found.skipped.values())) == (1, skipped)
+
+
+def viewer_script(rows: list[dict[str, Any]]) -> str:
+    return 'window.__QCE_CHUNK__ && window.__QCE_CHUNK__({id:"c000001",messages:[\n' + ",\n".join(map(json.dumps, rows)) + "\n]});\n"
+
+
+def viewer_row(number: int, **fields: Any) -> dict[str, Any]:
+    page = f'<div class="message"><span class="message-sender">A</span><div class="message-content">line {number}</div></div>'
+    return {"id": f"msg-{number}", "ts": 1704067440000 + number * 1000, "uid": "u_a", "name": "A", "html": page, **fields}
+
+
+def test_the_scripts_of_the_viewer_of_qce_are_read_piece_by_piece(tmp_path: Path) -> None:
+    rows = [viewer_row(number, text="x" * 3000) for number in range(1000)]  # more than one piece of a megabyte
+    found = messages_of(put(tmp_path, viewer_script(rows[:500]) + viewer_script(rows[500:]), "c000001.js"))
+    assert [one.text for one in found] == [f"line {number}" for number in range(1000)]
+    assert {one.sender for one in found} == {"u_a"}
+
+
+def test_a_script_of_the_viewer_that_is_cut_off_keeps_what_stands_before(tmp_path: Path) -> None:
+    whole = viewer_script([viewer_row(number) for number in range(20)])
+    found = inspect(put(tmp_path, whole[: len(whole) * 3 // 4], "c000001.js"), timezone=UTC)
+    assert (13 <= found.chats[0].messages <= 15, found.skipped) == (True, {"damaged, cannot be decoded": 1})

@@ -22,6 +22,7 @@ from clone_agent.importers import (
     qce_json,
     qce_tab_txt,
     qce_txt,
+    qce_viewer,
     qq_clipboard,
     qq_pc_mht,
     qq_pc_txt,
@@ -363,6 +364,13 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="QQ Chat Exporter (QQNT) → export → HTML; better JSON",
         matches=qce_html.matches,
         read=qce_html.read,
+    ),
+    Format(
+        name="qce_viewer",
+        title="QQ Chat Exporter: HTML with a viewer",
+        how_to_export="QQ Chat Exporter (QQNT) → export → chunked HTML; name the folder that holds data; better JSON",
+        matches=qce_viewer.matches,
+        read=qce_viewer.read,
     ),
     Format(
         name="telegram_html",

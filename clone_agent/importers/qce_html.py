@@ -13,25 +13,22 @@ holds for pictures and the like is that of the TXT.
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
 
-from clone_agent.importers.chats import Bubble, Chat, named
+from clone_agent.importers.chats import Chat
 from clone_agent.importers.cleaning import clean_name
 from clone_agent.importers.format import Head, ReadOptions, Record
-from clone_agent.importers.html_parts import Element, pieces_of, tree_of
+from clone_agent.importers.html_parts import pieces_of, tree_of
 from clone_agent.importers.identity import chat_id
-from clone_agent.importers.json_fields import file_name
-from clone_agent.importers.qce_txt import read_lines
+from clone_agent.importers.qce_page import read_message
+from clone_agent.importers.qce_viewer import CHUNK, read_scripts
 from clone_agent.importers.qq_pc_blocks import PLATFORM, group_chat_id
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
-from clone_agent.records import ChatKind, Kind, Skipped
+from clone_agent.records import ChatKind, Skipped
 
 _START = re.compile(r'<div class="message(?: [^"]*)?"[^>]{0,400}?data-message-id=')
 _TITLE = re.compile(r"<title>(?P<name>[^<]*?)(?: - 聊天记录)?</title>")
 _EXPORTER = re.compile(r"QQ聊天记录|QQChatExporter|qq-chat-exporter", re.I)
-_SYSTEM_NAMES = frozenset({"系统消息", "0", "未知", "系统", ""})
-_FILES = {"img": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.VOICE}
 
 
 def matches(head: Head) -> bool:
@@ -46,6 +43,9 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     for line, piece in pieces_of(source, _START):
         if chat is None:
             chat = _open_chat(piece, source)
+            if CHUNK.search(piece) is not None:  # a page of V6 with the messages as data
+                yield from read_scripts(source, options, (chat, {}))
+                return
         if _START.match(piece) is None:
             continue
         place = f"{source.name}:{line}"
@@ -55,7 +55,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         if message is None or sent_at is None:
             yield Skipped(source=place, reason="no time stamp")
             continue
-        yield from chat.add(_bubble(message, sent_at, place))
+        yield from chat.add(read_message(message, sent_at, place))
 
 
 def _open_chat(head: str, source: Source) -> Chat:
@@ -67,44 +67,3 @@ def _open_chat(head: str, source: Source) -> Chat:
         return Chat(PLATFORM, chat_id(PLATFORM, "unnamed", source.stem), kind=kind)
     identity = chat_id(PLATFORM, "private", name) if kind is ChatKind.PRIVATE else group_chat_id(name)
     return Chat(PLATFORM, identity, name=name, kind=kind)
-
-
-def _bubble(message: Element, sent_at: datetime, place: str) -> Bubble:
-    who = message.first("message-sender")
-    name = clean_name(who.text()) if who is not None else ""
-    content = message.first("message-content") or message.first("content") or Element("div")
-    reply = content.first("reply-content")
-    lines = _without(content, reply).text().split("\n")
-    if name in _SYSTEM_NAMES:
-        text = "\n".join(lines)
-        return Bubble(sender=named("系统消息"), sender_name="系统消息", sent_at=sent_at, kind=Kind.SYSTEM, text=text, source=place)
-    media = [one for one in content.all() if one.tag in _FILES]
-    body = read_lines(lines)
-    kind, text, quoted = body.kind, body.text, body.quoted
-    if reply is not None:
-        told = reply.text()
-        quoted = quoted or told.partition(":")[2].strip()
-        kind = Kind.REPLY if text else kind
-    if not text and kind is Kind.UNKNOWN and media:
-        kind = _FILES[media[0].tag]
-    target = reply.attributes.get("data-reply-to", "").removeprefix("msg-") if reply is not None else ""
-    return Bubble(
-        sender=named(name),
-        sender_name=name,
-        sent_at=sent_at,
-        kind=kind,
-        text=text,
-        quoted=quoted,
-        reply_to=target or None,
-        source_id=message.attributes.get("data-message-id") or None,
-        attachments=tuple(path for one in media if (path := file_name(one.attributes.get("src", ""))) and not path.startswith("data:")),
-        source=place,
-    )
-
-
-def _without(content: Element, left_out: Element | None) -> Element:
-    """The element without one that stands somewhere inside."""
-    if left_out is None:
-        return content
-    parts = [_without(part, left_out) if isinstance(part, Element) else part for part in content.parts if part is not left_out]
-    return Element(content.tag, content.attributes, parts)

@@ -17,10 +17,14 @@ def samples() -> Iterator[Path]:
     """Every sample: files, and folders that hold a manifest."""
     for folder in sorted(path for path in SAMPLES.iterdir() if path.is_dir() and path.name != "__pycache__"):
         for path in sorted(folder.rglob("*")):
-            is_part = any((parent / "manifest.json").is_file() for parent in path.parents)
-            is_export = (path / "manifest.json").is_file() if path.is_dir() else path.name not in _BESIDE
+            is_part = any(_is_folder_shaped(parent) for parent in path.parents)
+            is_export = _is_folder_shaped(path) if path.is_dir() else path.name not in _BESIDE
             if is_export and not is_part and not path.name.endswith(".expected.json"):
                 yield path
+
+
+def _is_folder_shaped(path: Path) -> bool:
+    return any((path / name).is_file() for name in ("manifest.json", "data/manifest.json"))
 
 
 def expectation(sample: Path) -> Path:

@@ -1,0 +1,4 @@
+window.__QCE_CHUNK__ && window.__QCE_CHUNK__({id:"c000002",messages:[
+{"id": "msg-3", "ts": 1704067442000, "date": "2024-01-01", "uid": "u_alice", "name": "Alice", "nameLower": "alice", "text": "cut", "textTruncated": false, "html": "<div class=\"message other\" data-message-id=\"3\"><div class=\"message-header\"><span class=\"message-sender\">Alice</span><span class=\"message-time\">2024-01-01 08:00:00</span></div><div class=\"message-content\"><img src=\"resources/images/a.jpg\" class=\"message-image\"></div></div>"},
+{"id": "msg-4", "ts": 1704067443000, "date": "2024-01-01", "uid": "", "name": "系统消息", "nameLower": "系统消息", "text": "cut", "textTruncated": false, "html": "<div class=\"message other\" data-message-id=\"4\"><div class=\"message-header\"><span class=\"message-sender\">系统消息</span><span class=\"message-time\">2024-01-01 08:00:00</span></div><div class=\"message-content\">Alice 撤回了一条消息</div></div>"}
+]});
