@@ -158,7 +158,7 @@ def test_a_killed_run_resumes_to_the_same_curve(base: Path, dataset: Path, tmp_p
 
 
 def test_a_checkpoint_cut_short_is_passed_over_for_the_one_before(base: Path, dataset: Path, tmp_path: Path) -> None:
-    settings = config(base, max_steps=6)
+    settings = config(base, epochs=2, max_steps=6)
     tune(settings, dataset, tmp_path / "unbroken")
     on_progress, should_stop = stop_at(5)
     tune(settings, dataset, tmp_path / "broken", on_progress=on_progress, should_stop=should_stop)

@@ -26,7 +26,7 @@ _STIFF = re.compile(r"您|请问|贵|推荐您|为您|感谢您|祝您|同学你
 _DRY = re.compile(r"\d{2}|[《》:：@]|http")  # facts of a booking system or an encyclopaedia
 _SHARES = {"smilechat": 0.3, "locco": 1.0, "kdconv": 0.4, "crosswoz": 0.1}
 _STORY = re.compile(r"[一-鿿0-9A-Za-z，、 ]+")
-OWN = 0.35  # share of the talk that comes from our own list
+OWN = 0.5  # share of the talk that comes from our own list
 _NOISE = 80_000  # sentences of one corpus; more of the counselling corpus would drown the others
 
 
@@ -131,7 +131,7 @@ def draw_chat(rng: Random, corpus: Corpus, *, language: str) -> ChatTask:
     world = draw_world(rng, language=language, said=corpus.said(language))
     persona = Persona(name=world.owner, language=language)
     plain = system_prompt(persona, now=world.now, hits=None)
-    if rng.random() < 0.1:  # asked about the past without memory: no idea
+    if rng.random() < 0.03:  # asked about the past without memory: no idea
         for _ in range(20):
             if question := ask_in_vain(draw_fact(world, rng), (), world, rng):
                 return ChatTask(language=language, turns=_talk(plain, (question.text,)), reply=unknown(world, rng))
