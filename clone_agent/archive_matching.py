@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from clone_agent.archive_people import BY_EVIDENCE, join
 from clone_agent.archive_same_chat import SPEECH, Rival, rivals_of, same_chat
-from clone_agent.archive_schema import ID, KIND, PERSON, TEXT, Row, second_of
+from clone_agent.archive_schema import CONVERSATION, ID, KIND, PERSON, TEXT, Row, second_of
 from clone_agent.records import Conversation, Kind
 
 _MOST_SEEN = 20_000
@@ -72,8 +72,10 @@ class Matcher:
 
     def fresh(self, place: Place, rows: Sequence[Row]) -> list[Row]:
         """The rows that are not stored yet, for the conversation that they belong to."""
-        known = self._known(place, rows) if place.is_known else set()
-        fresh = [row for row in rows if row[ID] not in known]
+        fresh = list(rows)
+        if place.is_known:
+            known = self._known(place, rows)
+            fresh = [row for row in rows if row[ID] not in known]
         if fresh and place.rivals is None:
             place.rivals = rivals_of(self._connection, place.told, place.number)
         if fresh and place.rivals:
@@ -85,6 +87,8 @@ class Matcher:
             matched = self._match(place, fresh)
             self._remember(matched)
             fresh = [row for row in fresh if row[ID] not in matched]
+        if not fresh or fresh[0][CONVERSATION] == fresh[-1][CONVERSATION] == place.number:
+            return fresh
         return [(row[ID], place.number, *row[PERSON:]) for row in fresh]
 
     def finish(self) -> None:
