@@ -342,23 +342,6 @@ class PassageTable:
         columns = "started_at, utc_offset, ended_at, who.key, place.key, text, messages"
         return [_memory(row[1:]) for row in self._rows(columns, numbers)]
 
-    def followers(self, number: int, *, count: int, within: timedelta, length: int) -> list[int]:
-        """The next `count` passages of the session, each begun `within` a time of the one before and at most `length` characters long."""
-        rows = self.connection.execute(
-            "SELECT next.n, here.ended_at, next.started_at, next.ended_at, length(next.text) FROM memory_passages here"
-            " JOIN memory_passages next ON next.session = here.session AND next.n > here.n AND next.n <= here.n + ?"
-            " WHERE here.n = ? ORDER BY next.n",
-            (count, number),
-        ).fetchall()
-        found: list[int] = []
-        ended = rows[0][1] if rows else 0
-        for following, _, started, last, size in rows:
-            if started - ended > within / timedelta(milliseconds=1) or size > length:
-                break
-            found.append(following)
-            ended = last
-        return found
-
     def neighbours(self, number: int) -> list[int]:
         """The passages right before and after in the same session."""
         rows = self.connection.execute(
