@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-_INCOMPLETE = "\ufffd"  # what a decoder writes for bytes that are no character yet
+INCOMPLETE = "\ufffd"  # what a decoder writes for bytes that are no character yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +84,16 @@ class TextStream:
         """The text that `token` completes, "" while a character is open."""
         self._ids.append(token)
         text = self._decode(self._ids[self._start :])
-        if text.endswith(_INCOMPLETE):
+        if text.endswith(INCOMPLETE):
             return ""
         new = text[len(self._decode(self._ids[self._start : self._shown])) :]
         self._start, self._shown = self._shown, len(self._ids)
-        return new.replace(_INCOMPLETE, "")
+        return new.replace(INCOMPLETE, "")
 
     def rest(self) -> str:
         """What is still open at the end, without the character that was never finished."""
         text = self._decode(self._ids[self._start :])
-        return text[len(self._decode(self._ids[self._start : self._shown])) :].replace(_INCOMPLETE, "")
+        return text[len(self._decode(self._ids[self._start : self._shown])) :].replace(INCOMPLETE, "")
 
     def _decode(self, ids: Sequence[int]) -> str:
         text = self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)

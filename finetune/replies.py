@@ -12,7 +12,7 @@ from transformers import DynamicCache, PreTrainedModel
 
 from clone_agent.records import ChatTurn
 from finetune.encode import fit_prompt
-from finetune.generate import Sampling, choose
+from finetune.generate import INCOMPLETE, Sampling, choose
 from finetune.glm import LoadedModel
 
 _STEP_TOKENS = 8192  # of the prompts answered together
@@ -42,7 +42,7 @@ def write_replies(loaded: LoadedModel, prompts: Mapping[int, Sequence[ChatTurn]]
         sources = [_source(sampling, index) for index in group]
         replies = _generate(loaded.model, [encoded[index] for index in group], loaded.format.stop_ids, sampling, sources)
         for index, reply in zip(group, replies, strict=True):
-            yield Written(index=index, text=str(loaded.tokenizer.decode(reply, skip_special_tokens=True)).strip())
+            yield Written(index=index, text=str(loaded.tokenizer.decode(reply, skip_special_tokens=True)).replace(INCOMPLETE, "").strip())
 
 
 def _groups(lengths: dict[int, int]) -> Iterator[list[int]]:

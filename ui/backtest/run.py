@@ -197,10 +197,10 @@ class Backtest:
 
     # --- the voices ---
 
-    def _voices(self, kept: Kept, work: Work) -> tuple[dict[str, Part], dict[str, float], dict[str, ModelError]]:
+    def _voices(self, kept: Kept, work: Work) -> tuple[dict[str, Part], dict[str, float | None], dict[str, ModelError]]:
         """What every voice did, its loss on ordinary talk, and the methods that could not be tuned here."""
         parts: dict[str, Part] = {}
-        ordinary: dict[str, float] = {}
+        ordinary: dict[str, float | None] = {}
         failed: dict[str, ModelError] = {}
         for voice in (BASE, *self._options.methods):
             adapter = None
@@ -223,9 +223,10 @@ class Backtest:
         self._loaded = None
         return parts, ordinary, failed
 
-    def _ordinary(self, kept: Kept, voice: str, adapter: Path | None) -> float:
+    def _ordinary(self, kept: Kept, voice: str, adapter: Path | None) -> float | None:
         speaker = self._speaker_of(voice, adapter)
-        return float(kept.value(f"{voice}.ordinary", lambda: ordinary_loss(speaker(), language=self._language)))
+        loss = kept.value(f"{voice}.ordinary", lambda: ordinary_loss(speaker(), language=self._language))
+        return None if loss is None else float(loss)
 
     @contextmanager
     def _measuring(self, kind: str, size: int) -> Iterator[Callable[[int], None]]:
@@ -270,7 +271,7 @@ class Backtest:
         times = kept.value("times", time_it)
         voices = 2 * (1 + len(self._options.methods))
         speaking = voices * work.size * times["reply"]
-        tuning = sum(times[method] for method in self._options.methods)
+        tuning = sum(times.get(method, 0.0) for method in self._options.methods)  # a method named later was not timed
         self._call.screen.note(
             f"About {tuning + speaking:,.0f} min from the beginning on: {tuning:,.0f} for tuning {len(self._options.methods)} methods, "
             f"{speaking:,.0f} for {voices} times {len(work.prompts)} replies and {len(work.questions)} answers. "
