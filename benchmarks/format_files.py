@@ -4,104 +4,19 @@ A layout is what stands before, between and behind the messages, and one message
 lines, a few of several lines, 200 people. It is no measure of correctness; `tests/exports` is.
 """
 
-import csv
-import io
 import json
-import random
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from html import escape
 from pathlib import Path
 
 from format_databases import write_imessage, write_qqnt
-from import_speed import SEED, ZONE, chatter, qce_row
+from format_layout import Layout, cells, clock, day_lines, dumped, html_lines, millis, name, quoted_line, seconds
+from format_wechat import WECHAT
+from import_speed import qce_row
 
 RULE = "=" * 64
-Row = Callable[[int, datetime, int, str], str]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A format as text around and between messages."""
-
-    file: str
-    row: Row
-    head: str = ""
-    foot: str = ""
-    between: str = ""
-
-    def write(self, folder: Path, size: int) -> Path:
-        """Write so many bytes and return the export."""
-        path = folder / self.file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as out:
-            out.write(self.head.encode())
-            for number, (moment, who, text) in enumerate(chatter(random.Random(SEED))):
-                between = self.between if number else ""
-                out.write(f"{between}{self.row(number, moment.astimezone(ZONE), who, text)}".encode())
-                if out.tell() >= size:
-                    break
-            out.write(self.foot.encode())
-        return path
-
-
-def dumped(**fields: object) -> str:
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-
-
-def cells(*values: object) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(values)
-    return line.getvalue()
-
-
-def name(who: int) -> str:
-    return f"成员{who}"
-
-
-def clock(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
-    return moment.strftime(pattern)
-
-
-def millis(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1000
-
-
-def seconds(moment: datetime) -> int:
-    return int(moment.timestamp())
-
-
-def wxid(who: int) -> str:
-    return f"wxid_{who:08d}"
-
-
-def day_lines(rule: Callable[[datetime], str], row: Row) -> Row:
-    """Rows with a line above the first of each day."""
-    last: list[str] = [""]
-
-    def with_day(number: int, moment: datetime, who: int, text: str) -> str:
-        line = rule(moment)
-        above = f"{line}\n" if line != last[0] or number == 0 else ""
-        last[0] = line
-        return above + row(number, moment, who, text)
-
-    return with_day
-
-
-def html_lines(text: str) -> str:
-    return escape(text).replace("\n", "<br>")
-
-
-def old_memotrace(number: int, moment: datetime, who: int, text: str) -> str:
-    return cells(number, 1, 1, 0, int(who == 0), seconds(moment), 3, text, clock(moment), name(who), name(who), wxid(who))
-
-
-def quoted_line(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if "\n" in text else text
-
-
 LAYOUTS: dict[str, Layout] = {
+    **WECHAT,
     "qq_pc_txt": Layout(
         "group.txt",
         lambda n, t, who, text: f"{t:%Y-%m-%d} {t.hour}:{t:%M:%S} {name(who)}({10_000_000 + who})\r\n{text}\r\n\r\n",
@@ -145,6 +60,20 @@ LAYOUTS: dict[str, Layout] = {
         "<!DOCTYPE html><html><head><title>大群 - 聊天记录</title></head><body><!-- QQChatExporter 群聊 -->\n",
         "</body></html>\n",
     ),
+    "qce_viewer": Layout(
+        "c000001.js",
+        lambda n, t, who, text: dumped(
+            id=f"msg-{n}",
+            ts=millis(t),
+            uid=f"u_{who}",
+            name=name(who),
+            text=text,
+            html=f'<div class="message"><div class="message-content">{html_lines(text)}</div></div>',
+        ),
+        'window.__QCE_CHUNK__ && window.__QCE_CHUNK__({id:"c000001",messages:[\n',
+        "\n]});\n",
+        ",\n",
+    ),
     "qqnt_export_txt": Layout("大群.txt", lambda n, t, who, text: f"{clock(t)} {name(who)}\n[文本]\n{text}\n\n"),
     "qqnt_export_json": Layout(
         "大群.json",
@@ -159,103 +88,6 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "qq_clipboard": Layout(
         "paste.txt", lambda n, t, who, text: f"【潜水】{name(who)}({10_000_000 + who}) {t:%Y/%m/%d} {t.hour}:{t:%M:%S}\n{text}\n\n"
-    ),
-    "wechat_pywxdump_csv": Layout(
-        "room_0_5000.csv",
-        lambda n, t, who, text: cells(n, 10**18 + n, "文本", int(who == 0), wxid(who), "9@chatroom", text, "", clock(t)),
-        "id,MsgSvrID,type_name,is_sender,talker,room_name,msg,src,CreateTime\n",
-    ),
-    "wechat_pywxdump_json": Layout(
-        "room.json",
-        lambda n, t, who, text: dumped(
-            id=n,
-            MsgSvrID=str(10**18 + n),
-            type_name="文本",
-            is_sender=int(who == 0),
-            talker=wxid(who),
-            room_name="9@chatroom",
-            msg=text,
-            src="",
-            CreateTime=clock(t),
-        ),
-        "[",
-        "]",
-        ",\n",
-    ),
-    "wechat_weflow_json": Layout(
-        "room.json",
-        lambda n, t, who, text: dumped(
-            localId=n,
-            createTime=seconds(t),
-            formattedTime=clock(t),
-            type="文本消息",
-            localType=1,
-            content=text,
-            isSend=int(who == 0),
-            senderUsername=wxid(who),
-            senderDisplayName=name(who),
-        ),
-        '{"weflow":{"version":"1.0.0"},"session":{"wxid":"9@chatroom","displayName":"群","type":"群聊"},"messages":[\n',
-        "]}",
-        ",\n",
-    ),
-    "wechat_weflow_txt": Layout("群.txt", lambda n, t, who, text: f"{clock(t)} '{name(who)}'\n{text}\n\n"),
-    "wechat_memotrace_csv": Layout(
-        "群.csv",
-        lambda n, t, who, text: cells(n, "文本", name(who) if who else "我", clock(t), text, name(who), name(who), "more"),
-        "\ufeff消息ID,类型,发送人,时间,内容,备注,昵称,更多信息\n",
-    ),
-    "wechat_memotrace_old_csv": Layout(
-        "群.csv",
-        old_memotrace,
-        "\ufefflocalId,TalkerId,Type,SubType,IsSender,CreateTime,Status,StrContent,StrTime,Remark,NickName,Sender\n",
-    ),
-    "wechat_memotrace_txt": Layout("群.txt", lambda n, t, who, text: f"{clock(t)} {name(who) if who else '我'}\n{text}\n\n"),
-    "wechat_chatlog_json": Layout(
-        "room.json",
-        lambda n, t, who, text: dumped(
-            seq=millis(t) + n % 1000,
-            time=t.isoformat(),
-            talker="9@chatroom",
-            talkerName="群",
-            isChatRoom=True,
-            sender=wxid(who),
-            senderName=name(who),
-            isSelf=who == 0,
-            type=1,
-            subType=0,
-            content=text,
-        ),
-        "[",
-        "]",
-        ",\n",
-    ),
-    "wechat_chatlog_csv": Layout(
-        "room.csv",
-        lambda n, t, who, text: cells(clock(t), name(who), wxid(who), "群", "9@chatroom", text),
-        "Time,SenderName,Sender,TalkerName,Talker,Content\n",
-    ),
-    "wechat_keeper_json": Layout(
-        "room.jsonl",
-        lambda n, t, who, text: (
-            dumped(
-                ts=seconds(t),
-                sender=name(who),
-                sender_wxid=wxid(who),
-                chat_room="9@chatroom",
-                conversation_id="9@chatroom",
-                content=text,
-                msg_type=1,
-                is_self=who == 0,
-            )
-            + "\n"
-        ),
-    ),
-    "wechat_dump_txt": Layout("群.txt", lambda n, t, who, text: f"1|{name(who) if who else 'me'}:{clock(t)}:{text}\n"),
-    "wechat_mail_text": Layout(
-        "mail.txt",
-        day_lines(lambda t: f"—————  {t:%Y-%m-%d}  —————\n\n", lambda n, t, who, text: f"{name(who % 2)}  {t:%H:%M}\n\n{text}\n\n"),
-        "成员0 和 成员1 在微信上的聊天记录如下，请查收。\n\n",
     ),
     "whatsapp_txt": Layout("WhatsApp Chat with 大群.txt", lambda n, t, who, text: f"{t:%d/%m/%Y, %H:%M} - {name(who)}: {text}\n"),
     "telegram_json": Layout(

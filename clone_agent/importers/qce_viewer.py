@@ -28,6 +28,8 @@ from clone_agent.importers.stamps import read_time
 from clone_agent.records import ChatKind, Kind, Skipped
 
 CHUNK = re.compile(r"__QCE_CHUNK__\(\{\s*\"?id\"?\s*:\s*\"[^\"\n]{0,40}\"\s*,\s*\"?messages\"?\s*:\s*\[")
+_BETWEEN = re.compile(r"[,\s]*")
+_DECODER = json.JSONDecoder()
 _MARK_SIZE = 200  # characters in which the beginning of a chunk fits
 _MANIFESTS = ("data/manifest.json", "data/manifest.js")
 _CALL = re.compile(r"[^({]*\((?P<object>\{.*\})\)\s*;?\s*", re.S)
@@ -83,34 +85,35 @@ def _with_sender(bubble: Bubble, row: Row, numbers: dict[str, str]) -> Bubble:
 
 def _rows(pieces: Iterator[str]) -> Iterator[Row | None]:
     """The objects of every chunk, None for one that is damaged."""
-    decoder = json.JSONDecoder()
     text, is_inside = "", False
     for piece in chain(pieces, [""]):
         text += piece
+        at = 0
         while True:
             if not is_inside:
-                begin = CHUNK.search(text)
-                text = text[begin.end() :] if begin is not None else text[-_MARK_SIZE:]
+                begin = CHUNK.search(text, at)
+                at = begin.end() if begin is not None else max(at, len(text) - _MARK_SIZE)
                 is_inside = begin is not None
                 if begin is None:
                     break
-            text = text.lstrip(", \t\r\n")
-            if text[:1] == "]":
+            between = _BETWEEN.match(text, at)
+            at = between.end() if between is not None else at
+            if text[at : at + 1] == "]":
                 is_inside = False
                 continue
             try:
-                value, end = decoder.raw_decode(text)
+                value, at = _DECODER.raw_decode(text, at)
             except (ValueError, RecursionError):
-                if piece and len(text) < LONGEST_RECORD:
+                if piece and len(text) - at < LONGEST_RECORD:
                     break  # the rest of it comes with the next piece
-                if text:
+                if at < len(text):
                     yield None
-                text, is_inside = text[1:], False
                 if not piece:
                     return
+                is_inside = False
                 continue
-            text = text[end:]
             yield value if isinstance(value, dict) else None
+        text = text[at:]
 
 
 def _manifest(source: Source) -> Row:
