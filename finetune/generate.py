@@ -8,6 +8,10 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
+from finetune.chatglm.checkpoint import Generation
+from finetune.chatglm.punctuation import WidePunctuation
+from finetune.chatglm.tokenizers import FAMILY
+
 INCOMPLETE = "\ufffd"  # what a decoder writes for bytes that are no character yet
 
 
@@ -79,6 +83,7 @@ class TextStream:
         self._ids: list[int] = []
         self._start = 0  # tokens from here on are decoded, so that a word's neighbours decide about its blanks
         self._shown = 0  # tokens up to here have been handed out
+        self._wide = WidePunctuation() if tokenizer.init_kwargs.get(FAMILY) == Generation.CHATGLM else None
 
     def push(self, token: int) -> str:
         """The text that `token` completes, "" while a character is open."""
@@ -88,12 +93,14 @@ class TextStream:
             return ""
         new = text[len(self._decode(self._ids[self._start : self._shown])) :]
         self._start, self._shown = self._shown, len(self._ids)
-        return new.replace(INCOMPLETE, "")
+        new = new.replace(INCOMPLETE, "")
+        return new if self._wide is None else self._wide.push(new)
 
     def rest(self) -> str:
         """What is still open at the end, without the character that was never finished."""
         text = self._decode(self._ids[self._start :])
-        return text[len(self._decode(self._ids[self._start : self._shown])) :].replace(INCOMPLETE, "")
+        left = text[len(self._decode(self._ids[self._start : self._shown])) :].replace(INCOMPLETE, "")
+        return left if self._wide is None else self._wide.rest(left)
 
     def _decode(self, ids: Sequence[int]) -> str:
         text = self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)

@@ -15,6 +15,7 @@ from clone_agent.records import ChatTurn
 from finetune.chat_format import chat_format
 from finetune.chat_ids import plain_ids
 from finetune.chatglm.checkpoint import Generation
+from finetune.chatglm.punctuation import WidePunctuation
 from finetune.chatglm.tokenizers import convert_tokenizer
 from finetune.generate import TextStream
 from finetune.glm import load_tokenizer
@@ -164,6 +165,13 @@ def test_a_reply_streams_as_it_was_written(tmp_path: Path) -> None:
         stream = TextStream(found)
         text = "hello\n你好 😀 hello"
         assert "".join(stream.push(token) for token in plain_ids(found, text)) + stream.rest() == text, generation
+
+
+@pytest.mark.parametrize("size", [1, 2, 50])
+def test_chatglms_replies_get_their_full_width_marks_back(size: int) -> None:
+    text, wide = "你好,hello, 好!好 OK?你 a:b 你:", WidePunctuation()
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    assert "".join(wide.push(piece) for piece in pieces) + wide.rest() == "你好，hello, 好！好 OK？你 a:b 你："
 
 
 def test_a_damaged_tokenizer_is_refused(tmp_path: Path) -> None:
