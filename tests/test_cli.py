@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from clone_agent.archive import Archive
 from clone_agent.home import DataHome
+from clone_agent.importers import FORMATS
 from memory.indexing import pending
 from memory.table import PassageTable
 from ui.cli import main
@@ -241,7 +242,12 @@ def test_inspect_prints_the_documented_json() -> None:
 
 def test_formats_are_listed_with_how_to_make_them() -> None:
     formats = json.loads(run("formats", "--json").stdout)["formats"]
-    assert {"qq_pc_txt", "qce_json", "qce_chunked"} <= {one["name"] for one in formats}
+    assert [(one["name"], one["title"], one["how_to_export"]) for one in formats] == [
+        (one.name, one.title, one.how_to_export) for one in FORMATS
+    ]
+    assert len({one["name"] for one in formats}) == len(formats)
+    samples = {path.name for path in (Path(__file__).parent / "exports").iterdir()}
+    assert [one["name"] for one in formats if one["name"] not in samples] == [], "every format has samples of its own"
     assert all(set(one) == {"name", "title", "how_to_export"} and one["how_to_export"] for one in formats)
 
 
