@@ -49,6 +49,16 @@ class AdapterInfo:
     forgotten: int  # messages it learned from and that were forgotten since; its weights may still know them
     manifest: Mapping[str, Any]  # all of it, with sample replies
 
+    @property
+    def lost_ordinary_talk(self) -> bool:
+        """Whether tuning cost the model its everyday conversation; such an adapter speaks only when it is named."""
+        return bool((self.manifest.get("ordinary_talk") or {}).get("is_lost"))
+
+
+def current_adapter(home: Path) -> AdapterInfo | None:
+    """The newest adapter that kept its ordinary talk; None when there is none."""
+    return next((info for info in reversed(list_adapters(home)) if not info.lost_ordinary_talk), None)
+
 
 def list_adapters(home: Path) -> list[AdapterInfo]:
     """The finished adapters of a data home, oldest first; unfinished and damaged ones are left out."""

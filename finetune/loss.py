@@ -58,6 +58,25 @@ def mean_loss(model: PreTrainedModel, examples: Sequence[Encoded], *, max_tokens
     return total / targets if targets else float("nan")
 
 
+@torch.no_grad()
+def example_losses(
+    model: PreTrainedModel, examples: Sequence[Encoded], *, max_tokens: int, autocast: AbstractContextManager[object]
+) -> list[float]:
+    """Mean loss per supervised token of each example by itself, without dropout."""
+    was_training, losses = model.training, [0.0] * len(examples)
+    model.train(False)
+    device = next(model.parameters()).device
+    for piece in pieces(range(len(examples)), [len(example.input_ids) for example in examples], max_tokens=max_tokens):
+        batch = collate([examples[index] for index in piece]).to(device)
+        with autocast:
+            logits = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits[:, :-1]
+        # One row at a time: all rows' logits in float32 would be large where the vocabulary is.
+        for row, index in enumerate(piece):
+            losses[index] = float(cross_entropy(logits[row].float(), batch.labels[row, 1:], ignore_index=NO_LOSS))
+    model.train(was_training)
+    return losses
+
+
 def autocast_for(model: PreTrainedModel) -> AbstractContextManager[object]:
     """bfloat16 arithmetic where the hardware has it (a GPU, a CPU with AMX); the same answer at every call on one machine."""
     device = next(model.parameters()).device

@@ -14,8 +14,9 @@ import torch
 
 from clone_agent.errors import DatasetError
 from finetune.encode import Encoded, encode, encode_runs
-from finetune.examples import Example, read_dataset, read_examples
+from finetune.examples import Example, read_dataset
 from finetune.four_bit import numbers
+from finetune.general import read_general
 from finetune.glm import LoadedModel, best_device, load_model
 from finetune.methods.adapter import Adapter
 from finetune.methods.registry import attach, find_method
@@ -25,7 +26,7 @@ from finetune.processes import ALONE, Team
 from finetune.rehearsal import rehearsal_examples
 from finetune.tune_config import TuneConfig, TunePlan
 
-SHIPPED_REHEARSAL = 0.2  # share of general talk in the training of the model that ships, which forgets quickly
+REHEARSAL = 0.2  # share of general talk, for the model that ships, which forgets quickly, and wherever a file of it is named
 _DRAWS = 20  # general examples drawn for one wanted, at most
 
 log = logging.getLogger(__name__)
@@ -118,14 +119,15 @@ def plan_run(config: TuneConfig, dataset_dir: Path) -> TunePlan:
 
 def _rehearsal(config: TuneConfig, loaded: LoadedModel, own: Sequence[Example], length: int) -> list[Encoded]:
     """As many general examples as the share asks for, the same at every call with the same seed; those too long are passed over."""
-    share = config.rehearsal if config.rehearsal is not None else SHIPPED_REHEARSAL if loaded.name == SHIPPED_NAME else 0.0
+    is_wanted = config.rehearsal_file is not None or loaded.name == SHIPPED_NAME
+    share = config.rehearsal if config.rehearsal is not None else REHEARSAL if is_wanted else 0.0
     wanted = round(len(own) * share / (1 - share))
     if not wanted:
         return []
     if config.rehearsal_file is None:
-        drawn: Iterable[Example] = islice(rehearsal_examples(language=_language(own), seed=config.seed), _DRAWS * wanted)
+        drawn: Iterable[Example] = islice(rehearsal_examples(language=language_of(own), seed=config.seed), _DRAWS * wanted)
     else:
-        known = list(read_examples(config.rehearsal_file))
+        known = list(read_general(config.rehearsal_file, system=own[0].system))
         drawn = random.Random(config.seed).sample(known, len(known))
     texts: list[Encoded] = []
     missing = wanted
@@ -141,7 +143,7 @@ def _answers(texts: Iterable[Encoded]) -> int:
     return sum(text.answers for text in texts)
 
 
-def _language(examples: Sequence[Example]) -> str:
+def language_of(examples: Sequence[Example]) -> str:
     """The language of the system messages, which is the owner's."""
     return "zh" if any("\u4e00" <= character <= "\u9fff" for character in examples[0].system) else "en"
 

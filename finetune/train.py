@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from clone_agent.errors import CloneError, UsageError
+from clone_agent.records import Persona
 from finetune.adapter_files import save_adapter
 from finetune.checkpoint import LOG, read_adapter
 from finetune.encode import fit_prompt
@@ -25,7 +26,8 @@ from finetune.generate import Sampling, reply_text
 from finetune.interrupts import stop_requests
 from finetune.memory_limits import memory_advice
 from finetune.model_files import find_model, fingerprint
-from finetune.prepare import Prepared, prepare
+from finetune.prepare import Prepared, language_of, prepare
+from finetune.probe import OrdinaryTalk, as_facts, probe
 from finetune.processes import Team, open_team
 from finetune.stepper import Stepper
 from finetune.training_state import (
@@ -39,6 +41,7 @@ from finetune.training_state import (
 from finetune.tune_config import SampleReply, TuneConfig, TunePlan, TuneProgress, TuneReport
 
 CHECKPOINT_EVERY_S = 300.0
+_NAME = "林晚"  # any name does in the system message of the probe
 _SAMPLE = Sampling(temperature=0, max_new_tokens=64)
 _BETTER = 1e-4  # a held-out loss counts as better when it is lower by so much
 
@@ -105,6 +108,8 @@ class _Run:
         self.latest: float | None = None
         self.best_state = self.adapter.state()
         self.samples: tuple[SampleReply, ...] = ()
+        self.ordinary: OrdinaryTalk | None = None  # before
+        self.lost_ordinary_talk = False
 
     # --- beginning and end ---
 
@@ -121,6 +126,7 @@ class _Run:
         with self._base():
             self.before = self.best = self.latest = self.stepper.held_out_loss(self.prepared.evaluation)
             replies = self._replies()
+            self.ordinary = self._probe()
         self._log({"step": 0, "eval_loss": self.before})
         self.samples = tuple(
             SampleReply(prompt=example.context[-1].text, owner=example.response, before=reply)
@@ -132,6 +138,9 @@ class _Run:
         self.adapter.load_state(self.best_state)
         self.tell(TuneProgress(phase="samples", step=self.step, steps=self.plan.steps, eval_loss=self.best))
         self.samples = tuple(replace(sample, after=reply) for sample, reply in zip(self.samples, self._replies(), strict=True))
+        after = self._probe()
+        ordinary = as_facts(self.ordinary, after) if self.ordinary is not None and after is not None else None
+        self.lost_ordinary_talk = ordinary is not None and ordinary["is_lost"]
         report = self.report(finished=True)
         self.tell(TuneProgress(phase="save", step=self.step, steps=self.plan.steps, eval_loss=self.best))
         facts = {
@@ -146,6 +155,7 @@ class _Run:
                 "stopped_early": report.stopped_early,
             },
             "samples": [asdict(sample) for sample in self.samples],
+            "ordinary_talk": ordinary,
         }
         if self.team.leads:
             with disk_advice():
@@ -167,6 +177,7 @@ class _Run:
             samples=self.samples,
             finished=finished,
             stopped_early=finished and self.step < self.plan.steps,
+            lost_ordinary_talk=self.lost_ordinary_talk,
         )
 
     def _base(self) -> AbstractContextManager[None]:
@@ -220,6 +231,12 @@ class _Run:
             replies.append(reply_text(self.model, loaded.tokenizer, prompt, loaded.format.stop_ids, _SAMPLE) if prompt else "")
         return replies
 
+    def _probe(self) -> OrdinaryTalk | None:
+        """How the model takes everyday questions, in the owner's language; None where no replies are written."""
+        if not self.shown:
+            return None
+        return probe(self.prepared.loaded, Persona(name=_NAME, language=language_of(self.shown)))
+
     def _tell_step(self, loss: float, rate: float, tokens_per_s: float) -> None:
         left = (self.plan.steps - self.step) * self.seconds / self.step
         self.tell(
@@ -260,6 +277,7 @@ class _Run:
             "seconds": self.seconds,
             "losses": {"before": self.before, "best": self.best, "latest": self.latest},
             "samples": [asdict(sample) for sample in self.samples],
+            "ordinary_talk": asdict(self.ordinary) if self.ordinary else None,
         }
         with disk_advice():
             save_checkpoint(self.out, self.step, tensors, state)
@@ -281,6 +299,8 @@ class _Run:
         self.step, self.best_step, self.misses, self.seconds = state["step"], state["best_step"], state["misses"], state["seconds"]
         self.before, self.best, self.latest = (state["losses"][name] for name in ("before", "best", "latest"))
         self.samples = tuple(SampleReply(**sample) for sample in state["samples"]) if self.shown else ()
+        ordinary = state.get("ordinary_talk")
+        self.ordinary = OrdinaryTalk(**ordinary) if ordinary and self.shown else None
         self.team.wait()
         if not self.team.leads:
             return
@@ -325,4 +345,5 @@ def _finished_before(config: TuneConfig, dataset_dir: Path, out: Path) -> TuneRe
         samples=tuple(SampleReply(**sample) for sample in info.manifest["samples"]),
         finished=True,
         stopped_early=training["stopped_early"],
+        lost_ordinary_talk=info.lost_ordinary_talk,
     )

@@ -30,8 +30,10 @@ class TuneConfig:
     evaluations: int = 8  # on held-out examples, spread over the run; a checkpoint is written with each
     patience: int = 3  # evaluations without a better one before the run ends early; 0: never
     eval_examples: int = 256  # held-out examples looked at, at most
-    rehearsal: float | None = None  # share of general talk among the training examples; None: 0.2 for the model that ships, else 0
-    rehearsal_file: Path | None = None  # examples to rehearse with; None: those of the model that ships
+    rehearsal: float | None = (
+        None  # share of general talk among the training examples; None: 0.2 for the model that ships or with a file, else 0
+    )
+    rehearsal_file: Path | None = None  # talks to rehearse with (`general`); None: those of the model that ships
     samples: int = 3  # replies written before and after
     gradient_checkpointing: bool = False
     device: str | None = None
@@ -150,3 +152,4 @@ class TuneReport:
     samples: tuple[SampleReply, ...]
     finished: bool  # False: stopped on request; `resume` goes on
     stopped_early: bool  # held-out loss stopped falling
+    lost_ordinary_talk: bool = False  # everyday questions go worse than before (`probe`); such an adapter speaks only when named

@@ -2,11 +2,15 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk
 
 from clone_agent.archive import Archive
 from clone_agent.persona import with_contact
@@ -18,6 +22,8 @@ from finetune.choosing import Wanted
 from finetune.examples import Example, ExampleOptions, Verdict, build_examples, read_dataset, write_dataset
 from finetune.sampling import MOST, Sampling, length_class
 from ui.cli import main
+from ui.config import Settings
+from ui.wiring import Voice, make_agent
 
 ZONE = timezone(timedelta(hours=8))
 START = datetime(2024, 5, 15, 20, tzinfo=ZONE)
@@ -237,3 +243,21 @@ def test_the_command_limits_draws_and_explains(tmp_path: Path) -> None:
     missing = CliRunner().invoke(main, ["dataset", "--explain", "nothing", *home])
     assert missing.exit_code == 2
     assert "FILE:LINE" in missing.stderr
+
+
+def test_the_agent_is_told_whom_it_talks_to(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    class Listening(GenericFakeChatModel):
+        def _stream(self, messages: list[BaseMessage], *args: object, **kwargs: object) -> Iterator[ChatGenerationChunk]:
+            seen.append(str(messages[0].content))
+            return super()._stream(messages, *args, **kwargs)  # type: ignore[arg-type]  # passed on as they come
+
+    with Archive.open(tmp_path, create=True) as archive:
+        for contact in (None, "小明"):
+            voice = Voice(model=Listening(messages=iter([AIMessage("在呢")])), label="replays", adapter=None)
+            agent = make_agent(archive, None, voice, Settings(home=tmp_path, contact=contact))
+            assert [*agent.answer("在吗", use_memory=False)]
+    plain, told = seen
+    assert "小明" not in plain
+    assert told.endswith("你正在和小明聊天。")

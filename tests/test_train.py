@@ -17,7 +17,7 @@ from clone_agent.prompt import system_prompt
 from clone_agent.records import ChatTurn, Persona
 from finetune.checkpoint import read_adapter
 from finetune.evaluate import evaluate, manner
-from finetune.examples import Example, write_dataset
+from finetune.examples import Example, ExampleOptions, write_dataset
 from finetune.generate import Sampling
 from finetune.methods.registry import METHODS
 from finetune.prepare import plan_run
@@ -54,7 +54,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dataset")
-    write_dataset(examples(), folder)
+    write_dataset(examples(), folder, options=ExampleOptions(balance=1))
     return folder
 
 
@@ -225,6 +225,14 @@ def test_general_talk_can_be_mixed_in(base: Path, dataset: Path, tmp_path: Path)
     assert 9 <= plan.rehearsal < 14  # whole texts, so a few more than a quarter
     own = plan_run(config(base, rehearsal=0.1, rehearsal_file=dataset / "eval.jsonl"), dataset)
     assert own.rehearsal == 3
+    file = tmp_path / "general.jsonl"
+    file.write_text('{"prompt": "你好", "response": "你好呀"}\n' * 40, encoding="utf-8")
+    assert plan_run(config(base, rehearsal_file=file), dataset).rehearsal == 7, "a named file is a fifth of what is learnt"
+
+
+def test_what_the_dataset_draws_more_often_is_learnt_more_often(base: Path, tmp_path: Path) -> None:
+    manifest = write_dataset(examples(), tmp_path, options=ExampleOptions(balance=0))
+    assert plan_run(config(base, rehearsal=0), tmp_path).examples == manifest["learnt"] > manifest["examples"]["train"]
 
 
 def test_a_missing_dataset_or_senseless_setting_is_refused(base: Path, dataset: Path, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ class Settings:
     chroma: str | None = None
     reranker: str | None = None
     top_k: int | None = None
+    contact: str | None = None  # whom the clone talks to, for this call
     live: bool = True
     port: int = 7860
 

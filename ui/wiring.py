@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from clone_agent.archive import Archive
 from clone_agent.errors import UsageError
 from clone_agent.home import DataHome
+from clone_agent.persona import with_contact
 from ui.config import Settings
 from ui.environment import stay_offline
 
@@ -51,19 +52,18 @@ class Clone:
 
 
 def choose_adapter(home: DataHome, name: str | None) -> "AdapterInfo | None":
-    """The adapter that speaks: the named one, else the newest; None when there is none or it is `none`.
+    """The adapter that speaks: the named one, else the newest that kept its ordinary talk; None when there is none or it is `none`.
 
     Raises:
         ModelError: the named one is missing or damaged.
     """
-    from finetune.checkpoint import list_adapters, read_adapter
+    from finetune.checkpoint import current_adapter, read_adapter
 
     if name == NO_ADAPTER:
         return None
     if name is not None:
         return read_adapter(home.adapters / name)
-    found = list_adapters(home.root)
-    return found[-1] if found else None
+    return current_adapter(home.root)
 
 
 def load_voice(home: DataHome, settings: Settings) -> Voice:
@@ -192,7 +192,8 @@ def make_agent(archive: Archive, memory: "MemoryIndex | None", voice: Voice, set
     """The agent that speaks with this voice."""
     from clone_agent.agent import CloneAgent
 
-    return CloneAgent(voice.model, persona=archive.persona(), memory=memory, top_k=settings.top_k or recalled_lines(voice))
+    persona = with_contact(archive.persona(), [settings.contact] if settings.contact else [])
+    return CloneAgent(voice.model, persona=persona, memory=memory, top_k=settings.top_k or recalled_lines(voice))
 
 
 def recalled_lines(voice: Voice) -> int:

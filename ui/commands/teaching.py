@@ -88,6 +88,10 @@ def dataset(call: Call, export: Path | None, explain: str | None, **chosen: Any)
 @click.option("--batch-size", default=16, type=click.IntRange(1), help="Examples a step.")
 @click.option("--max-length", default=512, type=click.IntRange(32), help="Tokens an example, at most.")
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of the method, like r=8 or num_virtual_tokens=32.")
+@click.option("--general", "rehearsal_file", type=click.Path(dir_okay=False, path_type=Path), help="General talk to mix in: JSON lines.")
+@click.option(
+    "--general-share", "rehearsal", type=click.FloatRange(0, 0.9), help="Its share.  [default: 0.2 with --general or the small GLM]"
+)
 @click.option("--seed", default=0, help="Seed of everything random.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run of this name.")
 @click.option("--dry-run", is_flag=True, help="Measure and say what would happen, then stop.")
@@ -169,6 +173,7 @@ def report_fields(report: "TuneReport") -> dict[str, object]:
         "seconds": round(report.seconds, 1),
         "finished": report.finished,
         "stopped_early": report.stopped_early,
+        "lost_ordinary_talk": report.lost_ordinary_talk,
         "samples": [{"prompt": one.prompt, "owner": one.owner, "before": one.before, "after": one.after} for one in report.samples],
     }
 
@@ -286,6 +291,11 @@ def _print_report(call: Call, report: "TuneReport") -> None:
     screen.say(f"{report.folder.name}: {loss_line(report)}; {count(report.steps, 'step')} in {report.seconds:,.0f} s")
     if report.samples:
         screen.table(("prompt", "you wrote", "before", "after"), [(one.prompt, one.owner, one.before, one.after) for one in report.samples])
+    if report.lost_ordinary_talk:
+        screen.warn(
+            f"{report.folder.name} answers everyday questions worse than before, so it is not made current. "
+            f"Tune more gently (--epochs, --learning-rate, --general), or name it with --adapter {report.folder.name} to hear it anyway."
+        )
     if report.finished:
         screen.next("clone-agent index")
     else:
