@@ -127,24 +127,25 @@ def is_loopback(url: str) -> bool:
 
 
 def _server_voice(settings: Settings) -> Voice:
-    from pydantic import SecretStr
-
     if not settings.server_model:
         raise UsageError("The server's model has no name.", remedy="Add --model NAME, one of those the server offers.")
-    if urlsplit(settings.server or "").scheme not in ("http", "https"):
+    return Voice(model=server_model(settings.server or "", settings.server_model), label=settings.server_model, adapter=None)
+
+
+def server_model(url: str, name: str) -> "BaseChatModel":
+    """A model of an OpenAI-compatible server.
+
+    Raises:
+        UsageError: the address is no URL.
+    """
+    from pydantic import SecretStr
+
+    if urlsplit(url).scheme not in ("http", "https"):
         raise UsageError("The server's address is not a URL.", remedy="Write it like http://127.0.0.1:8000/v1.")
     from langchain_openai import ChatOpenAI
 
     key = os.environ.get(KEY_VARIABLE) or os.environ.get("OPENAI_API_KEY") or "none"
-    model = ChatOpenAI(
-        model=settings.server_model,
-        base_url=settings.server,
-        api_key=SecretStr(key),
-        use_responses_api=False,
-        timeout=120,
-        max_retries=1,
-    )
-    return Voice(model=model, label=settings.server_model, adapter=None)
+    return ChatOpenAI(model=name, base_url=url, api_key=SecretStr(key), use_responses_api=False, timeout=120, max_retries=1)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import click
 from clone_agent.errors import DatasetError, UsageError
 from clone_agent.records import LIVE_PLATFORM
 from ui.commands.explaining import show_verdict
+from ui.commands.judging import open_judge
 from ui.options import Call, common
 from ui.show import count
 
@@ -47,16 +48,24 @@ _LOSS = "{:.3f}"
 @click.option("--half-life", type=click.FloatRange(0, min_open=True), metavar="DAYS", help="A reply that much older counts half as much.")
 @click.option("--balance", default=0.7, type=click.FloatRange(0, 1), help="1 draws replies as they are, less draws long ones more often.")
 @click.option("--contacts", is_flag=True, help="Say in each prompt whom you talk to, so that the tone follows; ask with --contact later.")
+@click.option("--judge", metavar="URL", help="OpenAI-compatible server whose model leaves out answers that do not fit what was said.")
+@click.option("--judge-model", metavar="NAME", help="Which of its models.")
+@click.option("--yes", is_flag=True, help="Do not ask before private text goes to a judge elsewhere.")
 @click.option("--explain", metavar="MESSAGE", help="Only say what became of a message, named by its id or by FILE:LINE of its export.")
 @common
-def dataset(call: Call, export: Path | None, explain: str | None, **chosen: Any) -> None:
+def dataset(
+    call: Call, export: Path | None, explain: str | None, judge: str | None, judge_model: str | None, yes: bool, **chosen: Any
+) -> None:
     """Turn the stored chats into training examples, split by time.
 
     Every turn of yours becomes a response; the turn before it is the prompt, earlier ones the history. In groups both follow the thread.
     """
     from clone_agent.archive import Archive
     from finetune.examples import build_examples, export_pairs, read_dataset, write_dataset
+    from finetune.files import private_folder
+    from finetune.judge import judged
 
+    ask = open_judge(call, judge, judge_model, agreed=yes) if judge else None
     with call.home.require().lock(), Archive.open(call.home.root) as archive:
         options = _example_options(archive, **chosen)
         if explain is not None:
@@ -65,9 +74,10 @@ def dataset(call: Call, export: Path | None, explain: str | None, **chosen: Any)
         counts: Counter[str] = Counter()
         with call.screen.progress("Building examples", unit="chats") as advance:
             sessions = _all_sessions(archive, advance)
-            manifest = write_dataset(
-                build_examples(sessions, archive.persona(), options, counts=counts), call.home.dataset, options=options, counts=counts
-            )
+            examples = build_examples(sessions, archive.persona(), options, counts=counts)
+            if ask is not None:
+                examples = judged(examples, ask, private_folder(call.home.dataset), counts=counts)
+            manifest = write_dataset(examples, call.home.dataset, options=options, counts=counts)
         archive.keep_fact(DATASET_FACT, archive_revision(archive))
     exported = None
     if export is not None:

@@ -1,0 +1,38 @@
+"""`dataset --judge`: the server that judges examples, and the consent before private text goes there."""
+
+from collections.abc import Callable
+
+import click
+
+from clone_agent.errors import UsageError
+from ui.options import Call, is_asked
+
+
+def open_judge(call: Call, url: str, model: str | None, *, agreed: bool) -> Callable[[str, str], str]:
+    """A function that puts a task and a text to the judge.
+
+    Raises:
+        UsageError: the model has no name, or the server stands elsewhere and nobody agreed.
+    """
+    from langchain_core.messages import HumanMessage, SystemMessage
+
+    from finetune.judge import unreachable
+    from ui.wiring import is_loopback, server_model
+
+    if not model:
+        raise UsageError("The judge's model has no name.", remedy="Add --judge-model NAME, one of those the server offers.")
+    if not is_loopback(url):
+        call.screen.warn("Every answer of yours and what was said before it, other people's words among them, go to the server you named.")
+        if not agreed:
+            if not is_asked():
+                raise UsageError("Nobody agreed to that.", remedy="Add --yes, or use a server on this machine.")
+            click.confirm("Send them there?", abort=True, err=True)
+    chat = server_model(url, model)
+
+    def ask(task: str, text: str) -> str:
+        try:
+            return str(chat.invoke([SystemMessage(task), HumanMessage(text)]).text)
+        except Exception as cause:
+            raise unreachable(cause) from cause
+
+    return ask
