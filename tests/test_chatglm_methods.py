@@ -21,6 +21,7 @@ from finetune.glm import load_model, load_weights
 from finetune.loss import summed_loss
 from finetune.methods.adapter import Adapter
 from finetune.methods.registry import METHODS, attach
+from finetune.replies import write_replies
 from finetune.train import tune
 from finetune.tune_config import TuneConfig
 
@@ -129,3 +130,16 @@ def test_it_is_tuned_saved_and_answers(base: Path, tmp_path: Path, method: str) 
     text = torch.tensor([TALK])
     with torch.no_grad():
         assert torch.allclose(again.model(input_ids=text).logits, model.engine.loaded.model(input_ids=text).logits, atol=1e-6)
+
+
+def test_replies_written_together_are_those_written_alone(base: Path) -> None:
+    loaded = load_model(base)
+    prompts = {
+        0: [ChatTurn(role="user", text="你好")],
+        1: [ChatTurn(role="system", text="hello"), ChatTurn(role="user", text="hello 你好")],
+    }
+    sampling = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=6)
+    together = {one.index: one.text for one in write_replies(loaded, prompts, sampling)}
+    for index, prompt in prompts.items():
+        (alone,) = write_replies(loaded, {index: prompt}, sampling)
+        assert together[index] == alone.text
