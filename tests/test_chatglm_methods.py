@@ -101,7 +101,7 @@ def test_every_way_of_reading_gives_the_same_logits(base: Path, method: str) -> 
             assert torch.allclose(model(input_ids=text).logits, load_weights(base)(input_ids=text).logits, atol=1e-4)
 
 
-@every_method
+@pytest.mark.parametrize("method", ["lora", "ptuning", "unipelt", "full"])
 def test_it_is_tuned_saved_and_answers(base: Path, tmp_path: Path, method: str) -> None:
     day = datetime(2024, 3, 1, tzinfo=UTC)
     examples = [

@@ -91,8 +91,10 @@ def test_an_adapters_card_bears_the_name_that_the_licence_asks_for(tmp_path: Pat
     assert ("Built with GLM-Edge" in card) == (base != "plain")
 
 
-@pytest.mark.parametrize("kind", [Qwen2Config, LlamaConfig])
-def test_other_chat_models_load_with_a_note_and_take_every_method(tmp_path: Path, kind: type, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("kind", "methods"), [(Qwen2Config, tuple(METHODS)), (LlamaConfig, ("lora", "ptuning"))])
+def test_other_chat_models_load_with_a_note_and_take_the_methods(
+    tmp_path: Path, kind: type, methods: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
     tokenizer = tiny_glm.tokenizer()
     template = "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|endoftext|>{% endfor %}<|assistant|>"
     sizes = {"vocab_size": len(tokenizer), "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -101,7 +103,8 @@ def test_other_chat_models_load_with_a_note_and_take_every_method(tmp_path: Path
     tokenizer.save_pretrained(tmp_path)
     (tmp_path / "chat_template.jinja").write_text(template)
     ids = torch.tensor([[1, 2, 3, 50, 60]])
-    for name, method in METHODS.items():
+    for name in methods:
+        method = METHODS[name]
         loaded = load_model(tmp_path, four_bit=method.four_bit)
         adapter = attach(loaded.model, name, {})
         adapter.load_state({key: value + 0.1 for key, value in adapter.state().items()})
