@@ -1,9 +1,9 @@
 """How often an example is learnt from: long answers are not drowned by 嗯, and recent ones may count for more.
 
 The replies of a length class that holds a share s of all are drawn in proportion to s to the power of `balance`: 1 leaves them as they are,
-0 makes all classes equal. The commonest class is drawn as it is and the others more often, `MOST` times at most, so no short reply is
-dropped. With a half-life, a reply counts half as much for each such time that passed between it and the newest one; then old ones may fall
-out.
+0 makes them equal to the commonest class. That one and shorter ones are drawn as they are and longer ones more often, `MOST` times at most,
+so no short reply is dropped. With a half-life, a reply counts half as much for each such time that passed between it and the newest one;
+then old ones may fall out.
 """
 
 import random
@@ -28,8 +28,9 @@ class Sampling:
 
     def weight(self, length: int, sent_at: datetime) -> float:
         """How often a reply of so many characters, sent then, is drawn on average."""
-        most = max(self.classes.values())
-        share = self.classes.get(length_class(length), most) / most
+        commonest = max(self.classes, key=lambda one: self.classes[one])
+        found = length_class(length)
+        share = self.classes.get(found, self.classes[commonest]) / self.classes[commonest] if found > commonest else 1.0
         long: float = min(MOST, share ** (self.balance - 1))
         return long if self.half_life is None else float(long * 0.5 ** max(0.0, (self.newest - sent_at) / self.half_life))
 
