@@ -218,6 +218,16 @@ class Archive:
             gap=gap,
         )
 
+    def said_by(self, person_ids: Sequence[str]) -> Iterator[Message]:
+        """Everything that these accounts said, in any conversation."""
+        rows = self.connection.execute(
+            f"SELECT {_COLUMNS}, c.id FROM messages JOIN conversations c ON c.n = messages.conversation"  # noqa: S608
+            " WHERE person IN (SELECT n FROM people WHERE id IN (SELECT value FROM json_each(?)))",
+            (json.dumps(list(person_ids)),),
+        )
+        for row in rows:
+            yield _message(row[:-1], row[-1])
+
     def messages_by_id(self, ids: Sequence[str]) -> list[Message]:
         """The messages with these ids that are still there, in the order asked for."""
         rows = self.connection.execute(

@@ -15,7 +15,7 @@ from clone_agent.home import DataHome
 from clone_agent.words import WordsFinder, holds_any
 
 _BLOCK = 1 << 22  # characters
-_KEPT = frozenset({"clone-agent.toml", "owner.lock", "owner.pid"})
+_KEPT = frozenset({"clone-agent.toml", "owner.lock", "owner.pid", "profile.toml"})  # the profile loses lines: `clone_agent.profile`
 _WITHOUT_TEXT = frozenset({".safetensors"})
 
 

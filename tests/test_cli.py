@@ -112,6 +112,7 @@ def test_every_command_takes_a_home_and_json(command: str) -> None:
         ["verify"],
         ["rebuild"],
         ["forget", "--phrase", "x"],
+        ["profile"],
     ],
 )
 def test_without_chats_every_command_exits_10_and_says_what_to_do(arguments: list[str], tmp_path: Path) -> None:

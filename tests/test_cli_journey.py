@@ -18,6 +18,8 @@ import tiny_glm
 from click.testing import CliRunner, Result
 from web_stage import GRADIO_WARNINGS, free_port
 
+from clone_agent.archive import Archive
+from clone_agent.extracting import lasting
 from clone_agent.home import DataHome
 from ui.cli import main
 from ui.config import _File
@@ -282,6 +284,7 @@ class Server(BaseHTTPRequestHandler):
     """An OpenAI-compatible server that answers every chat with the same words, streamed."""
 
     asked: list[dict[str, object]] = []
+    words: tuple[str, ...] = ("五月二号", "\n", "在成都")
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -289,7 +292,7 @@ class Server(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.end_headers()
-        for words in ("五月二号", "\n", "在成都"):
+        for words in Server.words:
             choice = {"index": 0, "delta": {"role": "assistant", "content": words}}
             chunk = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "tiny", "choices": [choice]}
             self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
@@ -322,6 +325,28 @@ def test_private_text_goes_to_a_server_elsewhere_only_with_consent(home: Path) -
     assert result.exit_code == 2
     assert "other people's words" in result.stderr
     assert "--yes" in result.stderr
+
+
+def test_a_profile_is_made_by_the_model_shown_and_told_with_every_question(
+    home: Path, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "home"
+    shutil.copytree(home, copy)
+    assert fields(copy, "profile", "--show") == {"people": [], "prompts": 0}
+    with Archive.open(copy) as archive:
+        cousin, *_ = [person for person in archive.people() if not person.is_owner]
+        (first, *_) = lasting(archive.said_by([cousin.id]))
+    monkeypatch.setattr(Server, "words", (first.text[:20], "[1]"))
+    told = fields(copy, "profile", "--person", cousin.id, "--server", server, "--model", "tiny")
+    assert told["people"] == [
+        {"id": cousin.id, "name": cousin.name, "lines": [{"says": " ".join(first.text[:20].split()), "messages": [first.id]}]}
+    ]
+    assert told["prompts"] == len(Server.asked) > 0
+    assert cousin.name in run(copy, "profile", "--show").stdout
+    fields(copy, "ask", QUESTION, "--server", server, "--model", "tiny")
+    assert f"{cousin.name}：{' '.join(first.text[:20].split())}" in str(Server.asked[-1]["messages"])
+    assert fields(copy, "forget", "--message", first.id, "--yes")["profile"] == 1
+    assert fields(copy, "profile", "--show")["people"] == []
 
 
 def test_a_server_needs_the_name_of_a_model(home: Path, server: str) -> None:

@@ -14,6 +14,7 @@ from ui.commands.evaluating import evaluate
 from ui.commands.forgetting import forget
 from ui.commands.importing import formats, import_, inspect
 from ui.commands.merging import merge
+from ui.commands.profiling import profile
 from ui.commands.remembering import index, recall
 from ui.commands.standing import rebuild, status, verify
 from ui.commands.teaching import dataset, tune
@@ -36,6 +37,7 @@ _COMMANDS = (
     chat,
     merge,
     convert,
+    profile,
     forget,
     status,
     verify,

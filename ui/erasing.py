@@ -14,6 +14,7 @@ from clone_agent.archive import Archive
 from clone_agent.forgetting import Chosen, Forgetting, Wish, is_unfinished, scour
 from clone_agent.home import DataHome
 from clone_agent.leftovers import Leftover, find_leftovers, remove_leftovers
+from clone_agent.profile import ProfileLine, concerned_lines, read_profile, write_profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Plan:
     dataset: bool  # whether the examples go
     adapters: dict[str, int]  # those to be marked, and how many of the messages each may know
     runs: list[str]  # interrupted tuning runs that go
+    profile: list[ProfileLine]  # lines that rest on the messages
     leftovers: list[Leftover]
 
 
@@ -39,6 +41,7 @@ def plan_forgetting(home: DataHome, archive: Archive, wish: Wish) -> Plan:
     chosen, ids = forgetting.chosen, forgetting.message_ids()
     spans = _spans(chosen)
     dataset = concerned_dataset(home.root, spans)
+    people = frozenset(wish.people if wish.is_whole else ())
     found = find_leftovers(home, finder=forgetting.finder, ids=frozenset(ids)) if ids else []
     return Plan(
         forgetting=forgetting,
@@ -47,6 +50,7 @@ def plan_forgetting(home: DataHome, archive: Archive, wish: Wish) -> Plan:
         dataset=dataset,
         adapters=concerned_adapters(home.root, spans),
         runs=unfinished_runs(home.root) if spans else [],
+        profile=concerned_lines(read_profile(home.root), ids=frozenset(ids), people=people, finder=forgetting.finder),
         leftovers=[one for one in found if not _is_tuned(home, one) and not (dataset and one.path.is_relative_to(home.dataset))],
     )
 
@@ -63,6 +67,8 @@ def carry_out(home: DataHome, archive: Archive, plan: Plan) -> None:
 
     home.require_space(2 * home.archive.stat().st_size)
     remove_leftovers(home, plan.leftovers)
+    if plan.profile:
+        write_profile(home.root, [line for line in read_profile(home.root) if line not in plan.profile])
     forget_tuning(home.root, _spans(plan.chosen), at=datetime.now(UTC))
     table = PassageTable(archive.connection)
     ids = plan.forgetting.message_ids()

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from clone_agent.agent import CloneAgent
+    from clone_agent.records import Persona
     from finetune.checkpoint import AdapterInfo
     from memory.recall import MemoryIndex
 
@@ -189,11 +191,23 @@ def open_clone(home: DataHome, settings: Settings, *, use_memory: bool) -> Itera
         yield Clone(archive=archive, memory=memory, voice=voice, agent=make_agent(archive, memory, voice, settings))
 
 
+def told_persona(archive: Archive, home: Path) -> "Persona":
+    """The owner's persona with the standing facts of their profile."""
+    from clone_agent.profile import facts, read_profile
+
+    persona, lines = archive.persona(), read_profile(home)
+    if not lines:
+        return persona
+    names = {account.id: person.name for person in archive.people() for account in person.accounts}
+    told = facts(lines, owner=archive.owner_ids(), name_of=names.get, language=persona.language)
+    return replace(persona, facts=(*persona.facts, *told))
+
+
 def make_agent(archive: Archive, memory: "MemoryIndex | None", voice: Voice, settings: Settings) -> "CloneAgent":
     """The agent that speaks with this voice."""
     from clone_agent.agent import CloneAgent
 
-    persona = with_contact(archive.persona(), [settings.contact] if settings.contact else [])
+    persona = with_contact(told_persona(archive, settings.home), [settings.contact] if settings.contact else [])
     return CloneAgent(voice.model, persona=persona, memory=memory, top_k=settings.top_k or recalled_lines(voice))
 
 

@@ -84,6 +84,7 @@ def plan_fields(plan: "Plan") -> dict[str, object]:
         "dataset": plan.dataset,
         "adapters": plan.adapters,
         "runs": plan.runs,
+        "profile": len(plan.profile),
         "files": [{"path": str(one.path), "lines": None if one.lines is None else len(one.lines)} for one in plan.leftovers],
     }
 
@@ -133,6 +134,8 @@ def _rest(plan: "Plan") -> list[str]:
         lines.append(f"{count(plan.passages, 'passage')} of the memory, with words and vectors")
     if plan.dataset:
         lines.append("the dataset; `clone-agent dataset` makes it again without them")
+    if plan.profile:
+        lines.append(f"{count(len(plan.profile), 'line')} of the profile")
     lines += [f"the interrupted tuning run {name}" for name in plan.runs]
     for one in plan.leftovers:
         lines.append(f"{one.path}" if one.lines is None else f"{count(len(one.lines), 'line')} of {one.path}")
