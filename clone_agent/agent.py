@@ -159,7 +159,7 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
         self._history = history
         self.tools: Sequence[BaseTool] = []
         if use_tools and self.has_memory:  # the model's query stands for itself, so the talk is not joined to it
-            again = search_tool(lambda text, limits: search(text, limits, ()), scope=scope, language=persona.language, now=now)
+            again = search_tool(lambda text, limits: search(text, limits, ()), scope=scope, persona=persona, now=now)
             self.tools = [again]
 
     def before_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:

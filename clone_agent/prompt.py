@@ -54,11 +54,15 @@ def stamp(moment: datetime, language: str) -> str:
     return f"{moment:%Y-%m-%d} {WEEKDAYS[language][moment.weekday()]} {moment:%H:%M}"
 
 
-def memory_line(number: int, hit: Hit, language: str) -> str:
-    """One recalled line: number, date, speaker, own words with bubbles parted by a blank and with dates after words like "tomorrow"."""
-    memory = hit.memory
+def memory_line(number: int, hit: Hit, persona: Persona) -> str:
+    """One recalled line: number, date, speaker, own words with bubbles parted by a blank and with dates after words like "tomorrow".
+
+    The owner goes by the persona's name in all of them, whatever their nick in a chat was.
+    """
+    memory, language = hit.memory, persona.language
+    speaker = persona.name if memory.is_owner else memory.speaker_name
     words = line_words(memory.text, memory.started_at)
-    return f"[{number}] {stamp(memory.started_at, language)} {memory.speaker_name}{_COLON[language]}{words}"
+    return f"[{number}] {stamp(memory.started_at, language)} {speaker}{_COLON[language]}{words}"
 
 
 def line_words(text: str, said_at: datetime) -> str:
@@ -99,7 +103,7 @@ def system_prompt(persona: Persona, *, now: datetime, hits: Sequence[Hit] | None
         return "\n".join(lines)
     lines.append(_RULE[language] if is_confident or not hits else _RULE[language] + _WEAK[language])
     lines.append(f"<{_MARK[language]} {nonce}>")
-    lines += [memory_line(number, hit, language) for number, hit in enumerate(hits, start=1)] or [_NOTHING[language]]
+    lines += [memory_line(number, hit, persona) for number, hit in enumerate(hits, start=1)] or [_NOTHING[language]]
     lines.append(f"</{_MARK[language]} {nonce}>")
     return "\n".join(lines)
 

@@ -7,18 +7,18 @@ from datetime import datetime
 from langchain_core.tools import BaseTool, tool
 
 from clone_agent.prompt import memory_line
-from clone_agent.records import Hit, Recalled, Scope
+from clone_agent.records import Hit, Persona, Recalled, Scope
 
 Search = Callable[[str, Scope], Recalled]
 
 
-def search_tool(search: Search, *, scope: Scope, language: str, now: datetime) -> BaseTool:
+def search_tool(search: Search, *, scope: Scope, persona: Persona, now: datetime) -> BaseTool:
     """Make the tool for one question.
 
     Args:
         search: finds memories for a query within limits.
         scope: what the question may see; the model's limits only narrow it.
-        language: of the lines that the model reads.
+        persona: whose memory it is; says in which language the lines are written.
         now: the moment the question is asked; dates are in its zone.
     """
 
@@ -36,10 +36,10 @@ def search_tool(search: Search, *, scope: Scope, language: str, now: datetime) -
         if person and not scope.people:
             hits = search(query, replace(limits, people=(person,))).hits
             if hits:
-                return _lines(hits, language), hits
+                return _lines(hits, persona), hits
         # Nobody of that name, or the question is limited to somebody already: the name is one more word to look for.
         hits = search(f"{person} {query}".strip(), limits).hits
-        return _lines(hits, language), hits
+        return _lines(hits, persona), hits
 
     return search_memory
 
@@ -50,8 +50,8 @@ def _narrowed(scope: Scope, *, after: datetime | None, before: datetime | None) 
     return replace(scope, after=max(starts, default=None), before=min(ends, default=None))
 
 
-def _lines(hits: tuple[Hit, ...], language: str) -> str:
-    return "\n".join(memory_line(number, hit, language) for number, hit in enumerate(hits, start=1)) or "-"
+def _lines(hits: tuple[Hit, ...], persona: Persona) -> str:
+    return "\n".join(memory_line(number, hit, persona) for number, hit in enumerate(hits, start=1)) or "-"
 
 
 def _day(text: str, now: datetime) -> datetime | None:

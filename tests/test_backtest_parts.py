@@ -154,7 +154,7 @@ def test_a_model_that_learned_a_secret_exposes_it_and_one_that_did_not_does_not(
     model = tiny_glm.model(seed=1).train()
     optimizer, batch = torch.optim.AdamW(model.parameters(), lr=1e-2), torch.tensor([ids])
     loss = torch.tensor(9.0)
-    while float(loss) > 0.02:
+    while loss.item() > 0.02:
         optimizer.zero_grad()
         loss = model(input_ids=batch, labels=batch).loss
         loss.backward()

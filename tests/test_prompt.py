@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from clone_agent.day_words import date_day_words
-from clone_agent.prompt import cite, line_words, may_be_citation, split_citation
+from clone_agent.prompt import cite, line_words, may_be_citation, memory_line, split_citation
+from clone_agent.records import Hit, Memory, Persona
 
 MONDAY = date(2023, 10, 2)
 
@@ -46,3 +47,12 @@ def test_a_reply_without_a_citation_stays_whole() -> None:
 def test_a_citation_is_recognised_piece_by_piece() -> None:
     assert [may_be_citation("[12] 好"[:end]) for end in range(7)] == [True, True, True, True, True, False, False]
     assert not may_be_citation("[图片]"[:2])
+
+
+def test_the_owner_goes_by_one_name_in_all_recalled_lines() -> None:
+    at = datetime(2023, 10, 2, 21, 4, tzinfo=UTC)
+    fields = {"conversation": "c", "conversation_name": "c", "started_at": at, "ended_at": at, "text": "到了", "message_ids": ("b",)}
+    own = Memory(id="1", speaker="qq:1", speaker_name="林晚不晚睡", is_owner=True, **fields)
+    other = Memory(id="2", speaker="qq:2", speaker_name="小明", is_owner=False, **fields)
+    lines = [memory_line(number, Hit(memory=one, score=1.0), Persona(name="林晚")) for number, one in enumerate((own, other), start=1)]
+    assert lines == ["[1] 2023-10-02 周一 21:04 林晚：到了", "[2] 2023-10-02 周一 21:04 小明：到了"]

@@ -42,7 +42,7 @@ class Level:
     most_questions: int = 4
     variety: int = 999  # scenes in use
     noise: float = 0.35  # share of lines with small talk around the fact
-    absent: float = 0.2  # share of blocks that answer none of the questions
+    absent: float = 0.1  # share of blocks that answer none of the questions
     facts: float = 0.4  # share of the questions that are about facts of the scenes
     twins: float = 0.35  # share of facts with another of the same kind
 
@@ -96,7 +96,7 @@ def _present(world: World, level: Level, rng: Random) -> ReadingTask:
             fact = rng.choice(shown)
             question = ask(fact, shown, world, rng)
             asked += [(question, fact)] if question else []
-    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.85)
+    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.9)
 
 
 def _absent(world: World, level: Level, rng: Random) -> ReadingTask:
@@ -114,7 +114,7 @@ def _absent(world: World, level: Level, rng: Random) -> ReadingTask:
             asked.append((replace(told.question, kind="absent", gold=""), None))
             if told.shadows and len(lines) < room:
                 lines.append(_said(told.shadows[0], world, rng))
-    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.4)
+    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.15)
 
 
 def _content(world: World, room: int, level: Level, rng: Random) -> tuple[list[Fact], list[Told]]:

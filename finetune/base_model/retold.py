@@ -105,7 +105,7 @@ def _stretch(part: str, language: str, rng: Random) -> str:
 def _asked(stretches: Sequence[str], word: str, world: World, rng: Random) -> str:
     """The stretches with a question word among them, and at times with idle words of another sentence."""
     parts = list(stretches)
-    if rng.random() < 0.3:
+    while rng.random() < 0.5:
         idle = _stretch(rng.choice(world.sentences), world.language, rng)
         if idle:
             parts.insert(rng.randint(0, len(parts)), idle)

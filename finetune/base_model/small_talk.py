@@ -26,6 +26,7 @@ _STIFF = re.compile(r"您|请问|贵|推荐您|为您|感谢您|祝您|同学你
 _DRY = re.compile(r"\d{2}|[《》:：@]|http")  # facts of a booking system or an encyclopaedia
 _SHARES = {"smilechat": 0.3, "locco": 1.0, "kdconv": 0.4, "crosswoz": 0.1}
 _STORY = re.compile(r"[一-鿿0-9A-Za-z，、 ]+")
+BLOCKS = 0.1  # share of the talk beside a memory block
 OWN = 0.5  # share of the talk that comes from our own list
 _NOISE = 80_000  # sentences of one corpus; more of the counselling corpus would drown the others
 
@@ -135,9 +136,10 @@ def draw_chat(rng: Random, corpus: Corpus, *, language: str) -> ChatTask:
         for _ in range(20):
             if question := ask_in_vain(draw_fact(world, rng), (), world, rng):
                 return ChatTask(language=language, turns=_talk(plain, (question.text,)), reply=unknown(world, rng))
-    has_block = rng.random() < 0.3
+    has_block = rng.random() < BLOCKS
     system = block_of_small_talk(world, Level(most_lines=5), rng) if has_block else plain
-    sources = [source for source in corpus.exchanges if (source == "locco") == (language == "en")]
+    # Beside a block only small talk: a question of the corpora there would teach to answer none of those that are about the past.
+    sources = [] if has_block else [source for source in corpus.exchanges if (source == "locco") == (language == "en")]
     shown, reply = _exchange(rng, corpus, sources, language)
     for _ in range(rng.randint(0, 4)):  # a talk that wanders, so that its one system message serves several replies
         before, answered = _exchange(rng, corpus, sources, language)
