@@ -135,7 +135,7 @@ class ServerPlace:
 
     def require(self) -> None:
         """See `Place`."""
-        self.open(0)
+        self.close(self.open(0), 0)
 
     def collection(self, granularity: str, fingerprint: str, generation: int) -> str:
         """See `Place`."""
@@ -152,6 +152,7 @@ class ServerPlace:
         for held in client.list_collections():
             if f"_{self._tag}_g" in held.name and not held.name.endswith(kept):
                 client.delete_collection(held.name)
+        self.close(client, 0)
 
 
 def place_of(root: Path, table: PassageTable, *, server: str | None = None) -> Place:

@@ -1,5 +1,6 @@
 """Vectors on a real Chroma server on this machine: the same answers, moved there and back, nothing left behind."""
 
+import gc
 import shutil
 import socket
 import subprocess
@@ -22,6 +23,13 @@ from ui.erasing import carry_out, plan_forgetting
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 STARTS_WITHIN_S = 60
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """The client of Chroma leaves its sockets to the garbage collection, which must not come about in another test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +56,8 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def collections(server: str) -> list[str]:
-    client = chromadb.HttpClient(host="127.0.0.1", port=int(server.rpartition(":")[2]))
-    return sorted(held.name for held in client.list_collections())
+    with chromadb.HttpClient(host="127.0.0.1", port=int(server.rpartition(":")[2])) as client:
+        return sorted(held.name for held in client.list_collections())
 
 
 def test_a_server_is_a_drop_in_and_the_vectors_can_move_there_and_back(server: str, tmp_path: Path) -> None:
