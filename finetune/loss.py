@@ -1,6 +1,7 @@
 """The loss of a model on batches: cross-entropy on the owner's words and the stop token, nothing else."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import torch
@@ -8,9 +9,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
+from clone_agent.errors import ModelError
 from finetune.batches import Batch, collate, pieces
 from finetune.encode import NO_LOSS, Encoded
+from finetune.memory_limits import ADVICE, is_out_of_memory
 from finetune.methods.adapter import decoder
+
+log = logging.getLogger(__name__)
 
 # Models whose logits are the output head of the last hidden state and nothing more. For them the head, which is most of the work where the
 # vocabulary is large, is computed at the supervised tokens only.
@@ -46,14 +51,14 @@ class SummedLoss(nn.Module):
 @torch.no_grad()
 def mean_loss(model: PreTrainedModel, examples: Sequence[Encoded], *, max_tokens: int, autocast: AbstractContextManager[object]) -> float:
     """Mean loss per supervised token over `examples`, without dropout. NaN for no examples."""
-    was_training, total = model.training, 0.0
-    model.train(False)
-    device = next(model.parameters()).device
-    lengths = [len(example.input_ids) for example in examples]
-    for piece in pieces(range(len(examples)), lengths, max_tokens=max_tokens):
+    total = 0.0
+
+    def add(_: list[int], batch: Batch) -> None:
+        nonlocal total
         with autocast:
-            total += float(summed_loss(model, collate([examples[index] for index in piece]).to(device)))
-    model.train(was_training)
+            total += float(summed_loss(model, batch))
+
+    _take_pieces(model, examples, max_tokens, add)
     targets = sum(example.targets for example in examples)
     return total / targets if targets else float("nan")
 
@@ -63,18 +68,53 @@ def example_losses(
     model: PreTrainedModel, examples: Sequence[Encoded], *, max_tokens: int, autocast: AbstractContextManager[object]
 ) -> list[float]:
     """Mean loss per supervised token of each example by itself, without dropout."""
-    was_training, losses = model.training, [0.0] * len(examples)
-    model.train(False)
-    device = next(model.parameters()).device
-    for piece in pieces(range(len(examples)), [len(example.input_ids) for example in examples], max_tokens=max_tokens):
-        batch = collate([examples[index] for index in piece]).to(device)
+    losses = [0.0] * len(examples)
+
+    def note(piece: list[int], batch: Batch) -> None:
         with autocast:
             logits = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits[:, :-1]
         # One row at a time: all rows' logits in float32 would be large where the vocabulary is.
         for row, index in enumerate(piece):
             losses[index] = float(cross_entropy(logits[row].float(), batch.labels[row, 1:], ignore_index=NO_LOSS))
-    model.train(was_training)
+
+    _take_pieces(model, examples, max_tokens, note)
     return losses
+
+
+def _take_pieces(model: PreTrainedModel, examples: Sequence[Encoded], max_tokens: int, take: Callable[[list[int], Batch], None]) -> None:
+    """Hand every example to `take` once, in pieces (indexes, and their batch on the model's device), the model in evaluation mode.
+
+    When memory runs out, that piece and those after it are cut half as large; `take` must change nothing before its pass is through.
+
+    Raises:
+        ModelError: a single example does not fit into memory.
+    """
+    was_training, device = model.training, next(model.parameters()).device
+    lengths = [len(example.input_ids) for example in examples]
+    left = list(pieces(range(len(examples)), lengths, max_tokens=max_tokens))
+    model.train(False)
+    try:
+        while left:
+            try:
+                take(left[0], collate([examples[index] for index in left[0]]).to(device))
+                del left[0]
+            except (MemoryError, RuntimeError) as cause:
+                if not is_out_of_memory(cause):
+                    raise
+                left = _halved(left, lengths, cause)
+    finally:
+        model.train(was_training)
+
+
+def _halved(left: Sequence[Sequence[int]], lengths: Sequence[int], cause: BaseException) -> list[list[int]]:
+    """The pieces that are left, of at most half as many tokens as the first of them."""
+    if len(left[0]) == 1:
+        raise ModelError("Memory does not suffice for a single text.", remedy=ADVICE) from cause
+    tokens = len(left[0]) * max(lengths[index] for index in left[0]) // 2
+    log.warning("out of memory: going on with pieces of %d tokens", tokens)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return list(pieces([index for piece in left for index in piece], lengths, max_tokens=tokens))
 
 
 def autocast_for(model: PreTrainedModel) -> AbstractContextManager[object]:

@@ -3,6 +3,7 @@
 What a reply says does not depend on which others are drawn beside it, up to the rounding of the device.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,10 +11,14 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
+from clone_agent.errors import ModelError
 from clone_agent.records import ChatTurn
 from finetune.encode import fit_prompt
 from finetune.generate import INCOMPLETE, Sampling, choose
 from finetune.glm import LoadedModel
+from finetune.memory_limits import ADVICE, is_out_of_memory
+
+log = logging.getLogger(__name__)
 
 _STEP_TOKENS = 8192  # of the prompts answered together
 _TOGETHER = 16
@@ -34,15 +39,36 @@ def write_replies(loaded: LoadedModel, prompts: Mapping[int, Sequence[ChatTurn]]
         loaded: the model, tuned or not, in evaluation mode.
         prompts: by number, each a talk whose last turn is to be answered; one that is too long loses its oldest turns.
         sampling: how to draw; its seed is made different for each number.
+
+    Raises:
+        ModelError: a single prompt does not fit into memory.
     """
     room = loaded.max_tokens - sampling.max_new_tokens
     encoded = {index: ids for index, prompt in prompts.items() if (ids := fit_prompt(prompt, loaded.format, max_tokens=room))}
     yield from (Written(index=index, text="") for index in prompts if index not in encoded)
-    for group in _groups({index: len(ids) for index, ids in encoded.items()}):
+    waiting = list(_groups({index: len(ids) for index, ids in encoded.items()}))
+    while waiting:
+        group = waiting.pop(0)
         sources = [_source(sampling, index) for index in group]
-        replies = _generate(loaded.model, [encoded[index] for index in group], loaded.format.stop_ids, sampling, sources)
+        try:
+            replies = _generate(loaded.model, [encoded[index] for index in group], loaded.format.stop_ids, sampling, sources)
+        except (MemoryError, RuntimeError) as cause:
+            if not is_out_of_memory(cause):
+                raise
+            waiting[:0] = _halves(group, cause)
+            continue
         for index, reply in zip(group, replies, strict=True):
             yield Written(index=index, text=str(loaded.tokenizer.decode(reply, skip_special_tokens=True)).replace(INCOMPLETE, "").strip())
+
+
+def _halves(group: list[int], cause: BaseException) -> list[list[int]]:
+    """A group that memory does not suffice for, as two."""
+    if len(group) == 1:
+        raise ModelError("Memory does not suffice for a single text.", remedy=ADVICE) from cause
+    log.warning("out of memory: answering %d prompts together instead of %d", len(group) // 2, len(group))
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return [group[: len(group) // 2], group[len(group) // 2 :]]
 
 
 def _groups(lengths: dict[int, int]) -> Iterator[list[int]]:

@@ -89,6 +89,7 @@ def test_every_method_lowers_the_held_out_loss_and_leaves_a_whole_adapter(base: 
     assert (info.method, info.loss_before, info.loss_after) == (method, report.loss_before, report.loss_after)
     assert [sample["owner"] for sample in info.manifest["samples"]] == [sample.owner for sample in report.samples]
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [
+        "README.md",
         "adapter_config.json",
         "adapter_model.safetensors",
         "log.jsonl",

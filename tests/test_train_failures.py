@@ -4,6 +4,8 @@ import json
 import resource
 import subprocess
 import sys
+from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,14 @@ from test_train import config, examples, log
 
 from clone_agent.errors import CloneError, ModelError
 from finetune import memory_limits, prepare
+from finetune.encode import encode
 from finetune.examples import write_dataset
+from finetune.generate import Sampling
 from finetune.glm import LoadedModel, load_model
+from finetune.loss import example_losses, mean_loss
 from finetune.methods.adapter import decoder
 from finetune.prepare import plan_run
+from finetune.replies import write_replies
 from finetune.train import tune
 from finetune.tune_config import TuneProgress
 
@@ -88,6 +94,33 @@ def test_memory_that_another_program_takes_meanwhile_halves_the_pieces(base: Pat
             memory.tokens = 300
 
     assert tune(still, dataset, tmp_path / "a", on_progress=shrink).finished
+
+
+def test_losses_and_replies_measured_in_smaller_pieces_are_the_same(base: Path) -> None:
+    loaded, memory = load_model(base), Memory()
+    decoder(loaded.model).register_forward_pre_hook(memory.check, with_kwargs=True)
+    some = list(islice(examples(), 12))
+    texts = [encode(example, loaded.format, max_length=512) for example in some]
+    prompts = {number: example.turns() for number, example in enumerate(some)}
+    greedy = Sampling(temperature=0, max_new_tokens=3)
+
+    def measured() -> tuple[float, list[float], dict[int, str]]:
+        mean = mean_loss(loaded.model, texts, max_tokens=10_000, autocast=nullcontext())
+        each = example_losses(loaded.model, texts, max_tokens=10_000, autocast=nullcontext())
+        return mean, each, {reply.index: reply.text for reply in write_replies(loaded, prompts, greedy)}
+
+    whole = measured()
+    memory.tokens = 2 * max(len(text.input_ids) for text in texts)
+    cut = measured()
+    assert cut[0] == pytest.approx(whole[0], abs=1e-4)
+    assert cut[1] == pytest.approx(whole[1], abs=1e-4)
+    assert cut[2] == whole[2]
+    memory.tokens = 5
+    for measure in (mean_loss, example_losses):
+        with pytest.raises(ModelError, match="single text"):
+            measure(loaded.model, texts, max_tokens=10_000, autocast=nullcontext())
+    with pytest.raises(ModelError, match="single text"):
+        list(write_replies(loaded, prompts, greedy))
 
 
 def test_a_text_that_never_fits_ends_in_advice(base: Path, dataset: Path, tmp_path: Path, memory: Memory) -> None:
