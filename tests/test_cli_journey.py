@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -357,32 +358,31 @@ def test_a_server_needs_the_name_of_a_model(home: Path, server: str) -> None:
 
 
 @pytest.mark.filterwarnings(*GRADIO_WARNINGS)
-def test_chat_serves_the_page_and_prints_its_address(home: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_chat_serves_the_page_and_ends_when_asked_to(home: Path, stop: signal.Signals) -> None:
     port = free_port()
-    served = ChatProcess(home, port)
-    try:
-        assert served.url == f"http://127.0.0.1:{port}/"
-        assert "clone-agent" in httpx.get(served.url, trust_env=False, timeout=30).text
-    finally:
-        assert served.stop() == 0
+    with chat_process(home, port) as (process, url):
+        assert url == f"http://127.0.0.1:{port}/"
+        assert "clone-agent" in httpx.get(url, trust_env=False, timeout=30).text
+        with httpx.stream("GET", f"{url}gradio_api/heartbeat/a-visitor", trust_env=False, timeout=30) as page_left_open:
+            assert page_left_open.status_code == 200
+            process.send_signal(stop)
+            assert process.wait(timeout=60) == 0
+    with DataHome(home).lock():
+        pass  # nobody holds it any more
 
 
-class ChatProcess:
-    """`clone-agent chat --json` as a process of its own."""
-
-    def __init__(self, home: Path, port: int) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "ui.cli", "chat", "--json", "--port", str(port), "--home", str(home)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-        assert self.process.stdout is not None
-        self.url = json.loads(self.process.stdout.readline())["url"]
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(timeout=60)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return code
+@contextmanager
+def chat_process(home: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`clone-agent chat --json` as a process of its own, and the address that it prints; killed if it still runs at the end."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "ui.cli", "chat", "--json", "--port", str(port), "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            yield process, json.loads(process.stdout.readline())["url"]
+        finally:
+            process.kill()
 
 
 def test_a_question_that_cannot_be_answered_does_not_cost_the_others(home: Path, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import argparse
 import json
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,7 +77,7 @@ def serving(home: Path) -> Iterator[str]:
     try:
         yield json.loads(process.stdout.readline())["url"]
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(timeout=60)
 
 

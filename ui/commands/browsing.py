@@ -1,8 +1,10 @@
 """`chat`: the clone in the browser, or in the terminal."""
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -82,7 +84,7 @@ def serve_page(
     share: bool = False,
     now: datetime | None = None,
 ) -> None:
-    """Serve the page until Ctrl-C."""
+    """Serve the page until Ctrl-C or SIGTERM."""
     from ui.environment import prepare_browser
 
     prepare_browser(call.home.temporary)
@@ -105,14 +107,25 @@ def serve_page(
         notices=tuple(_notices(clone, settings)),
     )
     page = build_page(Speaker(agent=clone.agent, where=where, now=now, companion=companion), facts)
-    served = serve(page, home=call.home.root, port=port, password=password, share=share)
-    _announce(call, served.url, served.share_url, share=share)
+    with _terminated_like_interrupted():
+        served = serve(page, home=call.home.root, port=port, password=password, share=share)
+        try:
+            _announce(call, served.url, served.share_url, share=share)
+            served.wait()
+        except KeyboardInterrupt:
+            call.screen.note("Stopped.")
+        finally:
+            served.close()
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: a page started in the background by a script never hears Ctrl-C, which shells have it ignore."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        served.wait()
-    except KeyboardInterrupt:
-        call.screen.note("Stopped.")
+        yield
     finally:
-        served.close()
+        signal.signal(signal.SIGTERM, before)
 
 
 def talk_here(screen: Screen, clone: "Clone", companion: "Companion | None" = None, *, now: datetime | None = None) -> None:
