@@ -147,12 +147,14 @@ class ServerPlace:
 
     def remove(self, *, but: Collection[int]) -> None:
         """See `Place`. The server keeps the bytes of deleted collections until it is vacuumed or its directory is emptied."""
-        client = self.open(0)
         kept = tuple(f"_g{generation}" for generation in but)
-        for held in client.list_collections():
-            if f"_{self._tag}_g" in held.name and not held.name.endswith(kept):
-                client.delete_collection(held.name)
-        self.close(client, 0)
+        client = self.open(0)
+        try:
+            for held in client.list_collections():
+                if f"_{self._tag}_g" in held.name and not held.name.endswith(kept):
+                    client.delete_collection(held.name)
+        finally:
+            self.close(client, 0)
 
 
 def place_of(root: Path, table: PassageTable, *, server: str | None = None) -> Place:
