@@ -65,7 +65,7 @@ class Mixture:
             most_questions=6 if grown < 0.5 else 4,
             variety=6 + round(60 * spread),
             noise=0.1 + 0.25 * grown,
-            absent=0.08 if grown > 0.3 else 0.0,
+            absent=0.15 if grown > 0.3 else 0.0,
         )
         items: list[Item] = []
         room = self._recipe.batch_tokens * self._recipe.group

@@ -90,13 +90,13 @@ def _present(world: World, level: Level, rng: Random) -> ReadingTask:
         if told and (not shown or rng.random() > level.facts):
             each = rng.choice(told)
             asked.append((each.question, each))
-        elif shown and rng.random() < 0.6 * level.absent:
+        elif shown and rng.random() < 0.2 * level.absent:
             asked += _in_vain(_twin(rng.choice(shown), world, rng), shown, world, rng)
         elif shown:
             fact = rng.choice(shown)
             question = ask(fact, shown, world, rng)
             asked += [(question, fact)] if question else []
-    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.9)
+    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.95)
 
 
 def _absent(world: World, level: Level, rng: Random) -> ReadingTask:
@@ -114,7 +114,7 @@ def _absent(world: World, level: Level, rng: Random) -> ReadingTask:
             asked.append((replace(told.question, kind="absent", gold=""), None))
             if told.shadows and len(lines) < room:
                 lines.append(_said(told.shadows[0], world, rng))
-    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.15)
+    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.05)
 
 
 def _content(world: World, room: int, level: Level, rng: Random) -> tuple[list[Fact], list[Told]]:

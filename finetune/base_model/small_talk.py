@@ -26,7 +26,7 @@ _STIFF = re.compile(r"您|请问|贵|推荐您|为您|感谢您|祝您|同学你
 _DRY = re.compile(r"\d{2}|[《》:：@]|http")  # facts of a booking system or an encyclopaedia
 _SHARES = {"smilechat": 0.3, "locco": 1.0, "kdconv": 0.4, "crosswoz": 0.1}
 _STORY = re.compile(r"[一-鿿0-9A-Za-z，、 ]+")
-BLOCKS = 0.1  # share of the talk beside a memory block
+BLOCKS = 0.04  # share of the talk beside a memory block
 OWN = 0.5  # share of the talk that comes from our own list
 _NOISE = 80_000  # sentences of one corpus; more of the counselling corpus would drown the others
 
