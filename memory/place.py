@@ -19,6 +19,7 @@ from chromadb.config import Settings
 
 from clone_agent.errors import StoreError, UsageError
 from memory.table import PassageTable
+from memory.unused import clear_unused
 
 _TAG = "chroma_tag"
 PLACE, HERE = "place", "here"  # the fact of the passage table that says where the vectors lie
@@ -43,6 +44,10 @@ class Place(Protocol):
 
     def collection(self, granularity: str, fingerprint: str, generation: int) -> str:
         """The name of a collection."""
+        ...
+
+    def clear_unused(self, generation: int) -> None:
+        """Blank what the index files hold beyond their vectors."""
         ...
 
     def close(self, client: ClientAPI, generation: int) -> None:
@@ -77,6 +82,10 @@ class LocalPlace:
     def collection(self, granularity: str, fingerprint: str, generation: int) -> str:
         """See `Place`."""
         return f"{granularity}_{fingerprint}"
+
+    def clear_unused(self, generation: int) -> None:
+        """See `Place`."""
+        clear_unused(self.folder(generation))
 
     def close(self, client: ClientAPI, generation: int) -> None:
         """See `Place`."""
@@ -140,6 +149,9 @@ class ServerPlace:
     def collection(self, granularity: str, fingerprint: str, generation: int) -> str:
         """See `Place`."""
         return f"{granularity}_{fingerprint}_{self._tag}_g{generation}"
+
+    def clear_unused(self, generation: int) -> None:
+        """See `Place`: the server's files hold what was in its memory, and are its own."""
 
     def close(self, client: ClientAPI, generation: int) -> None:
         """See `Place`."""

@@ -100,6 +100,9 @@ class MemoryStore:
         self._generation = generation
         self._client = _guarded(self._place.open, generation)
         self._collections = {name: self._collection(name) for name in ("turn", "segment")}
+        for granularity in self._collections:
+            self.count(granularity)  # makes Chroma load the index, which writes its files
+        self._place.clear_unused(generation)
 
     def _collection(self, granularity: str) -> ChromaCollection:
         return _guarded(
@@ -137,6 +140,7 @@ class MemoryStore:
         for start in range(0, len(numbers), BATCH):
             ids = [str(number) for number in numbers[start : start + BATCH]]
             _guarded(self._collections[granularity].upsert, ids=ids, embeddings=vectors[start : start + BATCH])
+        self._place.clear_unused(self._generation)
 
     def delete(self, granularity: str, numbers: Sequence[int]) -> None:
         """Drop vectors from the search; those that are not there are passed over. Their bytes go with the next `renew`."""
@@ -191,6 +195,7 @@ class MemoryStore:
 
     def close(self) -> None:
         """Let go of the directory."""
+        self._place.clear_unused(self._generation)
         self._place.close(self._client, self._generation)
 
 

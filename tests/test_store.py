@@ -1,6 +1,9 @@
 """Chroma holds ids and vectors only, scores are cosines, limits are exact, and a rebuild leaves nothing behind."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -153,3 +156,36 @@ def test_a_directory_that_changed_since_it_was_closed_is_looked_into(store: Memo
     data.write_bytes(data.read_bytes()[:5_000])
     with pytest.raises(StoreError, match="damaged"):
         require_sound(place, table, fingerprint="abc", generation=1)
+
+
+# Fills new memory with a pattern as glibc hands it out (MALLOC_PERTURB_), so that what a file holds of unfilled memory is seen every time.
+_FILLS_AND_SEARCHES = """
+import sqlite3, sys
+from pathlib import Path
+import numpy as np
+from memory.place import LocalPlace
+from memory.store import MemoryStore
+from memory.table import PassageTable
+root = Path(sys.argv[1])
+table = PassageTable(sqlite3.connect(root / "archive.sqlite3", isolation_level=None))
+store = MemoryStore(LocalPlace(root / "vectors"), table, fingerprint="model")
+if sys.argv[2] == "fill":
+    store.add("turn", [1, 2], np.eye(2, 8, dtype=np.float32))
+else:
+    assert store.search("turn", np.eye(1, 8, dtype=np.float32)[0], top_k=1)[0][0] == 1
+files = [path for path in (root / "vectors").rglob("*.bin")]
+open_now = b"".join(path.read_bytes() for path in files)
+store.close()
+closed = b"".join(path.read_bytes() for path in files)
+assert len(files) >= 4 and len(closed) > 10_000
+for content in (open_now, closed):
+    assert bytes([73]) * 16 not in content and bytes([73 ^ 255]) * 16 not in content
+"""
+
+
+def test_no_memory_of_the_process_gets_into_the_index_files(tmp_path: Path) -> None:
+    filled_table(tmp_path).connection.close()
+    for what in ("fill", "search"):
+        command = [sys.executable, "-c", _FILLS_AND_SEARCHES, str(tmp_path), what]
+        ended = subprocess.run(command, env={**os.environ, "MALLOC_PERTURB_": "73"}, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
