@@ -21,7 +21,8 @@ from pathlib import Path
 from format_files import FORMAT_NAMES, write
 from import_speed import ZONE
 
-from clone_agent.importers import FORMATS, read_export
+from clone_agent.importers import read_export
+from clone_agent.importers.table import FORMATS
 
 MINER = "parser = chatminer.chatparsers.{}({!r}); parser.parse_file(); print(len(parser.parsed_messages.get_df()))"
 OTHERS = {

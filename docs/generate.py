@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from clone_agent.importers import FORMATS
+from clone_agent.importers.table import FORMATS
 from ui.cli import main as command_line
 
 ROOT = Path(__file__).resolve().parent.parent

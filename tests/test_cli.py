@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from clone_agent.archive import Archive
 from clone_agent.home import DataHome
-from clone_agent.importers import FORMATS
+from clone_agent.importers.table import FORMATS
 from memory.indexing import pending
 from memory.table import PassageTable
 from ui.cli import main

@@ -10,10 +10,11 @@ import pytest
 from exports.renew import SAMPLES, expectation, found_in, samples
 
 from clone_agent.errors import ExportError, UsageError
-from clone_agent.importers import FORMATS, detect, find_exports, read_export
+from clone_agent.importers import detect, find_exports, read_export
 from clone_agent.importers.cleaning import clean
 from clone_agent.importers.encoding import find_encoding
 from clone_agent.importers.inspect import inspect
+from clone_agent.importers.table import FORMATS
 from clone_agent.records import ChatKind, Conversation, Kind, Message, Skipped
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -9,13 +9,14 @@ import pytest
 from exports.renew import SAMPLES, samples
 
 from clone_agent.errors import ExportError, UsageError
-from clone_agent.importers import FORMATS, read_export
+from clone_agent.importers import read_export
 from clone_agent.importers.columns import map_columns, suggest
 from clone_agent.importers.dates import Order, find_order
 from clone_agent.importers.format import head_of
 from clone_agent.importers.inspect import inspect
 from clone_agent.importers.protobuf import read_fields
 from clone_agent.importers.source import Source
+from clone_agent.importers.table import FORMATS
 from clone_agent.records import Kind, Message, Skipped
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -12,10 +12,11 @@ import pytest
 from exports.renew import SAMPLES
 
 from clone_agent.errors import ExportError
-from clone_agent.importers import FORMATS, read_export
+from clone_agent.importers import read_export
 from clone_agent.importers.finding import candidates
 from clone_agent.importers.inspect import inspect
 from clone_agent.importers.source import Source
+from clone_agent.importers.table import FORMATS
 from clone_agent.records import ChatKind, Conversation, Kind, Message, Skipped
 
 EXPORTS = Path(__file__).resolve().parents[2] / "shared" / "exports"

@@ -10,8 +10,9 @@ import click
 
 from clone_agent.archive import Archive
 from clone_agent.errors import AmbiguousError, UsageError
-from clone_agent.importers import FORMATS, formats_of
+from clone_agent.importers import formats_of
 from clone_agent.importers.format import system_zone
+from clone_agent.importers.table import FORMATS
 from ui.config import parse_zone
 from ui.options import is_asked
 from ui.show import Screen

@@ -105,7 +105,7 @@ def inspect(call: Call, path: Path, messages: bool, format_name: str | None, tim
 @common
 def formats(call: Call) -> None:
     """List the export formats that are read, and how to make each."""
-    from clone_agent.importers import FORMATS
+    from clone_agent.importers.table import FORMATS
 
     call.screen.result({"formats": [{"name": one.name, "title": one.title, "how_to_export": one.how_to_export} for one in FORMATS]})
     if not call.screen.as_json:
