@@ -16,12 +16,13 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from clone_agent.agent import CloneAgent
+from clone_agent.agent import TOP_K, CloneAgent
 from clone_agent.archive import Archive
 from clone_agent.importers import find_exports, read_export
 from clone_agent.records import ChatTurn, Delta, Hit, Recalled, Reply, Scope, SearchMemory, Skipped
 from clone_agent.sample_life.questions import HERE, LifeQuestion, gold_ids, key_ids, load_questions
 from finetune.chat_model import load_chat_model
+from finetune.model_files import recall_habits
 from memory.passages import bursts
 from memory.recall import MemoryIndex
 from ui.questions import Question, says_unknown
@@ -73,7 +74,7 @@ def main() -> None:
     parser.add_argument("--split", choices=("dev", "report"), default="dev")
     parser.add_argument("--model", help="folder or name  [default: the one that ships]")
     parser.add_argument("--adapter", type=Path)
-    parser.add_argument("--top-k", type=int, default=8)
+    parser.add_argument("--top-k", type=int, help="recalled lines  [default: as the model wants]")
     parser.add_argument("--show", action="store_true", help="print every question and reply")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -87,6 +88,8 @@ def main() -> None:
         memory.index()
         ids, passages = key_ids(archive), all_passages(archive)
         model, persona = load_chat_model(arguments.model, arguments.adapter), archive.persona()
+        habits = recall_habits(model.engine.loaded.model.config.to_dict())
+        top_k = arguments.top_k or habits.lines or TOP_K
         for question in load_questions():
             if question.split != arguments.split:
                 continue
@@ -94,7 +97,7 @@ def main() -> None:
             for kind, shelf in shelves.items():
                 if kind == "gold" and question.never_happened:
                     continue
-                agent = CloneAgent(model, persona=persona, memory=shelf, top_k=arguments.top_k)
+                agent = CloneAgent(model, persona=persona, memory=shelf, top_k=top_k, best_first=habits.best_first)
                 reply, first, whole = ask(agent, question)
                 waits.append((first, whole, len(reply.text)))
                 note(figures, kind, question, reply.text)

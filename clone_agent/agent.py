@@ -40,16 +40,25 @@ class CloneAgent:
         memory: where to recall from; None: the clone answers from its tuning alone.
         top_k: lines put into the prompt at most.
         use_tools: let the model search memory by itself; needs a model that can call tools.
+        best_first: show the recalled lines by score rather than by time, to a model that reads the first ones best.
     """
 
     def __init__(
-        self, model: BaseChatModel, *, persona: Persona, memory: SearchMemory | None, top_k: int = TOP_K, use_tools: bool = False
+        self,
+        model: BaseChatModel,
+        *,
+        persona: Persona,
+        memory: SearchMemory | None,
+        top_k: int = TOP_K,
+        use_tools: bool = False,
+        best_first: bool = False,
     ) -> None:
         self._model = model
         self._persona = persona
         self._memory = memory
         self._top_k = top_k
         self._use_tools = use_tools
+        self._best_first = best_first
 
     def answer(
         self,
@@ -84,13 +93,21 @@ class CloneAgent:
         middleware = _RecallMiddleware(
             self._persona,
             memory,
-            search=lambda text, limits, talk: _search(memory, text, talk, limits, self._top_k, moment),
+            search=lambda text, limits, talk: self._search(memory, text, talk, limits, moment),
             history=history,
             scope=scope,
             now=moment,
             use_tools=self._use_tools,
         )
         yield from self._run(middleware, [*_as_messages(history), HumanMessage(question)])
+
+    def _search(self, memory: SearchMemory | None, question: str, history: Sequence[ChatTurn], scope: Scope, now: datetime) -> Recalled:
+        if memory is None:
+            return Recalled(question=question)
+        recalled = memory.search(question, history=history, scope=scope, top_k=self._top_k, now=now)
+        if not self._best_first:
+            return recalled
+        return replace(recalled, hits=tuple(sorted(recalled.hits, key=lambda hit: -hit.score)))
 
     def _run(self, middleware: "_RecallMiddleware", messages: list[AnyMessage]) -> Iterator[Event]:
         layers: list[AgentMiddleware[Any, Any, Any]] = [middleware]
@@ -179,12 +196,6 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
             is_confident=recalled is None or recalled.is_confident,
         )
         return handler(request.override(system_message=SystemMessage(prompt)))
-
-
-def _search(memory: SearchMemory | None, question: str, history: Sequence[ChatTurn], scope: Scope, top_k: int, now: datetime) -> Recalled:
-    if memory is None:
-        return Recalled(question=question)
-    return memory.search(question, history=history, scope=scope, top_k=top_k, now=now)
 
 
 def _as_messages(history: Sequence[ChatTurn]) -> list[AnyMessage]:

@@ -151,7 +151,7 @@ class Recalled:
     """What memory holds on a question. Empty `hits` or a low `confidence`: the clone does not remember."""
 
     question: str  # as searched: with the history's subject filled in
-    hits: tuple[Hit, ...] = ()  # packed for the prompt, in time order
+    hits: tuple[Hit, ...] = ()  # packed for the prompt, in the order shown: memory gives time order
     confidence: float = 0.0  # 0 to 1: how surely the hits are about the question
     is_confident: bool = False  # confidence reaches the store's threshold
 

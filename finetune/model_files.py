@@ -5,6 +5,7 @@ and tokenizer and nothing that can run.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,20 @@ class ModelFiles:
     def model_type(self) -> str:
         """What transformers calls the architecture: `glm`, `glm4` ..."""
         return str(self.config["model_type"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallHabits:
+    """How a model reads recalled lines best."""
+
+    lines: int | None = None  # at most so many; None: as many as the agent gives
+    best_first: bool = False  # by score rather than by time
+
+
+def recall_habits(config: Mapping[str, Any]) -> RecallHabits:
+    """What `recalled_lines` and `recalled_best_first` in a model's config.json say of it; most models have neither."""
+    lines = config.get("recalled_lines")
+    return RecallHabits(lines=None if lines is None else int(lines), best_first=bool(config.get("recalled_best_first", False)))
 
 
 def find_model(name_or_path: str | Path | None) -> ModelFiles:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -106,6 +107,15 @@ def test_recalled_lines_stand_in_the_system_message_between_marks_of_this_reques
         assert lines[-3][1:-1].split()[1] == lines[-1][2:-1].split()[1]
         nonces.add(lines[-1])
     assert len(nonces) > 1
+
+
+@pytest.mark.parametrize(("best_first", "shown"), [(False, ["到黄山了", "腿断了"]), (True, ["腿断了", "到黄山了"])])
+def test_lines_are_shown_and_cited_by_time_or_by_score_as_the_model_reads_them_best(best_first: bool, shown: list[str]) -> None:
+    model = reader(script=("[1] ", "好"))
+    memory = Shelf(hit(4), replace(hit(5, "腿断了"), score=0.9))
+    events = list(CloneAgent(model, persona=LIN_WAN, memory=memory, best_first=best_first).answer("去年国庆去哪了", now=NOW))
+    assert [line.split("：")[1] for line in str(model.prompts[-1][0].content).splitlines()[-3:-1]] == shown
+    assert events[-1].cited.memory.text == shown[0]  # type: ignore[union-attr]
 
 
 def test_a_recalled_line_cannot_break_out_of_its_line() -> None:

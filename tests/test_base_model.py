@@ -14,6 +14,7 @@ from clone_agent.errors import CloneError
 from clone_agent.prompt import split_citation
 from clone_agent.records import ChatTurn
 from finetune.base_model import train
+from finetune.base_model.answered import find_answered
 from finetune.base_model.copying import Vocabulary, copy_item, lookup_item, pointing_item
 from finetune.base_model.corpora import read_dialogues
 from finetune.base_model.evaluate import UNKNOWN, draw_probes, is_right, measure_reading, score_reading, without_dates
@@ -25,8 +26,10 @@ from finetune.base_model.scenes import scenes
 from finetune.base_model.slots import is_held_out, slot_value
 from finetune.base_model.small_talk import Corpus, bubbles, draw_chat, gather
 from finetune.base_model.tokenizer import SPECIALS, han_characters
+from finetune.base_model.typing_habits import typed
 from finetune.chat_format import chat_format
 from finetune.chat_ids import plain_ids
+from finetune.model_files import RecallHabits, recall_habits
 
 DIALOGUES = [
     ["周末我和朋友去爬山，下午三点才到山顶", "腿断了没", "差点，因为忘了带水", "下次叫我"],
@@ -141,6 +144,33 @@ def test_a_reply_cites_the_line_whose_words_it_says_again(tasks: list[ReadingTas
             if number:
                 assert lines[number - 1].startswith(f"[{number}] ")
                 assert said.split(" ")[-1] in lines[number - 1]
+
+
+def test_the_line_that_answers_is_mostly_among_the_first(tasks: list[ReadingTask]) -> None:
+    numbers = [
+        (split_citation(question.reply)[0], task.system.count("\n["))
+        for task in tasks
+        for question in task.questions
+        if question.gold and task.system.count("\n[") > 3
+    ]
+    assert sum(number == 1 for number, _ in numbers) > len(numbers) * 0.35
+    assert {number for number, _ in numbers} >= {1, 2, 3, 4}
+
+
+def test_a_line_is_typed_in_many_hands_and_keeps_its_clauses() -> None:
+    rng = Random(3)
+    lines = {typed("到黄山了 腿都断了", rng) for _ in range(200)}
+    assert all("到黄山了" in line and "腿都断了" in line for line in lines)
+    assert len(lines) > 50
+    assert sum(" 腿" not in line for line in lines) > 50
+
+
+def test_a_question_of_a_dialogue_finds_the_answer_and_not_what_is_asked_back() -> None:
+    turns = ["嗯，那它的电话是多少？", "电话是6512-7788，你要去吗？", "去。你知道几点开门吗？", "早上八点", "好"]
+    assert [(pair.question, pair.answer, pair.others) for pair in find_answered(turns)] == [
+        ("它的电话是多少", "电话是6512-7788", ("早上八点",)),
+        ("几点开门", "早上八点", ("电话是6512-7788",)),
+    ]
 
 
 def test_a_right_reply_holds_its_answer(tasks: list[ReadingTask]) -> None:
@@ -298,6 +328,7 @@ def test_both_stages_run_from_the_command_line_and_leave_a_model_that_loads(corp
     loaded = GlmForCausalLM.from_pretrained(tmp_path / "weights", local_files_only=True, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "weights", local_files_only=True)
     assert loaded.config.vocab_size == len(tokenizer)
+    assert recall_habits(loaded.config.to_dict()) == RecallHabits(lines=train.LINES, best_first=True)
     probes = draw_probes(gather(read_dialogues(corpora)), size=3)
     assert 0 <= measure_reading(loaded.eval(), tokenizer, probes)["accuracy"] <= 1
 

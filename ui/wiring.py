@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clone_agent.agent import CloneAgent
     from clone_agent.records import Persona
     from finetune.checkpoint import AdapterInfo
+    from finetune.model_files import RecallHabits
     from memory.recall import MemoryIndex
 
 NO_ADAPTER = "none"
@@ -205,15 +206,17 @@ def told_persona(archive: Archive, home: Path) -> "Persona":
 
 def make_agent(archive: Archive, memory: "MemoryIndex | None", voice: Voice, settings: Settings) -> "CloneAgent":
     """The agent that speaks with this voice."""
-    from clone_agent.agent import CloneAgent
+    from clone_agent.agent import TOP_K, CloneAgent
 
     persona = with_contact(told_persona(archive, settings.home), [settings.contact] if settings.contact else [])
-    return CloneAgent(voice.model, persona=persona, memory=memory, top_k=settings.top_k or recalled_lines(voice))
+    habits = habits_of(voice)
+    top_k = settings.top_k or habits.lines or TOP_K
+    return CloneAgent(voice.model, persona=persona, memory=memory, top_k=top_k, best_first=habits.best_first)
 
 
-def recalled_lines(voice: Voice) -> int:
-    """How many recalled lines a model reads well: what its configuration says (`recalled_lines`), else as many as the agent gives."""
-    from clone_agent.agent import TOP_K
+def habits_of(voice: Voice) -> "RecallHabits":
+    """How the model reads recalled lines best, by its configuration."""
+    from finetune.model_files import recall_habits
 
     engine = getattr(voice.model, "engine", None)  # a server's model has none
-    return TOP_K if engine is None else int(getattr(engine.loaded.model.config, "recalled_lines", TOP_K))
+    return recall_habits({} if engine is None else engine.loaded.model.config.to_dict())

@@ -121,6 +121,8 @@ _GAPS = (
     _Gap(kind="why", pattern=re.compile(r"因为(?P<x>[^，。！？ ]{3,14})"), fresh=_kinds("reason", keep=0.7), asked=("什么", "啥")),
 )
 _FILLERS = ("最后", "到底", "后来", "究竟", "具体", "当时", "那次", "那天", "上次", "那回", "一共", "最终", "之前说的", "以前")
+_COUNTED = frozenset({"number", "clock"})
+_TERSE = 0.2  # share of lines that are the answer alone
 _CHANGED = 0.12  # share of lines that take back an earlier one
 _PAUSES = re.compile(r"[，。！？、]+")
 _LIGHT = re.compile("[的了吧啊就都很也还又吗呢呀真太]")
@@ -145,6 +147,8 @@ def draw_cloze(world: World, rng: Random) -> Told | None:
     asked = dress_question(addressed(asked, speaker, world, rng), world, rng)
     question = Question(kind=f"cloze.{gap.kind}", text=asked, gold=value)
     former = ""
+    if rng.random() < _TERSE:  # the question was asked before it, and the answer is all that the line says
+        return Told(at=draw_time(world, rng), speaker=speaker, text=_terse(value, gap, rng), question=question)
     if rng.random() < _CHANGED and (old := gap.fresh(rng, world.held_out)) and old != value:
         former = plain_pauses(before + old + after)
     return Told(at=draw_time(world, rng), speaker=speaker, text=plain_pauses(text), question=question, former=former)
@@ -175,6 +179,17 @@ def _asked(before: str, after: str, gap: _Gap, rng: Random) -> str:
             else left + rng.choice(("到底", "最后", "究竟")) * (not left.endswith(("在", "去", "到", "回", "住")))
         )
     return left + rng.choice(gap.asked) + right
+
+
+def _terse(value: str, gap: _Gap, rng: Random) -> str:
+    """An answer as one gives it when just asked."""
+    before = rng.choice(("", "", "", "是", "就", "嗯 ", "好像", "应该是", "我看看 ", "对 "))
+    after = (
+        rng.choice(("", "", "", "吧", "啊", "左右", "呀", "多", " 怎么了"))
+        if gap.kind in _COUNTED
+        else rng.choice(("", "", "吧", "啊", "的"))
+    )
+    return before + value + after
 
 
 def addressed(asked: str, speaker: str, world: World, rng: Random) -> str:

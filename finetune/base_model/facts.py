@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
+from typing import TYPE_CHECKING
 
 from clone_agent.day_words import date_day_words
 from clone_agent.prompt import WEEKDAYS
 from finetune.base_model.scenes import Scene, fields, fill, scenes
 from finetune.base_model.slots import person_name, pick, slot_value
+
+if TYPE_CHECKING:
+    from finetune.base_model.answered import Answered
 
 HOLIDAYS = {
     "国庆": (10, 1, 7),
@@ -31,6 +35,7 @@ class Said:
 
     sentences: Sequence[str]
     stories: Sequence[str] = ()  # longer ones, Chinese
+    answered: Sequence["Answered"] = ()  # questions with their answers, Chinese
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,7 @@ class World:
     new_patterns: bool  # patterns kept for evaluation
     sentences: Sequence[str]  # things people say, of this side of the split: noise, and clauses for "who said …"
     stories: Sequence[str]  # longer ones, Chinese, for questions made out of real sentences
+    answered: Sequence["Answered"]  # questions that people asked, Chinese
     variety: int  # scenes in use, in the order of their file
 
 
@@ -165,5 +171,6 @@ def draw_world(rng: Random, *, language: str, said: Said, held_out: bool = False
         new_patterns=new_patterns,
         sentences=said.sentences,
         stories=said.stories,
+        answered=said.answered,
         variety=variety,
     )

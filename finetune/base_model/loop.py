@@ -26,6 +26,7 @@ class LoopConfig:
     tokens: int  # the stage ends after so many
     learning_rate: float = 1e-3
     half: bool = False  # compute in bfloat16, where the hardware is the faster for it
+    compiled: bool = False  # by torch.compile: a minute at the start, a third faster from then on
     warmup_steps: int = 100
     decay_share: float = 0.75  # the last share of the tokens, over which the rate falls to a twentieth
     log_every: int = 20
@@ -102,11 +103,12 @@ def train_stage(
     device = next(model.parameters()).device
     tally: defaultdict[str, list[float]] = defaultdict(list)
     started, seen = time.monotonic(), progress.tokens
+    trunk = torch.compile(model.model, dynamic=True) if config.compiled else model.model
     while progress.tokens < config.tokens:
         data = collate(batch(progress), pad=model.config.pad_token_id or 0)
         rate = learning_rate(config, progress)
         model.train()
-        right, found = _learn(model, data, tally, device, half=config.half)
+        right, found = _learn(model, trunk, data, tally, device, half=config.half)
         norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0))
         if math.isfinite(norm):
             optimizers.step(rate)
@@ -131,11 +133,17 @@ def train_stage(
 
 
 def _learn(
-    model: GlmForCausalLM, data: Batch, tally: dict[str, list[float]], device: torch.device, *, half: bool
+    model: GlmForCausalLM,
+    trunk: Callable[..., Any],
+    data: Batch,
+    tally: dict[str, list[float]],
+    device: torch.device,
+    *,
+    half: bool,
 ) -> tuple[float, float | None]:
     """One forward and backward pass, logits for the targets alone; the share of right targets, and of right first tokens."""
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-        hidden = model.model(input_ids=data.input_ids.to(device), use_cache=False).last_hidden_state
+        hidden = trunk(input_ids=data.input_ids.to(device), use_cache=False).last_hidden_state
         logits = model.lm_head(hidden.flatten(0, 1)[data.positions.to(device)]).float()
     targets, weights = data.targets.to(device), data.weights.to(device)
     losses = functional.cross_entropy(logits, targets, reduction="none")

@@ -12,7 +12,7 @@ from finetune.base_model.copying import Vocabulary, copy_item, lookup_item, poin
 from finetune.base_model.items import Item
 from finetune.base_model.loop import Progress
 from finetune.base_model.reading import Level, ReadingTask, draw_frame, draw_reading
-from finetune.base_model.small_talk import ChatTask, Corpus, draw_chat
+from finetune.base_model.small_talk import ChatTask, Corpus, draw_chat, draw_talk
 from finetune.chat_format import chat_format
 from finetune.chat_ids import plain_ids
 
@@ -25,11 +25,12 @@ TALK = 0.5  # weight of the turns before a reply
 class Recipe:
     """Shares of the tasks and how they grow harder."""
 
-    chat: float = 0.42
-    copying: float = 0.16
-    english: float = 0.1
+    chat: float = 0.32
+    copying: float = 0.12
+    english: float = 0.08
     first_lines: int = 3
     most_lines: int = 6
+    after_talk: float = 0.35  # share of blocks with one question that come after some small talk
     full_at: int = 6_000_000  # tokens after which blocks have up to `most_lines` lines
     varied_at: int = 1_500_000  # tokens after which every scene is in use
     context: int = 720  # longer items are left out
@@ -65,7 +66,7 @@ class Mixture:
             most_questions=6 if grown < 0.5 else 4,
             variety=6 + round(60 * spread),
             noise=0.1 + 0.25 * grown,
-            absent=0.15 if grown > 0.3 else 0.0,
+            absent=0.22 if grown > 0.3 else 0.0,
         )
         items: list[Item] = []
         room = self._recipe.batch_tokens * self._recipe.group
@@ -85,7 +86,9 @@ class Mixture:
             return self._draw_copying(rng, level.most_lines)
         if form < self._recipe.copying + self._recipe.chat:
             return self.chat_item(draw_chat(rng, self._corpus, language=language))
-        return self.reading_item(draw_reading(rng, level, language=language, said=self._corpus.said(language)))
+        task = draw_reading(rng, level, language=language, said=self._corpus.said(language))
+        is_later = len(task.questions) == 1 and rng.random() < self._recipe.after_talk
+        return self.reading_item(task, history=draw_talk(rng, self._corpus, language=language) if is_later else ())
 
     def _draw_copying(self, rng: Random, most_lines: int) -> Item:
         form = rng.random()
@@ -114,11 +117,11 @@ class Mixture:
             place = end
         return Item(kind="chat", ids=known + reply, weights=weights + [1.0] * len(reply))
 
-    def reading_item(self, task: ReadingTask) -> Item:
-        """Questions one after the other in one talk, with loss on every reply and its stop token."""
+    def reading_item(self, task: ReadingTask, *, history: Sequence[ChatTurn] = ()) -> Item:
+        """Questions one after the other in one talk, with loss on every reply and its stop token; none on the talk before."""
         ids: list[int] = []
         weights: list[float] = []
-        turns = [ChatTurn(role="system", text=task.system)]
+        turns = [ChatTurn(role="system", text=task.system), *history]
         for question in task.questions:
             known = self._format.prompt_ids([*turns, ChatTurn(role="user", text=question.text)])
             ids, weights = known, weights + [0.0] * (len(known) - len(weights))

@@ -21,14 +21,16 @@ from string import ascii_lowercase
 from clone_agent.day_words import spoken_day
 from clone_agent.prompt import cite, line_words, system_prompt
 from clone_agent.records import Hit, Memory, Persona
+from finetune.base_model.answered import draw_answered
 from finetune.base_model.cloze import Told, draw_cloze
 from finetune.base_model.facts import Fact, Said, World, change, draw_fact, draw_time, draw_values, draw_world
 from finetune.base_model.questions import Question, ask, ask_in_vain, unknown
 from finetune.base_model.retold import draw_retold
 from finetune.base_model.scenes import scenes
 from finetune.base_model.slots import person_name, words
+from finetune.base_model.typing_habits import typed
 
-QUOTED = {"zh": 26, "en": 80}  # characters of a line that a reply says again
+QUOTED = {"zh": 32, "en": 80}  # characters of a line that a reply says again
 _DATED = frozenset({"date", "day", "retold.date", "cloze.time", "cloze.clock"})  # kinds of questions whose reply begins with the date
 _WHO = frozenset({"S", "retold.who"})
 
@@ -42,7 +44,8 @@ class Level:
     most_questions: int = 4
     variety: int = 999  # scenes in use
     noise: float = 0.35  # share of lines with small talk around the fact
-    absent: float = 0.1  # share of blocks that answer none of the questions
+    absent: float = 0.22  # share of blocks that answer none of the questions
+    single: float = 0.4  # share of blocks with one question alone
     facts: float = 0.4  # share of the questions that are about facts of the scenes
     twins: float = 0.35  # share of facts with another of the same kind
 
@@ -86,7 +89,7 @@ def _present(world: World, level: Level, rng: Random) -> ReadingTask:
     lines = [line for fact in shown for line in [_of_fact(fact, world, level, rng)]]
     lines += [line for each in told for line in _of_told(each, world, level, rng)]
     asked: list[_Asked] = []
-    for _ in range(rng.randint(level.fewest_questions, level.most_questions)):
+    for _ in range(_count(level, rng)):
         if told and (not shown or rng.random() > level.facts):
             each = rng.choice(told)
             asked.append((each.question, each))
@@ -96,7 +99,11 @@ def _present(world: World, level: Level, rng: Random) -> ReadingTask:
             fact = rng.choice(shown)
             question = ask(fact, shown, world, rng)
             asked += [(question, fact)] if question else []
-    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.95)
+    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.9)
+
+
+def _count(level: Level, rng: Random) -> int:
+    return 1 if rng.random() < level.single else rng.randint(level.fewest_questions, level.most_questions)
 
 
 def _absent(world: World, level: Level, rng: Random) -> ReadingTask:
@@ -105,16 +112,15 @@ def _absent(world: World, level: Level, rng: Random) -> ReadingTask:
     shown = [draw_fact(world, rng) for _ in range(min(room, rng.randint(0, 3)))] if rng.random() < level.facts else []
     lines = [_of_fact(fact, world, level, rng) for fact in shown]
     asked: list[_Asked] = []
-    for _ in range(rng.randint(level.fewest_questions, level.most_questions)):
+    for _ in range(_count(level, rng)):
         if rng.random() < level.facts:
             near = bool(shown) and rng.random() < 0.5
             asked += _in_vain(_twin(rng.choice(shown), world, rng) if near else draw_fact(world, rng), shown, world, rng)
         else:
-            told = _cloze_or_retold(world, rng)
+            told = _draw_told(world, rng)
             asked.append((replace(told.question, kind="absent", gold=""), None))
-            if told.shadows and len(lines) < room:
-                lines.append(_said(told.shadows[0], world, rng))
-    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.05)
+            lines += [_said(shadow, world, rng) for shadow in told.shadows[: max(0, room - len(lines))]]
+    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.25)
 
 
 def _content(world: World, room: int, level: Level, rng: Random) -> tuple[list[Fact], list[Told]]:
@@ -125,10 +131,12 @@ def _content(world: World, room: int, level: Level, rng: Random) -> tuple[list[F
             shown.append(fact)
             shown += _companions(fact, room - len(shown), world, level, rng)
     count = rng.randint(0 if shown else 1, 5)
-    return shown, [_cloze_or_retold(world, rng) for _ in range(min(count, max(0 if shown else 1, room - len(shown))))]
+    return shown, [_draw_told(world, rng) for _ in range(min(count, max(0 if shown else 1, room - len(shown))))]
 
 
-def _cloze_or_retold(world: World, rng: Random) -> Told:
+def _draw_told(world: World, rng: Random) -> Told:
+    if world.answered and rng.random() < 0.3:
+        return draw_answered(world, rng)
     if world.language == "zh" and world.stories and rng.random() < 0.4:
         for _ in range(6):
             if cloze := draw_cloze(world, rng):
@@ -185,7 +193,7 @@ def _task(
 ) -> ReadingTask:
     """The block with its lines among lines about other things, and the questions with their replies."""
     taken = {line.origin.scene.name for line in lines if isinstance(line.origin, Fact)} | {"say"}
-    lines = sorted([*lines, *_others(world, lines, room - len(lines), taken, level, rng)], key=lambda line: line.at)
+    lines = _laid([*lines, *_others(world, lines, room - len(lines), taken, level, rng)], asked, room, rng)
     numbers = {id(line.origin): number for number, line in enumerate(lines, start=1) if line.origin is not None}
     hits = [_hit(number, line) for number, line in enumerate(lines)]
     system = system_prompt(
@@ -204,6 +212,28 @@ def _task(
             reply = cite(number, _quote(lines[number - 1], question, world))
         questions.setdefault(question.text, replace(question, reply=reply))
     return ReadingTask(language=world.language, system=system, questions=tuple(questions.values()))
+
+
+def _laid(lines: Sequence[_Line], asked: Sequence[_Asked], room: int, rng: Random) -> list[_Line]:
+    """The first `room` lines as recall ranks them: those that answer mostly first, then those that share words; at times in time order."""
+
+    def rank(line: _Line) -> float:
+        text = " ".join(line.bubbles)
+        fits = (_overlap(question.text, text) + 0.35 * (origin is not None and origin is line.origin) for question, origin in asked)
+        return max(fits, default=0.0) + rng.gauss(0.0, 0.25)
+
+    wanted = {id(origin) for _, origin in asked if origin is not None}
+    ranked = sorted(lines, key=rank, reverse=True)
+    room -= sum(id(line.origin) in wanted for line in ranked)
+    others = {id(line) for line in [line for line in ranked if id(line.origin) not in wanted][: max(0, room)]}
+    kept = [line for line in ranked if id(line.origin) in wanted or id(line) in others]
+    return sorted(kept, key=lambda line: line.at) if rng.random() < 0.15 else kept
+
+
+def _overlap(question: str, text: str) -> float:
+    """The share of a question's pairs of characters that stand in a text."""
+    pairs = {question[place : place + 2] for place in range(len(question) - 1)}
+    return sum(pair in text for pair in pairs) / max(1, len(pairs))
 
 
 def _quote(line: _Line, question: Question, world: World) -> str:
@@ -228,20 +258,28 @@ def _length(bubbles: Sequence[str]) -> int:
 
 
 def _of_fact(fact: Fact, world: World, level: Level, rng: Random) -> _Line:
-    return _with_small_talk(_Line(at=fact.at, speaker=fact.speaker, bubbles=(fact.text,), origin=fact), world, level, rng)
+    return _with_small_talk(
+        _Line(at=fact.at, speaker=fact.speaker, bubbles=(_typed(fact.text, world, rng),), origin=fact), world, level, rng
+    )
 
 
 def _of_told(told: Told, world: World, level: Level, rng: Random) -> list[_Line]:
     """The line, what it takes back, and lines that share a part of its question."""
-    lines = [_with_small_talk(_Line(at=told.at, speaker=told.speaker, bubbles=(told.text,), origin=told), world, level, rng)]
+    lines = [
+        _with_small_talk(_Line(at=told.at, speaker=told.speaker, bubbles=(_typed(told.text, world, rng),), origin=told), world, level, rng)
+    ]
     if told.former:
         before = told.at - timedelta(days=rng.choice((0, 1, 3, 20)), minutes=rng.randint(5, 200))
-        lines.append(_Line(at=before, speaker=told.speaker, bubbles=(told.former,)))
+        lines.append(_Line(at=before, speaker=told.speaker, bubbles=(_typed(told.former, world, rng),)))
     return lines + [_said(shadow, world, rng) for shadow in told.shadows]
 
 
 def _said(text: str, world: World, rng: Random) -> _Line:
-    return _Line(at=draw_time(world, rng), speaker=rng.choice((world.owner, *world.people)), bubbles=(text,))
+    return _Line(at=draw_time(world, rng), speaker=rng.choice((world.owner, *world.people)), bubbles=(_typed(text, world, rng),))
+
+
+def _typed(text: str, world: World, rng: Random) -> str:
+    return typed(text, rng) if world.language == "zh" else text
 
 
 def _others(world: World, lines: Sequence[_Line], count: int, taken: set[str], level: Level, rng: Random) -> list[_Line]:
@@ -258,7 +296,7 @@ def _others(world: World, lines: Sequence[_Line], count: int, taken: set[str], l
             found.append(replace(_said(rng.choice(words("noise", world.language)), world, rng), at=at))
         else:
             fact = draw_fact(world, rng, scene=rng.choice(foreign))
-            found.append(_Line(at=fact.at, speaker=fact.speaker, bubbles=(fact.text,)))
+            found.append(_Line(at=fact.at, speaker=fact.speaker, bubbles=(_typed(fact.text, world, rng),)))
     return found
 
 
@@ -267,7 +305,7 @@ def _with_small_talk(line: _Line, world: World, level: Level, rng: Random) -> _L
     while rng.random() < level.noise and len(bubbles) < 4:
         place = rng.randint(0, len(bubbles))
         pool = words("noise", world.language) if rng.random() < 0.6 else world.sentences
-        bubbles.insert(place, rng.choice(pool))
+        bubbles.insert(place, _typed(rng.choice(pool), world, rng))
         main += place <= main
     return replace(line, bubbles=tuple(bubbles), main=main)
 

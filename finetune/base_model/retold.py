@@ -66,7 +66,7 @@ def draw_retold(world: World, rng: Random) -> Told:
     if kind != "retold.who":
         asked = addressed(asked, speaker, world, rng)
     question = Question(kind=kind, text=dress_question(asked, world, rng), gold=gold)
-    shadows = tuple(_shadow(stretch, world, rng) for stretch in stretches[:2] if rng.random() < 0.25)
+    shadows = tuple(_shadow(stretch, world, rng) for stretch in stretches if rng.random() < 0.45)
     return Told(at=at, speaker=speaker, text=text, question=question, shadows=shadows if len(stretches) > 1 else ())
 
 

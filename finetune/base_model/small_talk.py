@@ -13,6 +13,7 @@ from random import Random
 
 from clone_agent.prompt import cite, system_prompt
 from clone_agent.records import ChatTurn, Persona
+from finetune.base_model.answered import Answered, find_answered
 from finetune.base_model.corpora import Dialogue, is_counselling
 from finetune.base_model.facts import Said, draw_fact, draw_world
 from finetune.base_model.questions import ask_in_vain, unknown
@@ -26,8 +27,9 @@ _STIFF = re.compile(r"您|请问|贵|推荐您|为您|感谢您|祝您|同学你
 _DRY = re.compile(r"\d{2}|[《》:：@]|http")  # facts of a booking system or an encyclopaedia
 _SHARES = {"smilechat": 0.3, "locco": 1.0, "kdconv": 0.4, "crosswoz": 0.1}
 _STORY = re.compile(r"[一-鿿0-9A-Za-z，、 ]+")
-BLOCKS = 0.04  # share of the talk beside a memory block
+BLOCKS = 0.07  # share of the talk beside a memory block
 OWN = 0.5  # share of the talk that comes from our own list
+_ANSWERED = 7_000  # questions of one corpus
 _NOISE = 80_000  # sentences of one corpus; more of the counselling corpus would drown the others
 
 
@@ -41,11 +43,15 @@ class Corpus:
     held_out_sentences: dict[str, list[str]]
     stories: list[str]
     held_out_stories: list[str]
+    answered: list[Answered]
+    held_out_answered: list[Answered]
 
     def said(self, language: str, *, held_out: bool = False) -> Said:
         """What people say, for the reading tasks."""
         sentences, stories = (self.held_out_sentences, self.held_out_stories) if held_out else (self.sentences, self.stories)
-        return Said(sentences=sentences[language], stories=stories if language == "zh" else ())
+        if language != "zh":
+            return Said(sentences=sentences[language])
+        return Said(sentences=sentences[language], stories=stories, answered=self.held_out_answered if held_out else self.answered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +72,8 @@ def gather(dialogues: Iterable[Dialogue]) -> Corpus:
         held_out_sentences={"zh": [], "en": []},
         stories=[],
         held_out_stories=[],
+        answered=[],
+        held_out_answered=[],
     )
     room: Counter[str] = Counter()
     for dialogue in dialogues:
@@ -82,6 +90,14 @@ def gather(dialogues: Iterable[Dialogue]) -> Corpus:
         if language == "zh":
             stories = corpus.held_out_stories if kept else corpus.stories
             stories += [story for turn in speakers for story in _stories(turn)]
+            answered = corpus.held_out_answered if kept else corpus.answered
+            if room["answered " + dialogue.source] < _ANSWERED:
+                # Of counselling, what the other one asks and people tell of themselves.
+                turns = dialogue.turns[1:] if dialogue.source == "smilechat" else dialogue.turns
+                found = find_answered(turns, every=2 if dialogue.source == "smilechat" else 1)
+                found = [pair for pair in found if not is_counselling(pair.question + pair.answer)]
+                room["answered " + dialogue.source] += len(found)
+                answered += found
     for table in (corpus.sentences, corpus.held_out_sentences):
         for language, clauses in table.items():
             table[language] = list(dict.fromkeys(clauses))
@@ -145,6 +161,15 @@ def draw_chat(rng: Random, corpus: Corpus, *, language: str) -> ChatTask:
         before, answered = _exchange(rng, corpus, sources, language)
         shown = (*before, cite(0, answered) if has_block else answered, *shown)
     return ChatTask(language=language, turns=_talk(system, shown), reply=cite(0, reply) if has_block else reply)
+
+
+def draw_talk(rng: Random, corpus: Corpus, *, language: str) -> list[ChatTurn]:
+    """One or two exchanges of small talk, as a talk's history shows them."""
+    turns: list[str] = []
+    for _ in range(rng.randint(1, 2)):
+        shown, reply = _exchange(rng, corpus, [], language)
+        turns += [*shown, reply]
+    return [ChatTurn(role="assistant" if index % 2 else "user", text=text) for index, text in enumerate(turns)]
 
 
 def _exchange(rng: Random, corpus: Corpus, sources: Sequence[str], language: str) -> tuple[tuple[str, ...], str]:

@@ -7,8 +7,10 @@ on with `--resume`. `--export DIR` writes the weights that ship.
 import argparse
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
 from transformers import AutoTokenizer, GlmForCausalLM, PreTrainedTokenizerFast
@@ -24,7 +26,7 @@ from finetune.base_model.reading import draw_frame
 from finetune.base_model.small_talk import gather
 from finetune.base_model.tokenizer import build_tokenizer
 
-LINES = 4  # recalled lines that the agent gives it: those it points at nearly without fault
+LINES = 6  # recalled lines that the agent gives it
 
 
 def warmup_batches(tokenizer: PreTrainedTokenizerFast, *, items: int = 32, seed: int = 0) -> Callable[[Progress], Sequence[Item]]:
@@ -106,7 +108,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="highest rate of the main stage")
     parser.add_argument("--embedding-share", type=float, default=1.0, help="share of it for the embeddings")
     parser.add_argument("--half", action="store_true", help="compute in bfloat16 (always on a GPU)")
+    parser.add_argument("--compile", action="store_true", help="compile the model first, for long stages")
     parser.add_argument("--from", dest="start", type=Path, help="start the main stage from this model instead of the warm-up's checkpoint")
+    parser.add_argument("--lines", type=int, nargs=2, metavar=("FIRST", "MOST"), help="lines of a memory block, at first and in the end")
+    parser.add_argument("--seed", type=int, default=0, help="another one for a stage that goes on from a model which has seen this one's")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--resume", action="store_true", help="go on with a stage that was stopped")
     parser.add_argument("--export", type=Path, help="at the end, write config, weights and tokenizer there")
@@ -120,23 +125,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         tokenizer = load_tokenizer(options.corpora, options.out)
         model = build_model(SHAPES[options.shape], tokenizer)
+    model.set_attn_implementation("eager")  # the fused kernel's backward pass is slow on a CPU for talks of this length
     model.to(device)  # type: ignore[arg-type]  # its wrapper loses the overloads
     is_warmup = options.stage == "warmup"
     optimizers = Optimizers(model, embedding_share=options.embedding_share, embedding_epsilon=1e-8 if is_warmup else 1e-4)
     progress = Progress(stage=options.stage)
     if options.resume or not (is_warmup or options.start):
         progress = load_checkpoint(options.out, model, optimizers, stage=options.stage)
-    half = options.half or device.type == "cuda"
+    shared: dict[str, Any] = {"half": options.half or device.type == "cuda", "compiled": options.compile}
     if is_warmup:
-        config = LoopConfig(tokens=options.tokens or 4_000_000, decay_share=0.0, learning_rate=2e-3, log_every=50, half=half)
+        config = LoopConfig(tokens=options.tokens or 4_000_000, decay_share=0.0, learning_rate=2e-3, log_every=50, **shared)
         train_stage(model, optimizers, progress, config=config, batch=warmup_batches(tokenizer), out=options.out)
     elif options.stage == "pointing":
         sentences = gather(read_dialogues(options.corpora)).sentences["zh"]
-        config = LoopConfig(tokens=options.tokens or 3_000_000, learning_rate=options.learning_rate, log_every=50, half=half)
+        config = LoopConfig(tokens=options.tokens or 3_000_000, learning_rate=options.learning_rate, log_every=50, **shared)
         train_stage(model, optimizers, progress, config=config, batch=pointing_batches(tokenizer, sentences), out=options.out)
     else:
-        config = LoopConfig(tokens=options.tokens or 35_000_000, learning_rate=options.learning_rate, evaluate_every=600, half=half)
-        run_main(model, tokenizer, optimizers, progress, config, options.out, options.corpora, options.batch_tokens)
+        config = LoopConfig(tokens=options.tokens or 35_000_000, learning_rate=options.learning_rate, evaluate_every=600, **shared)
+        recipe = Recipe(batch_tokens=options.batch_tokens)
+        if options.lines:
+            recipe = replace(recipe, first_lines=options.lines[0], most_lines=options.lines[1])
+        if options.start:  # which has seen every scene
+            recipe = replace(recipe, varied_at=1)
+        run_main(model, tokenizer, optimizers, progress, config, options.out, options.corpora, recipe, seed=options.seed)
     if options.export:
         export(model, tokenizer, options.export)
 
@@ -149,12 +160,14 @@ def run_main(
     config: LoopConfig,
     out: Path,
     corpora: Path,
-    batch_tokens: int,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
 ) -> None:
     """The main stage: reading, chat and some copying, with held-out questions asked every so often."""
     corpus = gather(read_dialogues(corpora))
     probes, easy = draw_probes(corpus, size=160), draw_probes(corpus, size=80, lines=3)
-    mixture = Mixture(tokenizer, corpus, Recipe(batch_tokens=batch_tokens))
+    mixture = Mixture(tokenizer, corpus, recipe, seed=seed)
     train_stage(
         model,
         optimizers,
@@ -173,7 +186,7 @@ def export(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     """Write what `from_pretrained` needs, the weights in half precision."""
     half = copy.deepcopy(model).cpu().half()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     half.generation_config.pad_token_id = tokenizer.pad_token_id
-    half.config.recalled_lines = LINES
+    half.config.recalled_lines, half.config.recalled_best_first = LINES, True
     half.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

@@ -1,6 +1,5 @@
 """A backtest from the copy of the chats to the figures; what is finished is kept, so that the same call goes on after a kill."""
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from clone_agent.errors import DatasetError, ModelError
 from clone_agent.records import ChatTurn
 from finetune.examples import Example, from_json, read_dataset, to_json
 from finetune.glm import LoadedModel
-from finetune.model_files import find_model, fingerprint
+from finetune.model_files import find_model, fingerprint, recall_habits
 from finetune.ordinary import ordinary_loss
 from finetune.prepare import plan_run
 from finetune.replies import write_replies
@@ -175,7 +174,9 @@ class Backtest:
             if not examples:
                 raise DatasetError("The owner answers nobody in the hidden weeks.", remedy="Hide more with --weeks.")
             with open_memory(self._past.home, past, self._past.settings) as memory:
-                maker = PromptMaker(persona, memory, top_k=self._call.settings.top_k or _recalled_lines(self._base))
+                habits = recall_habits(find_model(self._base).config)
+                top_k = self._call.settings.top_k or habits.lines or TOP_K
+                maker = PromptMaker(persona, memory, top_k=top_k, best_first=habits.best_first)
                 received = [(example.context[-1].text, example.context[:-1], example.sent_at) for example in examples]
                 prompts = self._prompts(kept, "prompts", maker, received)
                 asked = self._prompts(kept, "asked", maker, [(one.text, (), one.asked_at or cut) for one in questions])
@@ -277,12 +278,6 @@ class Backtest:
             f"{speaking:,.0f} for {voices} times {len(work.prompts)} replies and {len(work.questions)} answers. "
             "Stop it whenever you like; the same command goes on."
         )
-
-
-def _recalled_lines(base: str | None) -> int:
-    """How many recalled lines the agent gives this model (`ui.wiring.recalled_lines`), read without loading it."""
-    config = json.loads((find_model(base).folder / "config.json").read_text(encoding="utf-8"))
-    return int(config.get("recalled_lines", TOP_K))
 
 
 def _turns(rows: Sequence[Mapping[str, str]]) -> tuple[ChatTurn, ...]:
