@@ -4,14 +4,30 @@ The ids themselves are given out by `importers.identity`. This file stands apart
 """
 
 import re
+from datetime import datetime, timedelta
 
 _SECONDS = 1 << 40
 _UNNUMBERED = re.compile(r"[a-z_]+:(?:[0-9a-f]{16}|private:u_.*)")  # a hash of names, or an id that only one program knows
 
 
+_FIRST_DAY = datetime(1970, 1, 1).toordinal()
+_NO_OFFSET = timedelta()
+
+
+def second_of(moment: datetime) -> int:
+    """Seconds since 1970 in UTC, rounded down: `floor(moment.timestamp())`, in half the time where the zone is a `ZoneInfo`.
+
+    Args:
+        moment: timezone-aware.
+    """
+    offset = moment.utcoffset() or _NO_OFFSET
+    days = moment.toordinal() - _FIRST_DAY - offset.days
+    return days * 86_400 + moment.hour * 3600 + moment.minute * 60 + moment.second - offset.seconds
+
+
 def second_prefix(second: int) -> str:
     """What the ids of all messages of one second since 1970 begin with; it sorts as the seconds do."""
-    return f"{second % _SECONDS:010x}"
+    return "%010x" % (second % _SECONDS)  # half the time of an f-string
 
 
 def is_numbered(conversation: str) -> bool:

@@ -56,9 +56,13 @@ def read_export(
         if isinstance(source, Skipped):
             yield source
             continue
-        for record in _format_of(source, format_name).read(source, options):
-            has_messages = has_messages or isinstance(record, Message)
+        records = _format_of(source, format_name).read(source, options)
+        for record in records:
             yield record
+            if isinstance(record, Message):
+                has_messages = True
+                break
+        yield from records  # what follows needs no look
     if not has_messages:
         raise ExportError(
             f"{path.name} holds no message that can be read.", remedy="Export the chat again, or name its format with --format."

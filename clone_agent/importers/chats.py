@@ -3,7 +3,7 @@
 A conversation is told again when more is known about it: its owner, or a third speaker who makes it a group.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -11,7 +11,9 @@ from typing import NamedTuple
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Record
 from clone_agent.importers.identity import MessageIds
-from clone_agent.records import ChatKind, Conversation, Kind, Message
+from clone_agent.importers.new_message import new_message
+from clone_agent.message_ids import second_of
+from clone_agent.records import ChatKind, Conversation, Kind
 
 _NOT_SPEECH = frozenset({Kind.SYSTEM, Kind.RECALL})
 
@@ -54,40 +56,35 @@ class Chat:
         if not self._conversation.name and clean_name(name):
             self._change(replace(self._conversation, name=clean_name(name)))
 
-    def add(self, bubble: Bubble) -> Iterator[Record]:
+    def add(self, bubble: Bubble) -> Sequence[Record]:
         """The message of a row, and before it the conversation where it is new or changed."""
-        self._meet(bubble)
-        if not self._is_told:
-            self._is_told = True
-            yield self._conversation
-        text = clean(bubble.text).strip()
-        yield Message(
-            id=bubble.id
-            or self._ids.next(
-                sender=bubble.sender,
-                second=int(bubble.sent_at.timestamp() // 1),
-                kind=bubble.kind,
-                text=text,
-                source_id=bubble.source_id,
-            ),
+        # Taken apart at once, and no generator: this is called for every message of most formats.
+        sender, sender_name, sent_at, kind, source, text, quoted, reply_to, source_id, mentions, attachments, known_id = bubble
+        if self._is_guess and kind not in _NOT_SPEECH:
+            self._meet(sender)
+        text = clean(text).strip()
+        message = new_message(
+            id=known_id or self._ids.next(sender=sender, second=second_of(sent_at), kind=kind, text=text, source_id=source_id),
             conversation=self._conversation.id,
-            sender=bubble.sender,
-            sender_name=clean_name(bubble.sender_name),
-            sent_at=bubble.sent_at,
-            kind=bubble.kind,
+            sender=sender,
+            sender_name=clean_name(sender_name),
+            sent_at=sent_at,
+            kind=kind,
             text=text,
-            quoted=clean(bubble.quoted).strip() if bubble.quoted else "",
-            reply_to=bubble.reply_to,
-            source_id=bubble.source_id,
-            mentions=bubble.mentions,
-            attachments=tuple(clean_name(name) for name in bubble.attachments) if bubble.attachments else (),
-            source=bubble.source,
+            quoted=clean(quoted).strip() if quoted else "",
+            reply_to=reply_to,
+            source_id=source_id,
+            mentions=mentions,
+            attachments=tuple(clean_name(name) for name in attachments) if attachments else (),
+            source=source,
         )
+        if self._is_told:
+            return (message,)
+        self._is_told = True
+        return self._conversation, message
 
-    def _meet(self, bubble: Bubble) -> None:
-        if not self._is_guess or bubble.kind in _NOT_SPEECH:
-            return
-        self._people.add(bubble.sender)
+    def _meet(self, sender: str) -> None:
+        self._people.add(sender)
         if len(self._people) > 2:
             self._is_guess = False
             self._change(replace(self._conversation, kind=ChatKind.GROUP))

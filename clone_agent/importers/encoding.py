@@ -33,18 +33,26 @@ def text_pieces(stream: BinaryIO, encoding: str) -> Iterator[str]:
     yield from _decoded(iter(lambda: stream.read(_CHUNK), b""), encoding, is_whole=True)
 
 
-def text_records(stream: BinaryIO, encoding: str, end: str) -> Iterator[str]:
-    """The text of a stream, cut at `end` and nowhere else. The last record may be empty."""
+def text_records(stream: BinaryIO, encoding: str, end: str, *, is_cr_cut: bool = False) -> Iterator[str]:
+    """The text of a stream, cut at `end` and nowhere else. The last record may be empty.
+
+    Args:
+        stream: from its start.
+        encoding: as `find_encoding` names it.
+        end: of a record.
+        is_cr_cut: a CR before `end` is no part of the record.
+    """
     rest = ""
     for piece in text_pieces(stream, encoding):
         rest += piece
+        has_cr = is_cr_cut and "\r" in rest
         records = rest.split(end)
         rest = records.pop()
-        yield from records
+        yield from ([record.removesuffix("\r") for record in records] if has_cr else records)
         if len(rest) > LONGEST_RECORD:
             yield rest
             rest = ""
-    yield rest
+    yield rest.removesuffix("\r") if is_cr_cut else rest
 
 
 def find_record_end(head: str) -> str:

@@ -69,6 +69,9 @@ class _Reader:
 
     def __init__(self, columns: Mapping[str, str], source: Source) -> None:
         self._columns = columns
+        self._text_column = columns["text"]
+        self._has_kinds = "kind" in columns
+        self._has_flags = "is_owner" in columns
         self._stem = clean_name(source.stem)
         self._chats: dict[str, Chat] = {}
         self._owner: str | None = None
@@ -76,8 +79,9 @@ class _Reader:
     def time(self, row: Cells) -> str:
         """The time as written; date and clock joined where they stand apart."""
         time = self._cell(row, "time")
-        is_whole = _HAS_DATE.search(time) is not None
-        return time if is_whole else " ".join(part for part in (self._cell(row, "date"), time) if part)
+        if "date" not in self._columns or _HAS_DATE.search(time) is not None:
+            return time
+        return " ".join(part for part in (self._cell(row, "date"), time) if part)
 
     def row(self, row: Cells, order: Order, options: ReadOptions) -> Iterator[Record]:
         """The message of a row."""
@@ -88,7 +92,7 @@ class _Reader:
             return
         sender = number or named(name)
         chat = self._chat(clean_name(self._cell(row, "chat")))
-        if self._owner is None and self._cell(row, "is_owner").lower() in _YES:
+        if self._has_flags and self._owner is None and self._cell(row, "is_owner").lower() in _YES:
             self._owner = sender
             for one in self._chats.values():
                 one.learn_owner(sender)
@@ -106,9 +110,11 @@ class _Reader:
         )
 
     def _words(self, row: Cells) -> tuple[Kind, str]:
-        written = row.cells.get(self._columns["text"], "")
-        told = _KINDS.get(self._cell(row, "kind").lower())
+        written = row.cells.get(self._text_column, "")
         kind, words = read_body(written)
+        if not self._has_kinds:
+            return kind, words
+        told = _KINDS.get(self._cell(row, "kind").lower())
         if told is None or told is Kind.TEXT:
             return kind, words
         return told, (written if told is Kind.SYSTEM else "")

@@ -12,6 +12,7 @@ from clone_agent.message_ids import second_prefix
 from clone_agent.records import Kind
 
 _WINDOW = 20_000  # tuples remembered; equal ones stand close together, since exports are written in time order
+_MOST_SENDERS = 2_000  # senders whose hashes are kept
 
 
 def chat_id(platform: str, *parts: str) -> str:
@@ -24,6 +25,7 @@ class MessageIds:
 
     def __init__(self, platform: str, conversation: str) -> None:
         self._prefix = f"{platform}\x1f{conversation}\x1f"
+        self._begun: dict[str, blake2b] = {}  # by sender: the hash of what all ids of a sender begin with
         self._seen: dict[str, str | list[str | None] | None] = {}  # by tuple: the source id, or several where it came again
 
     def next(self, *, sender: str, second: int, kind: Kind, text: str, source_id: str | None = None) -> str:
@@ -36,8 +38,10 @@ class MessageIds:
             text: own words, cleaned.
             source_id: the exporter's id. A row that comes twice with the same one is one message.
         """
-        key = f"{self._prefix}{sender}\x1f{second}\x1f{'words' if text else kind.value}\x1f{text}"
-        stem = f"{second_prefix(second)}{blake2b(key.encode('utf-8', 'replace'), digest_size=11).hexdigest()}"
+        begun = self._begun.get(sender) or self._begin(sender)
+        told = begun.copy()
+        told.update(f"{second}\x1f{'words' if text else kind.value}\x1f{text}".encode("utf-8", "replace"))
+        stem = second_prefix(second) + told.hexdigest()
         if stem not in self._seen:
             if len(self._seen) >= 2 * _WINDOW:
                 self._forget()
@@ -52,6 +56,12 @@ class MessageIds:
             number = len(earlier)
             earlier.append(source_id)
         return stem if number == 0 else f"{stem}-{number}"
+
+    def _begin(self, sender: str) -> blake2b:
+        if len(self._begun) >= _MOST_SENDERS:
+            self._begun.clear()
+        begun = self._begun[sender] = blake2b(f"{self._prefix}{sender}\x1f".encode("utf-8", "replace"), digest_size=11)
+        return begun
 
     def _forget(self) -> None:
         for old in list(islice(self._seen, _WINDOW)):

@@ -50,7 +50,6 @@ _MARKS = {
     Kind.CARD: "連絡先|Contact|聯絡資訊|联系人|연락처|ノート|Note|記事本|投票|Poll|ギフト|Gift|禮物|イベント|Event|活動",
 }
 _MARK = re.compile("|".join(rf"(?P<{kind.value}>[\[(](?:{words})[\])])" for kind, words in _MARKS.items()))
-_CALL = re.compile(r"☎.*", re.S)
 
 
 def matches(head: Head) -> bool:
@@ -174,12 +173,13 @@ def _text(entry: TextEntry) -> tuple[date | None, str]:
 
 def _content(text: str) -> tuple[Kind, str, tuple[str, ...]]:
     """Kind, own words, names of files."""
-    if _CALL.fullmatch(text):
+    if text.startswith("☎"):
         return Kind.CALL, "", ()
-    marks = list(_MARK.finditer(text))
-    words = _MARK.sub("", text).strip()
+    marks = list(_MARK.finditer(text)) if "[" in text or "(" in text else []
     if not marks:
+        words = text.strip()
         return (Kind.TEXT if words else Kind.UNKNOWN), words, ()
+    words = _MARK.sub("", text).strip()
     kind = Kind(marks[0].lastgroup or "unknown")
     if marks[0].start() == 0 and kind is not Kind.STICKER:
         return kind, "", ((words,) if kind is Kind.FILE and words else ())

@@ -23,8 +23,7 @@ def lines_of(source: Source, *, end: str = "\n") -> Iterator[str]:
     """The lines of a text, cut at `end` and nowhere else; a CR before it is cut off."""
     encoding = _encoding(source)
     with source.open() as stream:
-        for line in text_records(stream, encoding, end):
-            yield line.removesuffix("\r")
+        yield from text_records(stream, encoding, end, is_cr_cut=True)
 
 
 def entries_of(source: Source, head: Callable[[str], re.Match[str] | None], *, end: str = "\n") -> Iterator[TextEntry]:
@@ -35,8 +34,9 @@ def entries_of(source: Source, head: Callable[[str], re.Match[str] | None], *, e
     current = TextEntry(1, None, [])
     size = below = 0
     for number, line in enumerate(lines_of(source, end=end), start=1):
-        number += below
-        below += line.count("\n")
+        if end != "\n":
+            number += below
+            below += line.count("\n")
         found = head(line)
         if found is not None:
             if current.head is not None or any(part.strip() for part in current.body):

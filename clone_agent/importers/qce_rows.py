@@ -16,7 +16,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from clone_agent.importers.cleaning import clean, clean_name
+from clone_agent.importers.new_message import new_message
 from clone_agent.importers.qce_chat import NOBODY, QceChat
+from clone_agent.importers.stamps import read_time
+from clone_agent.message_ids import second_of
 from clone_agent.records import Conversation, Kind, Message, Skipped
 
 Row = dict[str, Any]  # somebody's JSON; every field is checked where it is used
@@ -106,7 +109,7 @@ class _Content(NamedTuple):
 
 def _message(row: Row, chat: QceChat, time: tuple[datetime, int], *, sender: tuple[str, str], content: _Content, source: str) -> Message:
     source_id = _text(row.get("id") or row.get("messageId")) or None
-    return Message(
+    return new_message(
         id=chat.ids.next(sender=sender[0], second=time[1], kind=content.kind, text=content.text, source_id=source_id),
         conversation=chat.conversation.id,
         sender=sender[0],
@@ -133,6 +136,10 @@ def _read_content(row: Row, chat: QceChat) -> _Content:
     raw = row.get("content")
     content: Row = raw if isinstance(raw, dict) else {"text": _text(raw)}
     is_recalled = _flag(row.get("recalled", row.get("isRecalled"))) and not chat.are_flags_broken
+    if len(content) == 1 and "type" not in row and isinstance(content.get("text"), str) and "[" not in content["text"]:
+        words = clean(content["text"]).strip()  # a row of a text export: without a bracket it is plain words
+        if words:
+            return _Content(Kind.RECALL if is_recalled else Kind.TEXT, words)
     if _is_plain(row, content):
         words = clean(content["text"]).strip()
         if words and _EMPTY.fullmatch(words) is None and _LONE.fullmatch(words) is None:
@@ -167,9 +174,8 @@ def _time(row: Row, chat: QceChat) -> tuple[datetime, int] | None:
             return datetime.fromtimestamp(seconds, chat.timezone), int(seconds // 1)
         written = stamp if isinstance(stamp, str) and stamp else row.get("time")
         if isinstance(written, str) and written:
-            moment = datetime.fromisoformat(written.strip().replace("/", "-"))
-            moment = moment.replace(tzinfo=chat.timezone) if moment.tzinfo is None else moment.astimezone(chat.timezone)
-            return moment, int(moment.timestamp() // 1)
+            moment = read_time(written.strip().replace("/", "-"), chat.timezone)
+            return (moment, second_of(moment)) if moment is not None else None
     except (ValueError, OverflowError, OSError):
         return None
     return None

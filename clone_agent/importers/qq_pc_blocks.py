@@ -13,6 +13,7 @@ from typing import NamedTuple
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Record
 from clone_agent.importers.identity import MessageIds, chat_id
+from clone_agent.importers.new_message import new_message
 from clone_agent.importers.qq_pc_bodies import read_body
 from clone_agent.importers.qq_pc_lines import SENDER_ID, Block, Entry
 from clone_agent.records import ChatKind, Conversation, Kind, Message, Skipped
@@ -187,7 +188,7 @@ def _message(entry: Entry, chat: _Chat) -> Message:
         chat.owner = sender.id
     body = clean(entry.body)
     kind, text = (Kind.SYSTEM, body.strip()) if sender.is_system else read_body(body)
-    return Message(
+    return new_message(
         id=chat.ids.next(sender=sender.id, second=entry.second, kind=kind, text=text),
         conversation=chat.conversation.id,
         sender=sender.id,

@@ -24,7 +24,7 @@ from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.opening import lines_of
 from clone_agent.importers.qq_pc_blocks import PLATFORM, group_chat_id
-from clone_agent.importers.qqnt_tags import DIRECTIONS, TAG, Part, understand
+from clone_agent.importers.qqnt_tags import DIRECTIONS, TAG, Part, is_tag, understand
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
 from clone_agent.records import ChatKind, Kind, Skipped
@@ -65,7 +65,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         if sent_at is None:
             yield Skipped(source=place, reason="no time stamp")
             continue
-        parts = list(_parts(entry.body))
+        parts = _parts(entry.body)
         if not parts:
             yield Skipped(source=place, reason="an empty row")
             continue
@@ -112,13 +112,13 @@ def _entries(source: Source) -> Iterator[_Entry]:
     waiting: tuple[int, re.Match[str]] | None = None
     is_after_blank, size = True, 0
     for number, line in enumerate(lines_of(source), start=1):
-        if waiting is not None and (not line.strip() or TAG.fullmatch(line) is not None):
+        if waiting is not None and (not line.strip() or is_tag(line)):
             if current.time or any(part.strip() for part in current.body):
                 yield current
             current, size = _Entry(waiting[0], waiting[1]["time"], waiting[1]["who"], []), 0
         elif waiting is not None:
             current.body.append(waiting[1].string)
-        header = _HEADER.fullmatch(line) if is_after_blank else None
+        header = _HEADER.fullmatch(line) if is_after_blank and line[:1].isdigit() else None
         waiting = (number, header) if header is not None else None
         is_after_blank = not line.strip()
         if header is not None:
@@ -144,18 +144,19 @@ class _Open:
         return Part(self.tag, "\n".join(self.lines).strip("\n"))
 
 
-def _parts(body: list[str]) -> Iterator[Part]:
+def _parts(body: list[str]) -> list[Part]:
     """Tags with their contents. The line below a tag is content whatever it looks like."""
+    parts: list[Part] = []
     current: _Open | None = None
     for line in body:
-        is_tag = bool(line) and TAG.fullmatch(line) is not None
-        if is_tag and (current is None or current.lines):
+        if (current is None or current.lines) and is_tag(line):
             if current is not None:
-                yield current.part
+                parts.append(current.part)
             current = _Open(line, [])
         elif current is not None:
             current.lines.append(line)
         elif line.strip():
             current = _Open("[文本]", [line])
     if current is not None:
-        yield current.part
+        parts.append(current.part)
+    return parts

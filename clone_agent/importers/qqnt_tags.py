@@ -43,6 +43,11 @@ _WITH_FILE = frozenset({Kind.IMAGE, Kind.FILE, Kind.VIDEO})
 _NO_NAME = frozenset({"", "None", "未知", "null"})
 
 
+def is_tag(line: str) -> bool:
+    """Whether a line is a tag."""
+    return line[:1] in {"[", "N"} and TAG.fullmatch(line) is not None
+
+
 class Part(NamedTuple):
     """One element of a message."""
 
@@ -67,6 +72,8 @@ def understand(parts: Sequence[Part], *, is_forwarded: bool = False) -> Understo
         parts: in order.
         is_forwarded: the whole message was passed on.
     """
+    if len(parts) == 1 and parts[0].tag == "[文本]" and not is_forwarded and (words := parts[0].content.strip()):
+        return Understood(Kind.TEXT, words, "", ())  # most messages
     own = [part for part in parts if not part.tag.startswith(QUOTED)]
     quotes = [part for part in parts if part.tag.startswith(QUOTED)]
     kinds = [kind for part in own if (kind := _kind(part.tag)) is not None]

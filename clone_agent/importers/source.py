@@ -1,7 +1,7 @@
 """Where an export lies: a file or a folder, on the disk or inside a zip. Nothing is unpacked to the disk."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
@@ -78,6 +78,10 @@ class Source:
 
     tree: Tree
     path: str  # inside the tree; ends with "/" for a folder, "" for the whole tree
+    name: str = field(init=False)  # of the file or folder, to show and to say where a message stands
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.path.rstrip("/").rpartition("/")[2] or self.tree.label)
 
     @classmethod
     def of_file(cls, path: Path) -> "Source":
@@ -88,11 +92,6 @@ class Source:
     def is_folder(self) -> bool:
         """Whether the export is a folder of files."""
         return self.path == "" or self.path.endswith("/")
-
-    @property
-    def name(self) -> str:
-        """The name of the file or folder, to show and to say where a message stands."""
-        return self.path.rstrip("/").rpartition("/")[2] or self.tree.label
 
     @property
     def stem(self) -> str:

@@ -1,10 +1,12 @@
 """Times as exporters write them: epoch seconds or milliseconds, ISO with an offset, local date and clock without one."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{13}")
+_MINUTE = re.compile(r"([0-5][0-9]):([0-5][0-9])")
 _WRITTEN = re.compile(
     r"(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})[ T](?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?"
     r"\s*(?P<offset>Z|[+-]\d{2}:?\d{2})?"
@@ -25,6 +27,8 @@ def read_time(written: object, zone: ZoneInfo) -> datetime | None:
     else:
         text = str(written) if isinstance(written, int | float) and not isinstance(written, bool) else ""
     try:
+        if len(text) == 19 and text[13] == ":" and (within := _within_hour(text[14:])) is not None:
+            return _hour(text[:13], zone) + within
         if len(text) > 15 and text[13] == ":" and text[4] == "-" and _is_plain(text):
             moment = datetime.fromisoformat(text)
             return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
@@ -33,6 +37,19 @@ def read_time(written: object, zone: ZoneInfo) -> datetime | None:
         return _from_clock(_WRITTEN.fullmatch(text), zone)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+@lru_cache(maxsize=1 << 10)
+def _hour(written: str, zone: ZoneInfo) -> datetime:
+    """The start of an hour, `2024-01-31 08`; most messages share it with the one above."""
+    return datetime.fromisoformat(written).replace(tzinfo=zone)
+
+
+@lru_cache(maxsize=1 << 12)
+def _within_hour(written: str) -> timedelta | None:
+    """How far `59:59` is into its hour; None for what is no such thing."""
+    found = _MINUTE.fullmatch(written)
+    return timedelta(minutes=int(found[1]), seconds=int(found[2])) if found is not None else None
 
 
 def _is_plain(text: str) -> bool:

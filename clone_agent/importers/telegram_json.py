@@ -21,7 +21,9 @@ from clone_agent.importers.encoding import find_encoding, text_pieces
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.identity import MessageIds, chat_id
 from clone_agent.importers.json_stream import Damaged, JsonStream
+from clone_agent.importers.new_message import new_message
 from clone_agent.importers.source import Source
+from clone_agent.message_ids import second_of
 from clone_agent.records import ChatKind, Conversation, Kind, Message, Skipped
 
 PLATFORM = "telegram"
@@ -174,8 +176,8 @@ class _Reader:
         kind, text, quoted = _content(row, written)
         source_id = str(row["id"]) if isinstance(row.get("id"), int | str) else None
         target = row.get("reply_to_message_id")
-        return Message(
-            id=chat.ids.next(sender=sender, second=int(sent_at.timestamp() // 1), kind=kind, text=text, source_id=source_id),
+        return new_message(
+            id=chat.ids.next(sender=sender, second=second_of(sent_at), kind=kind, text=text, source_id=source_id),
             conversation=chat.conversation.id,
             sender=sender,
             sender_name=sender_name,

@@ -5,7 +5,7 @@ wxids. Where a tool knows only names, the ids are made of names.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -15,9 +15,11 @@ from typing import NamedTuple
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Record
 from clone_agent.importers.identity import MessageIds, chat_id
+from clone_agent.importers.new_message import new_message
 from clone_agent.importers.source import Source
 from clone_agent.importers.wechat_bodies import read_old_quote
-from clone_agent.records import ChatKind, Conversation, Kind, Message
+from clone_agent.message_ids import second_of
+from clone_agent.records import ChatKind, Conversation, Kind
 
 PLATFORM = "wechat"
 SYSTEM = "name:系统消息"
@@ -113,7 +115,7 @@ class Chats:
         """Whether the conversation with this id was told."""
         return room in self._told
 
-    def message(self, bubble: Bubble, *, room: str, name: str, kind: ChatKind) -> Iterator[Record]:
+    def message(self, bubble: Bubble, *, room: str, name: str, kind: ChatKind) -> Sequence[Record]:
         """The message of a row, and its conversation where that is new or changed.
 
         Args:
@@ -122,36 +124,36 @@ class Chats:
             name: of the conversation; "" keeps the one that is known.
             kind: of the conversation.
         """
+        before: tuple[Record, ...] = ()
         known = self._told.get(room)
         if known is None or (name and known.name != name) or known.kind is not kind:
             name = name or (known.name if known else "")
             self._told[room] = Conversation(id=room, platform=PLATFORM, name=name, kind=kind, owner=self.owner)
             self._ids.setdefault(room, MessageIds(PLATFORM, room))
-            yield self._told[room]
+            before = (self._told[room],)
         text, quoted, own = clean(bubble.text).strip(), bubble.quoted, bubble.kind
-        if own is Kind.TEXT and (reply := read_old_quote(text)) is not None:
+        if own is Kind.TEXT and text[:1] == "「" and (reply := read_old_quote(text)) is not None:
             own, text, quoted = reply.kind, reply.text, reply.quoted
         if not text and own in {Kind.TEXT, Kind.REPLY}:
             own = Kind.UNKNOWN
         is_system = own is Kind.SYSTEM
         sender = SYSTEM if is_system else bubble.sender
-        yield Message(
-            id=self._ids[room].next(
-                sender=sender, second=int(bubble.sent_at.timestamp() // 1), kind=own, text=text, source_id=bubble.source_id
-            ),
+        message = new_message(
+            id=self._ids[room].next(sender=sender, second=second_of(bubble.sent_at), kind=own, text=text, source_id=bubble.source_id),
             conversation=room,
             sender=sender,
             sender_name="系统消息" if is_system else _clean_name(bubble.sender_name),
             sent_at=bubble.sent_at,
             kind=own,
             text=text,
-            quoted=clean(quoted).strip(),
+            quoted=clean(quoted).strip() if quoted else "",
             reply_to=bubble.reply_to,
             source_id=bubble.source_id,
             mentions=mentions(text),
             attachments=bubble.attachments,
             source=bubble.source,
         )
+        return (*before, message)
 
 
 _clean_name = lru_cache(maxsize=1 << 12)(clean_name)

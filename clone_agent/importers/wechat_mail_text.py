@@ -17,7 +17,7 @@ speaks nowhere else, is somebody's pasted line.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
@@ -121,7 +121,7 @@ class _Chat:
         """Whether a name speaks once at most and is not named at the top."""
         return self.names[name] <= 1 and name not in self.named
 
-    def message(self, entry: _Entry, options: ReadOptions, file: str) -> Iterator[Record]:
+    def message(self, entry: _Entry, options: ReadOptions, file: str) -> Sequence[Record]:
         """The message of an entry."""
         body = read_body(clean("\n".join(entry.body)))
         bubble = Bubble(
@@ -134,7 +134,7 @@ class _Chat:
             attachments=body.attachments,
             source=f"{file}:{entry.line}",
         )
-        yield from self._chats.message(bubble, room=self._room, name=self._name, kind=self._kind)
+        return self._chats.message(bubble, room=self._room, name=self._name, kind=self._kind)
 
 
 class _Cutter:

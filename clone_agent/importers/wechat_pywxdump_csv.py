@@ -23,12 +23,14 @@ from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.encoding import find_encoding, text_records
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.identity import MessageIds
+from clone_agent.importers.new_message import new_message
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
 from clone_agent.importers.wechat_bodies import Body, read_body, read_old_quote
 from clone_agent.importers.wechat_csv import read_rows
 from clone_agent.importers.wechat_kinds import kind_of_name
-from clone_agent.records import ChatKind, Conversation, Kind, Message, Skipped
+from clone_agent.message_ids import second_of
+from clone_agent.records import ChatKind, Conversation, Kind, Skipped
 
 PLATFORM = "wechat"
 _NEEDED = ("MsgSvrID", "type_name", "is_sender", "talker", "msg", "CreateTime")
@@ -138,8 +140,8 @@ class RowReader:
         sender = self._sender(row, room, kind)
         number = row["MsgSvrID"].strip()
         source_id = number if number.isdigit() and number != "0" else None
-        yield Message(
-            id=self._ids[conversation].next(sender=sender, second=int(sent_at.timestamp() // 1), kind=kind, text=text, source_id=source_id),
+        yield new_message(
+            id=self._ids[conversation].next(sender=sender, second=second_of(sent_at), kind=kind, text=text, source_id=source_id),
             conversation=conversation,
             sender=sender,
             sender_name=self._name(sender),

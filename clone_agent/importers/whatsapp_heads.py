@@ -167,8 +167,11 @@ def numbers_of(head: re.Match[str]) -> tuple[int, int, int]:
 
 def clock_of(head: re.Match[str]) -> tuple[int, int, int] | None:
     """Hour, minute and second of a head; None where there is no such time. 12 in the morning is 0."""
-    hour, minute, second = int(head["hour"]), int(head["minute"]), int(head["second"] or 0)
-    half = (head["before"] or head["behind"] or "").lower().replace(".", "").replace(" ", "").replace("\u202f", "").replace("\xa0", "")
+    written = head.group("hour", "minute", "second", "before", "behind")
+    hour, minute, second = int(written[0]), int(written[1]), int(written[2] or 0)
+    if written[3] is None and written[4] is None:
+        return (hour, minute, second) if hour < 24 and minute < 60 and second < 60 else None
+    half = (written[3] or written[4]).lower().replace(".", "").replace(" ", "").replace("\u202f", "").replace("\xa0", "")
     if half == "中午":
         hour = 12 if hour == 12 else 12 + hour if hour < 3 else hour
     elif half and hour <= 12:

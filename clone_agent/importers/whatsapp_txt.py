@@ -128,13 +128,18 @@ class _Reader:
         self._zone = options.timezone
         self._order = overview.finder.order
         self._days: dict[str, date | None] = {}
+        self._stamp: str | None = None  # as the last message has it: most messages share the minute with the one above
+        self._moment: datetime | None = None
         name = overview.title or overview.notice_name
         parts = (name,) if name else ("unnamed", *_folder_and_stem(source))
         self._chat = Chat(PLATFORM, chat_id(PLATFORM, *parts), name=name, kind=overview.kind, owner=overview.owner)
 
     def message(self, head: re.Match[str], body: list[str], place: str) -> Iterator[Record]:
         """The message of a head and the lines below it."""
-        sent_at = self._time(head)
+        stamp = head.string[: head.start("rest")]
+        if stamp != self._stamp:
+            self._stamp, self._moment = stamp, self._time(head)
+        sent_at = self._moment
         if sent_at is None:
             yield Skipped(source=place, reason="no time stamp")
             return
