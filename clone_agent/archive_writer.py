@@ -8,15 +8,17 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from clone_agent.archive_matching import Matcher, Place
 from clone_agent.archive_schema import Row, second_of
+from clone_agent.message_ids import second_of as second_of_moment
 from clone_agent.records import Conversation, Message, Skipped
 from clone_agent.sessions import person_id
 from clone_agent.tombstones import Tombstones
 
 BATCH = 5_000
+_NO_OFFSET = timedelta()
 _NEVER = -(2**62)
 _FORGOTTEN = -1  # the number of a conversation that the user had forgotten as a whole
 _INSERT = "INSERT OR IGNORE INTO messages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -112,13 +114,13 @@ class ArchiveWriter:
         self._messages += 1
         chat = self._chats[message.conversation]
         sent_at = message.sent_at
-        milliseconds = round(sent_at.timestamp() * 1000)
+        offset = sent_at.utcoffset() or _NO_OFFSET
+        milliseconds = second_of_moment(sent_at) * 1000 + round(sent_at.microsecond / 1000)
         if self._tombstones is not None and (
             chat.place.number == _FORGOTTEN or self._is_forgotten(chat.conversation, message, milliseconds)
         ):
             self._forgotten += 1
             return
-        offset = sent_at.utcoffset()
         speaker = self._speaker(chat.conversation, message, milliseconds)
         chat.rows.append(
             (
@@ -128,7 +130,7 @@ class ArchiveWriter:
                 message.sender,
                 message.sender_name,
                 milliseconds,
-                0 if offset is None else offset.days * 1440 + offset.seconds // 60,
+                offset.days * 1440 + offset.seconds // 60,
                 message.kind._value_,  # `.value` is a descriptor call, felt in millions of rows
                 message.text,
                 message.quoted,

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from clone_agent.importers.encoding import LONGEST_RECORD, find_encoding, text_pieces
 from clone_agent.importers.format import HEAD_SIZE
@@ -17,6 +18,8 @@ _TOKEN = re.compile(
     r"|(?P<text>[^<]++|<)",
     re.S,
 )
+_BLANKS = re.compile(r"[ \t\r\f\v]+")
+_SHORT = 200  # letters of attributes that may be seen again
 _ATTRIBUTE = re.compile(r"""([\w:-]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+)))?""")
 
 
@@ -31,34 +34,46 @@ class Element:
     @property
     def classes(self) -> frozenset[str]:
         """The words of the attribute `class`."""
-        return frozenset(self.attributes.get("class", "").split())
+        return _words_of(self.attributes.get("class", ""))
 
-    def all(self, *classes: str) -> Iterator["Element"]:
+    def all(self, *classes: str) -> list["Element"]:
         """The elements inside that carry every one of the classes, outer ones first."""
+        inside: list[Element] = []
+        self._gather(inside)
+        return [one for one in inside if one.classes.issuperset(classes)] if classes else inside
+
+    def first(self, name: str) -> "Element | None":
+        """The first element inside that carries a class."""
         for part in self.parts:
             if isinstance(part, Element):
-                written = part.attributes.get("class", "")
-                if (not classes or classes[0] in written) and part.classes.issuperset(classes):
-                    yield part
-                yield from part.all(*classes)
+                if name in part.classes:
+                    return part
+                if part.parts and (found := part.first(name)) is not None:
+                    return found
+        return None
 
-    def first(self, *classes: str) -> "Element | None":
-        """The first of `all`."""
-        return next(self.all(*classes), None)
+    def _gather(self, inside: list["Element"]) -> None:
+        for part in self.parts:
+            if isinstance(part, Element):
+                inside.append(part)
+                if part.parts:
+                    part._gather(inside)
 
     def text(self) -> str:
         """The words inside, `<br>` as a line end, blanks of the source's layout as one blank."""
-        lines = "".join(self._words()).split("\n")
-        return "\n".join(re.sub(r"[ \t\r\f\v]+", " ", line).strip() for line in lines).strip()
+        words: list[str] = []
+        self._say(words)
+        lines = "".join(words).split("\n")
+        return "\n".join([_BLANKS.sub(" ", line).strip() for line in lines]).strip()
 
-    def _words(self) -> Iterator[str]:
+    def _say(self, words: list[str]) -> None:
         for part in self.parts:
             if isinstance(part, str):
-                yield part.replace("\n", " ")
+                words.append(part.replace("\n", " "))
             elif part.tag == "br":
-                yield "\n"
+                words.append("\n")
             elif part.tag not in _SILENT:
-                yield from part._words()
+                part._say(words)
 
 
 class _Builder:
@@ -70,10 +85,7 @@ class _Builder:
 
     def start(self, tag: str, attributes: str, *, is_closed: bool) -> None:
         """An opening tag."""
-        found = (
-            {name.lower(): _unescaped(one or two or bare) for name, one, two, bare in _ATTRIBUTE.findall(attributes)} if attributes else {}
-        )
-        element = Element(tag, found)
+        element = Element(tag, (_remembered(attributes) if len(attributes) < _SHORT else _attributes(attributes)) if attributes else {})
         self._open[-1].parts.append(element)
         if tag not in _VOID and not is_closed and len(self._open) < _DEEPEST:
             self._open.append(element)
@@ -98,13 +110,13 @@ def tree_of(piece: str) -> Element:
     at = 0
     while (token := _TOKEN.match(piece, at)) is not None:
         at = token.end()
-        text, tag = token["text"], token["tag"]
+        end, tag, attributes, text = token.groups()
         if text is not None:
             builder.words(text)
-        elif tag is not None and token["end"]:
+        elif tag is not None and end:
             builder.end(tag.lower())
         elif tag is not None:
-            tag, attributes = tag.lower(), token["attributes"]
+            tag = tag.lower()
             is_closed = attributes.endswith("/")
             builder.start(tag, attributes, is_closed=is_closed)
             if tag in _SILENT and not is_closed:
@@ -116,6 +128,18 @@ def _end_of(tag: str, piece: str, start: int) -> int:
     """Where a script or style ends; nothing inside is markup."""
     found = re.compile(rf"</{tag}\s*>", re.I).search(piece, start)
     return found.start() if found is not None else len(piece)
+
+
+@lru_cache(maxsize=1 << 10)
+def _words_of(written: str) -> frozenset[str]:
+    return frozenset(written.split())
+
+
+def _attributes(written: str) -> dict[str, str]:
+    return {name.lower(): _unescaped(one or two or bare) for name, one, two, bare in _ATTRIBUTE.findall(written)}
+
+
+_remembered = lru_cache(maxsize=1 << 12)(_attributes)  # a page has the same few on every message; nobody changes them
 
 
 def _unescaped(text: str) -> str:

@@ -1,9 +1,8 @@
 """Protocol-buffer messages without a schema: the fields of a message by number, as the wire holds them."""
 
-from collections import defaultdict
-from collections.abc import Iterator
-
 Fields = dict[int, list[int | bytes]]
+_NUMBER, _BYTES = 0, 2  # types of the wire
+_FIXED = {1: 8, 5: 4}  # type of the wire -> bytes
 
 
 def read_fields(data: bytes) -> Fields:
@@ -12,15 +11,39 @@ def read_fields(data: bytes) -> Fields:
     Raises:
         ValueError: the bytes are no whole message.
     """
-    fields: Fields = defaultdict(list)
-    for number, value in _walk(data):
-        fields[number].append(value)
-    return dict(fields)
+    fields: Fields = {}
+    at, end = 0, len(data)
+    while at < end:
+        key, at = _varint(data, at)
+        wire = key & 7
+        value: int | bytes
+        if wire == _NUMBER:
+            value, at = _varint(data, at)
+        else:
+            if wire == _BYTES:
+                size, at = _varint(data, at)
+            elif wire in _FIXED:
+                size = _FIXED[wire]
+            else:
+                raise ValueError("no protocol-buffer message")
+            if at + size > end:
+                raise ValueError("cut off inside a field")
+            value = data[at : at + size]
+            at += size
+        number = key >> 3
+        if number in fields:
+            fields[number].append(value)
+        else:
+            fields[number] = [value]
+    return fields
 
 
 def bytes_of(fields: Fields, number: int) -> bytes:
     """The first bytes of a field, or none."""
-    return next((value for value in fields.get(number, ()) if isinstance(value, bytes)), b"")
+    for value in fields.get(number, ()):
+        if isinstance(value, bytes):
+            return value
+    return b""
 
 
 def text_of(fields: Fields, number: int) -> str:
@@ -30,33 +53,15 @@ def text_of(fields: Fields, number: int) -> str:
 
 def number_of(fields: Fields, number: int) -> int:
     """The first whole number of a field, or 0."""
-    return next((value for value in fields.get(number, ()) if isinstance(value, int)), 0)
-
-
-def _walk(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        match key & 7:
-            case 0:
-                value, at = _varint(data, at)
-                yield key >> 3, value
-                continue
-            case 1:
-                size = 8
-            case 2:
-                size, at = _varint(data, at)
-            case 5:
-                size = 4
-            case _:
-                raise ValueError("no protocol-buffer message")
-        if at + size > len(data):
-            raise ValueError("cut off inside a field")
-        yield key >> 3, data[at : at + size]
-        at += size
+    for value in fields.get(number, ()):
+        if isinstance(value, int):
+            return value
+    return 0
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
+    if at < len(data) and data[at] < 0x80:
+        return data[at], at + 1
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):

@@ -49,7 +49,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         if _START.match(piece) is None:
             continue
         place = f"{source.name}:{line}"
-        message = next((one for one in tree_of(piece).all("message")), None)
+        message = tree_of(piece).first("message")
         stamp = message.first("message-time") if message is not None else None
         sent_at = read_time(stamp.text(), options.timezone) if stamp is not None else None
         if message is None or sent_at is None:

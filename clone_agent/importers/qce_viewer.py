@@ -69,7 +69,7 @@ def read_scripts(source: Source, options: ReadOptions, chat: tuple[Chat, dict[st
                 yield Skipped(source=place, reason="damaged, cannot be decoded" if row is None else "no time stamp")
                 continue
             tree = tree_of(text_in(row.get("html")))
-            message = next(tree.all("message"), tree)
+            message = tree.first("message") or tree
             bubble = read_message(message, sent_at, place)
             yield from opened.add(_with_sender(bubble, row, numbers))
 

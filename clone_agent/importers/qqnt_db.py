@@ -17,7 +17,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from clone_agent.errors import ExportError
@@ -131,12 +131,12 @@ class _Reader:
 
     def rows(self) -> Iterator[Record]:
         """Every row as a message or a `Skipped`."""
-        number = 0
+        number, place = 0, f"{self._source.name}/{self._table.name}#"
         try:
             for values in self._table.rows(_COLUMNS, order=("40050", "40003")):
                 number += 1
                 row = dict(zip(_COLUMNS, values, strict=True))
-                yield from self._row(row, f"{self._source.name}/{self._table.name}#{_text(row['40001']) or number}")
+                yield from self._row(row, f"{place}{_text(row['40001']) or number}")
         except sqlite3.Error:
             yield Skipped(source=f"{self._source.name}/{self._table.name}", reason="damaged, cannot be decoded")
 
@@ -187,8 +187,7 @@ class _Reader:
 
     def _time(self, seconds: Value) -> datetime | None:
         try:
-            moment = datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) and seconds > 0 else None
-            return moment.astimezone(self._zone) if moment is not None else None
+            return datetime.fromtimestamp(seconds, self._zone) if isinstance(seconds, int) and seconds > 0 else None
         except (ValueError, OverflowError, OSError):
             return None
 
@@ -219,6 +218,8 @@ class _Reader:
 
 
 def _text(value: Value) -> str:
+    if isinstance(value, str):
+        return value.strip()
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return "" if value is None else str(value).strip()

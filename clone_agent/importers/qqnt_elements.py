@@ -53,6 +53,8 @@ def read_body(data: bytes) -> Body:
     """
     elements = [read_fields(value) for value in read_fields(data).get(_ELEMENT, []) if isinstance(value, bytes)]
     types = [number_of(one, 45002) for one in elements]
+    if types == [_TEXT] and (words := text_of(elements[0], 45101).strip()):
+        return Body(Kind.TEXT, words, "", ())  # most messages
     words = "".join(text_of(one, 45101) for one, told in zip(elements, types, strict=True) if told == _TEXT).strip()
     files = tuple(name for one, told in zip(elements, types, strict=True) if told in _WITH_FILE and (name := text_of(one, 45402)))
     context = [part for one, told in zip(elements, types, strict=True) if (part := _context(one, told))]

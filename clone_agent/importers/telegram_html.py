@@ -74,7 +74,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         if _START.match(piece) is None:
             continue
         place = f"{source.name}:{line}"
-        message = next((one for one in tree_of(piece).all("message")), Element("div"))
+        message = tree_of(piece).first("message") or Element("div")
         if "service" in message.classes:
             yield from _service(message, last, chat, place)
             continue
@@ -110,7 +110,10 @@ def _service(message: Element, last: datetime | None, chat: Chat, place: str) ->
 def _sender(message: Element) -> str:
     """The name of who sent it; not of whose words are passed on."""
     forwarded = message.first("forwarded")
-    inner = set(map(id, forwarded.all("from_name"))) if forwarded is not None else set()
+    if forwarded is None:
+        first = message.first("from_name")
+        return clean_name("".join(part for part in first.parts if isinstance(part, str))) if first is not None else ""
+    inner = set(map(id, forwarded.all("from_name")))
     names = (one for one in message.all("from_name") if id(one) not in inner)
     return next((clean_name("".join(part for part in one.parts if isinstance(part, str))) for one in names), "")
 
@@ -122,10 +125,14 @@ def _bubble(message: Element, sender: str, sent_at: datetime, place: str) -> Bub
     links = (one.attributes.get("href", "") for one in reply.all()) if reply is not None else iter(())
     target = next((found[1] for link in links if (found := _REPLY.search(link)) is not None), None)
     # Neither what is passed on nor what a bot words for the sender is their own.
-    is_passed_on = message.first("forwarded") is not None or any(_VIA.search(one.text()) for one in message.all("from_name"))
-    classes = [name for one in message.all() for name in one.classes]
-    media = next((kind for name, kind in _MEDIA.items() if name in classes), None)
-    files = [one.attributes.get("href", "") for one in message.all() if one.classes & _MEDIA.keys() and "href" in one.attributes]
+    inside = message.all()
+    classes = frozenset[str]().union(*(one.classes for one in inside))
+    names = [one for one in inside if "from_name" in one.classes]
+    is_passed_on = "forwarded" in classes or any(_VIA.search(one.text()) for one in names)
+    is_media = not classes.isdisjoint(_MEDIA)
+    media = next((kind for name, kind in _MEDIA.items() if name in classes), None) if is_media else None
+    linked = (one for one in inside if "href" in one.attributes) if is_media else ()
+    files = [one.attributes["href"] for one in linked if not one.classes.isdisjoint(_MEDIA)]
     kind = Kind.FORWARD if is_passed_on else Kind.REPLY if words and reply is not None else Kind.TEXT if words else media or Kind.UNKNOWN
     return Bubble(
         sender=named(sender),

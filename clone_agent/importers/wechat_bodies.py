@@ -34,6 +34,7 @@ _NOTICE = re.compile(
     r"|你已添加了.{1,60}，(?:现在|以上).{1,30}|以上是打招呼的(?:内容|消息)|.{1,80}(?:邀请.{1,200})?加入了?群聊.{0,20}|你将.{1,60}移出了?群聊"
     r"|.{1,60}修改群名为.{1,60}|.{1,60}退出了群聊|.{0,40}领取了.{1,40}的?红包.{0,20}"
 )
+_NOTICE_LETTER = re.compile("[撤拍添招群红]")  # a text without any of these has none of the words below: most texts
 _NOTICE_WORD = re.compile("撤回了|拍了拍|已添加了|打招呼|群聊|修改群名|红包")
 _BELOW = re.compile(r"(?P<own>.*?)(?:^|\n)引用[:：](?:未知|(?P<name>[^:：\n]{0,60})[:：] ?(?P<quoted>.*))", re.S)
 _BEHIND = re.compile(r"(?P<own>.*?)\[引用 (?:(?P<name>[^:：\[\]\n]{0,60})：)?(?P<quoted>.*)\]", re.S)
@@ -97,7 +98,12 @@ def read_quote_above(body: str) -> Body | None:
 
 def is_notice(text: str) -> bool:
     """Whether a text is one of WeChat's own sentences: somebody took a message back, joined, patted."""
-    return len(text) < 400 and _NOTICE_WORD.search(text) is not None and _NOTICE.fullmatch(text) is not None
+    return (
+        len(text) < 400
+        and _NOTICE_LETTER.search(text) is not None
+        and _NOTICE_WORD.search(text) is not None
+        and _NOTICE.fullmatch(text) is not None
+    )
 
 
 def described(body: str, kind: Kind) -> Body:
