@@ -17,6 +17,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict
+from transformers import PreTrainedModel
 
 from clone_agent.errors import ModelError, UsageError
 from clone_agent.records import ChatTurn
@@ -163,14 +164,24 @@ def load_chat_model(
         base: folder, hub name, or None for the model that ships.
         adapter: an adapter's folder; None: the base as it is.
         device: where to run; None: the best place here.
-        settings: fields of `GlmChatModel`, such as `temperature`.
+        settings: fields of `GlmChatModel`, such as `temperature`; what the model's generation_config.json says of sampling stands in for
+            those left out.
 
     Raises:
         ModelError: one of them is missing, damaged, or they do not belong together.
     """
     loaded = load_model(base, device=device, four_bit=adapter is not None and wants_four_bit(adapter))
     attached = load_adapter(adapter, loaded) if adapter is not None else None
-    return GlmChatModel(engine=Engine(loaded, attached), **settings)
+    return GlmChatModel(engine=Engine(loaded, attached), **{**_usual_sampling(loaded.model), **settings})
+
+
+def _usual_sampling(model: PreTrainedModel) -> dict[str, float]:
+    """How the model's makers sample from it, where they say that they do."""
+    said = model.generation_config
+    if said is None or not said.do_sample:
+        return {}
+    named = {name: getattr(said, name, None) for name in ("temperature", "top_p", "repetition_penalty")}
+    return {name: float(value) for name, value in named.items() if value is not None}
 
 
 def _role(message: BaseMessage) -> str:

@@ -1,3 +1,5 @@
+import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +164,14 @@ def test_it_says_that_it_knows_no_tools(chat: GlmChatModel) -> None:
     assert chat.supports_tools is False
     with pytest.raises(UsageError, match="tool message"):
         chat.invoke([*TALK, ToolMessage("x", tool_call_id="1")])
+
+
+def test_sampling_is_what_the_makers_of_the_model_say_unless_one_says_otherwise(base: Path, tmp_path: Path) -> None:
+    own = shutil.copytree(base, tmp_path / "own")
+    assert load_chat_model(own).temperature == Sampling().temperature
+    (own / "generation_config.json").write_text(json.dumps({"do_sample": True, "temperature": 0.25, "top_p": 0.9}), "utf-8")
+    model = load_chat_model(own, top_p=0.5)
+    assert (model.temperature, model.top_p, model.repetition_penalty) == (0.25, 0.5, Sampling().repetition_penalty)
 
 
 def test_full_tuning_has_no_plain_model_beside_it(base: Path) -> None:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
 from clone_agent.day_words import date_day_words
 from clone_agent.prompt import WEEKDAYS
+from finetune.base_model.echoes import Echoes
 from finetune.base_model.scenes import Scene, fields, fill, scenes
 from finetune.base_model.slots import person_name, pick, slot_value
 
@@ -36,6 +37,7 @@ class Said:
     sentences: Sequence[str]
     stories: Sequence[str] = ()  # longer ones, Chinese
     answered: Sequence["Answered"] = ()  # questions with their answers, Chinese
+    echoes: Echoes = field(default_factory=Echoes)  # the sentences by what they hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class World:
     sentences: Sequence[str]  # things people say, of this side of the split: noise, and clauses for "who said …"
     stories: Sequence[str]  # longer ones, Chinese, for questions made out of real sentences
     answered: Sequence["Answered"]  # questions that people asked, Chinese
+    echoes: Echoes
     variety: int  # scenes in use, in the order of their file
 
 
@@ -172,5 +175,6 @@ def draw_world(rng: Random, *, language: str, said: Said, held_out: bool = False
         sentences=said.sentences,
         stories=said.stories,
         answered=said.answered,
+        echoes=said.echoes,
         variety=variety,
     )

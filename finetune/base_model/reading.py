@@ -23,6 +23,7 @@ from clone_agent.prompt import cite, line_words, system_prompt
 from clone_agent.records import Hit, Memory, Persona
 from finetune.base_model.answered import draw_answered
 from finetune.base_model.cloze import Told, draw_cloze
+from finetune.base_model.echoes import character_pairs
 from finetune.base_model.facts import Fact, Said, World, change, draw_fact, draw_time, draw_values, draw_world
 from finetune.base_model.questions import Question, ask, ask_in_vain, unknown
 from finetune.base_model.retold import draw_retold
@@ -48,6 +49,7 @@ class Level:
     single: float = 0.4  # share of blocks with one question alone
     facts: float = 0.4  # share of the questions that are about facts of the scenes
     twins: float = 0.35  # share of facts with another of the same kind
+    echoes: float = 0.5  # share of the lines about something else that share words with a question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +195,10 @@ def _task(
 ) -> ReadingTask:
     """The block with its lines among lines about other things, and the questions with their replies."""
     taken = {line.origin.scene.name for line in lines if isinstance(line.origin, Fact)} | {"say"}
-    lines = _laid([*lines, *_others(world, lines, room - len(lines), taken, level, rng)], asked, room, rng)
+    others = _others(world, lines, room - len(lines), taken, level, rng)
+    if rng.random() < 0.8:  # the rest are blocks of an easier memory
+        others = [_echo(line, lines, asked, world, rng) if rng.random() < level.echoes else line for line in others]
+    lines = _laid([*lines, *others], asked, room, rng)
     numbers = {id(line.origin): number for number, line in enumerate(lines, start=1) if line.origin is not None}
     hits = [_hit(number, line) for number, line in enumerate(lines)]
     system = system_prompt(
@@ -232,7 +237,7 @@ def _laid(lines: Sequence[_Line], asked: Sequence[_Asked], room: int, rng: Rando
 
 def _overlap(question: str, text: str) -> float:
     """The share of a question's pairs of characters that stand in a text."""
-    pairs = {question[place : place + 2] for place in range(len(question) - 1)}
+    pairs = character_pairs(question)
     return sum(pair in text for pair in pairs) / max(1, len(pairs))
 
 
@@ -298,6 +303,14 @@ def _others(world: World, lines: Sequence[_Line], count: int, taken: set[str], l
             fact = draw_fact(world, rng, scene=rng.choice(foreign))
             found.append(_Line(at=fact.at, speaker=fact.speaker, bubbles=(_typed(fact.text, world, rng),)))
     return found
+
+
+def _echo(line: _Line, lines: Sequence[_Line], asked: Sequence[_Asked], world: World, rng: Random) -> _Line:
+    """In place of a line, one that shares words with a question."""
+    if not asked:
+        return line
+    text = world.echoes.draw(rng.choice(asked)[0].text, rng, but=[bubble for other in lines for bubble in other.bubbles])
+    return replace(line, bubbles=(_typed(text, world, rng),), main=0) if text else line
 
 
 def _with_small_talk(line: _Line, world: World, level: Level, rng: Random) -> _Line:

@@ -14,7 +14,9 @@ from random import Random
 from clone_agent.prompt import cite, system_prompt
 from clone_agent.records import ChatTurn, Persona
 from finetune.base_model.answered import Answered, find_answered
+from finetune.base_model.cloze import plain_pauses
 from finetune.base_model.corpora import Dialogue, is_counselling
+from finetune.base_model.echoes import Echoes
 from finetune.base_model.facts import Said, draw_fact, draw_world
 from finetune.base_model.questions import ask_in_vain, unknown
 from finetune.base_model.reading import Level, block_of_small_talk
@@ -45,13 +47,15 @@ class Corpus:
     held_out_stories: list[str]
     answered: list[Answered]
     held_out_answered: list[Answered]
+    echoes: dict[bool, Echoes]  # by whether they are held out, Chinese
 
     def said(self, language: str, *, held_out: bool = False) -> Said:
         """What people say, for the reading tasks."""
         sentences, stories = (self.held_out_sentences, self.held_out_stories) if held_out else (self.sentences, self.stories)
         if language != "zh":
             return Said(sentences=sentences[language])
-        return Said(sentences=sentences[language], stories=stories, answered=self.held_out_answered if held_out else self.answered)
+        answered = self.held_out_answered if held_out else self.answered
+        return Said(sentences=sentences[language], stories=stories, answered=answered, echoes=self.echoes[held_out])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,7 @@ def gather(dialogues: Iterable[Dialogue]) -> Corpus:
         held_out_stories=[],
         answered=[],
         held_out_answered=[],
+        echoes={},
     )
     room: Counter[str] = Counter()
     for dialogue in dialogues:
@@ -101,6 +106,9 @@ def gather(dialogues: Iterable[Dialogue]) -> Corpus:
     for table in (corpus.sentences, corpus.held_out_sentences):
         for language, clauses in table.items():
             table[language] = list(dict.fromkeys(clauses))
+    for held_out in (False, True):
+        said = (corpus.held_out_sentences, corpus.held_out_stories) if held_out else (corpus.sentences, corpus.stories)
+        corpus.echoes[held_out] = Echoes(plain_pauses(sentence) for sentence in (*said[0]["zh"], *said[1]))
     return corpus
 
 
