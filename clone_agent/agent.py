@@ -21,8 +21,9 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langgraph.runtime import Runtime
 
+from clone_agent.citations import ReplyWords
 from clone_agent.errors import CloneError, UsageError
-from clone_agent.prompt import may_be_citation, new_nonce, split_citation, system_prompt
+from clone_agent.prompt import new_nonce, system_prompt
 from clone_agent.records import ChatTurn, Delta, Hit, Persona, Recalled, Reply, Scope, SearchMemory
 from clone_agent.search_tool import search_tool
 
@@ -115,7 +116,7 @@ class CloneAgent:
             layers.append(ToolCallLimitMiddleware(run_limit=MAX_SEARCHES, exit_behavior="continue"))
         agent = create_agent(self._model, tools=[], middleware=layers)
         stop = _StopOnRequest()
-        words = _Words(cites=middleware.has_memory)
+        words = ReplyWords(cites=middleware.has_memory)
         recalled: Recalled | None = None
         found: list[Hit] = []
         talk = InputAgentState(messages=[*messages])
@@ -221,31 +222,7 @@ def _hits_in(update: dict[str, Any]) -> list[Hit]:
     return [hit for message in messages if isinstance(message, ToolMessage) and message.artifact for hit in message.artifact]
 
 
-class _Words:
-    """The words of a reply as they come, without the citation that they may begin with."""
-
-    def __init__(self, *, cites: bool) -> None:
-        self.text = ""
-        self.number: int | None = None  # of the cited line; 0: the reply rests on none
-        self._begun: str | None = "" if cites else None  # held back until it is clear whether it is a citation
-
-    def add(self, delta: str) -> str:
-        """Take what has come; returns what may be shown of it."""
-        if self._begun is None:
-            self.text += delta
-            return delta
-        self._begun += delta
-        return "" if may_be_citation(self._begun) else self.finish()
-
-    def finish(self) -> str:
-        """What was held back, now that nothing more of the beginning comes."""
-        self.number, shown = split_citation(self._begun or "") if self._begun is not None else (self.number, "")
-        self._begun = None
-        self.text += shown
-        return shown
-
-
-def _reply(words: _Words, recalled: Recalled | None, found: Sequence[Hit]) -> Reply:
+def _reply(words: ReplyWords, recalled: Recalled | None, found: Sequence[Hit]) -> Reply:
     shown = recalled.hits if recalled else ()
     hits = {hit.memory.id: hit for hit in (*shown, *found)}
     cited = shown[words.number - 1] if words.number and words.number <= len(shown) else None

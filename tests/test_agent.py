@@ -262,6 +262,24 @@ def test_the_line_that_a_reply_cites_is_its_first_source_and_not_shown(pieces: t
     assert [source.memory.id for source in reply.sources] == ["m2", "m1", "m3"]
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_no_bubble_shows_its_citation_and_nothing_shown_is_taken_back(size: int) -> None:
+    written = "哈哈\n[3] 拜拜\n\n[1][2]路上[图片]小心 [2]\n[图片]\n[0]"
+    pieces = tuple(written[at : at + size] for at in range(0, len(written), size))
+    events = list(CloneAgent(reader(script=pieces), persona=LIN_WAN, memory=Shelf(hit(1), hit(2), hit(3))).answer("去哪了"))
+    reply = events[-1]
+    assert isinstance(reply, Reply)
+    assert reply.bubbles == ("哈哈", "拜拜", "路上[图片]小心 [2]", "[图片]")
+    assert "".join(event.text for event in events if isinstance(event, Delta)).strip() == reply.text
+    assert reply.cited == hit(3)
+
+
+def test_what_cannot_become_a_citation_is_shown_at_once() -> None:
+    pieces = ("好", "的\n", "那", "[", "图")
+    events = CloneAgent(reader(script=pieces), persona=LIN_WAN, memory=Shelf(hit(1))).answer("去哪了")
+    assert tuple(event.text for event in events if isinstance(event, Delta)) == pieces
+
+
 def test_a_reply_that_rests_on_no_line_has_no_sources() -> None:
     *_, reply = CloneAgent(reader(script=("[0] 不记得了",)), persona=LIN_WAN, memory=Shelf(hit(1))).answer("去哪了")
     assert isinstance(reply, Reply)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clone_agent.citations import without_citations
 from clone_agent.errors import DatasetError
-from clone_agent.prompt import cite, split_citation
+from clone_agent.prompt import cite
 from clone_agent.records import ChatTurn
 from finetune.adapter_files import load_adapter
 from finetune.encode import NO_LOSS, Encoded, encode
@@ -118,9 +119,9 @@ def _turns(prompts: "Prompts", *, use_memory: bool) -> tuple[ChatTurn, ...]:
 def _replies(
     loaded: LoadedModel, prompts: Mapping[int, Sequence[ChatTurn]], todo: Sequence[int], sampling: Sampling
 ) -> Iterator[tuple[int, str]]:
-    """The words that people would see, without a citation."""
+    """The words that people would see, without citations."""
     for written in write_replies(loaded, {number: prompts[number] for number in todo}, sampling):
-        yield written.index, split_citation(written.text)[1]
+        yield written.index, without_citations(written.text)
 
 
 def _losses(
