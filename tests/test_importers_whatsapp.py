@@ -8,6 +8,7 @@ import pytest
 from exports.renew import SAMPLES
 
 from clone_agent.importers import read_export, whatsapp_txt
+from clone_agent.importers.dates import DAY_TAKEN_FIRST
 from clone_agent.importers.format import head_of
 from clone_agent.importers.source import Source
 from clone_agent.importers.whatsapp_phrases import OMITTED, read_content
@@ -85,7 +86,7 @@ def test_dates_that_tell_no_order_are_read_day_first_and_that_is_said(tmp_path: 
     path = put(tmp_path, "1/2/24, 10:00 - Ann: x\n2/3/24, 10:00 - Ben: y\n")
     assert [moment[:10] for moment in stamps(path)] == ["2024-02-01", "2024-03-02"]
     (skipped,) = [record for record in read_export(path, timezone=UTC) if isinstance(record, Skipped)]
-    assert skipped.reason == "the dates tell no order of day and month; the day was taken to come first"
+    assert skipped.reason == DAY_TAKEN_FIRST
 
 
 def test_a_pasted_date_of_another_order_does_not_turn_the_file(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """The chat exports that can be read, one file a format, and the table of them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo
 
 from clone_agent.errors import AmbiguousError, ExportError, UsageError
+from clone_agent.importers.dates import Order
 from clone_agent.importers.encrypted import refusal
 from clone_agent.importers.finding import candidates, exports_in
 from clone_agent.importers.format import Format, ReadOptions, Record, head_of, system_zone
@@ -12,6 +13,8 @@ from clone_agent.importers.source import FolderTree, Source
 from clone_agent.importers.table import FORMATS
 from clone_agent.importers.zips import ZipTree, is_zip
 from clone_agent.records import Message, Skipped
+
+_TABLES = {".csv": "generic_csv", ".tsv": "generic_csv", ".jsonl": "generic_jsonl", ".ndjson": "generic_jsonl"}
 
 
 def detect(path: Path, *, format_name: str | None = None) -> Format:
@@ -36,8 +39,26 @@ def formats_of(path: Path, *, format_name: str | None = None) -> tuple[Format, .
     return tuple({one.name: one for one in (_format_of(source, format_name) for source in sources)}.values())
 
 
+def order_doubt(path: Path, *, format_name: str | None = None) -> str | None:
+    """A date of an export as it is written there, where its dates do not tell whether the day or the month comes first; else None.
+
+    Errors as those of `detect`.
+    """
+    for source in _sources(path, format_name):
+        if isinstance(source, Source) and (doubt := _format_of(source, format_name).order_doubt) is not None:
+            written = doubt(source)
+            if written is not None:
+                return written
+    return None
+
+
 def read_export(
-    path: Path, *, timezone: ZoneInfo | None = None, format_name: str | None = None, columns: Mapping[str, str] | None = None
+    path: Path,
+    *,
+    timezone: ZoneInfo | None = None,
+    format_name: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    date_order: Order | None = None,
 ) -> Iterator[Record]:
     """Read one export: a file, a folder-shaped export, or a zip with any number of exports.
 
@@ -46,11 +67,12 @@ def read_export(
         timezone: of times that name none; the system's by default.
         format_name: take this format without a test.
         columns: of a table that no known program wrote, field to column (`columns.FIELDS`), where the names do not tell.
+        date_order: of dates that do not tell it by themselves; without it the usual one is taken, and that is said.
 
     Raises:
         ExportError: not recognised, unreadable, or without a single message.
     """
-    options = ReadOptions(timezone=timezone or system_zone(), columns=columns or {})
+    options = ReadOptions(timezone=timezone or system_zone(), columns=columns or {}, date_order=date_order)
     has_messages = False
     for source in _sources(path, format_name):
         if isinstance(source, Skipped):
@@ -102,9 +124,11 @@ def _format_of(source: Source, format_name: str | None) -> Format:
         raise ExportError(f"{source.name} {known.problem}.", remedy=known.remedy)
     if source.is_folder:
         raise ExportError(f"{source.name} is a folder, and no export as a whole.", remedy="Name an export in it, or import the folder.")
-    raise ExportError(
-        f"{source.name} is not recognised.", remedy=f"What is read: {_names(FORMATS)}. Name one with --format if you are sure."
-    )
+    if (table := _TABLES.get(PurePosixPath(source.name).suffix.lower())) is not None:
+        remedy = f"If it is a table of your own, name its columns: --format {table} --columns time=…,sender=…,text=…"
+    else:
+        remedy = f"What is read: {_names(FORMATS)}. Name one with --format if you are sure."
+    raise ExportError(f"{source.name} is not recognised.", remedy=remedy)
 
 
 def _names(formats: Iterable[Format], between: str = ", ") -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -20,11 +20,15 @@ _YEAR_FIRST = re.compile(
 _AFTERNOON = frozenset({"下午", "午後", "오후"})
 
 
-class Order(Enum):
+class Order(StrEnum):
     """Which of the first two numbers of a date is the day."""
 
-    DAY_FIRST = "day first"
-    MONTH_FIRST = "month first"
+    DAY_FIRST = "day-first"
+    MONTH_FIRST = "month-first"
+
+
+DAY_TAKEN_FIRST = "the dates tell no order of day and month; the day was taken to come first (say which with --dates)"
+MONTH_TAKEN_FIRST = "the dates tell no order of day and month; the month was taken to come first (say which with --dates)"
 
 
 def find_order(written: Sequence[str]) -> Order | None:

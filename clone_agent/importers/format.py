@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from clone_agent.importers.dates import Order
 from clone_agent.importers.encoding import decode_head
 from clone_agent.importers.source import Source
 from clone_agent.records import Conversation, Message, Skipped
@@ -34,6 +35,7 @@ class ReadOptions:
 
     timezone: ZoneInfo  # of times that name none
     columns: Mapping[str, str] = field(default_factory=dict)  # of a table that no known program wrote: field -> column
+    date_order: Order | None = None  # of dates that do not tell by themselves whether the day or the month comes first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class Format:
     matches: Callable[[Head], bool]
     read: Callable[[Source, ReadOptions], Iterator[Record]]
     names_zone: bool = False  # its times are epochs or carry an offset, so that nobody needs to say the zone
+    order_doubt: Callable[[Source], str | None] | None = None  # a date as written, where the dates do not tell their order
 
 
 def head_of(source: Source) -> Head:

@@ -11,9 +11,9 @@ import csv
 import re
 from collections.abc import Iterator
 
-from clone_agent.importers.columns import is_chat, map_columns
+from clone_agent.importers.columns import is_chat, map_columns, suggest
 from clone_agent.importers.format import Head, ReadOptions, Record
-from clone_agent.importers.generic_rows import Cells, read_cells
+from clone_agent.importers.generic_rows import Cells, doubtful_date, read_cells
 from clone_agent.importers.opening import lines_of
 from clone_agent.importers.qce_tab_txt import matches as is_qce_text
 from clone_agent.importers.source import Source
@@ -41,6 +41,16 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     columns = _cells(first, delimiter)
     fields = map_columns(columns, options.columns)
     yield from read_cells(_rows(lines, columns, delimiter, source.name), fields, source, options)
+
+
+def order_doubt(source: Source) -> str | None:
+    """A date of the table, where its dates do not tell which number is the day."""
+    lines = lines_of(source)
+    first = next(lines, "").lstrip("\ufeff")
+    delimiter = _delimiter(first)
+    columns = _cells(first, delimiter)
+    found = suggest(columns)
+    return doubtful_date(_rows(lines, columns, delimiter, source.name), found, source) if {"time", "text"} <= found.keys() else None
 
 
 def _rows(lines: Iterator[str], columns: list[str], delimiter: str, name: str) -> Iterator[Cells | Skipped]:

@@ -8,10 +8,11 @@ user names them (`from.name`). ChatLab and the chunks of QQ Chat Exporter have r
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
-from clone_agent.importers.columns import is_chat, map_columns
+from clone_agent.importers.columns import is_chat, map_columns, suggest
 from clone_agent.importers.format import Head, ReadOptions, Record
-from clone_agent.importers.generic_rows import Cells, read_cells
+from clone_agent.importers.generic_rows import Cells, doubtful_date, read_cells
 from clone_agent.importers.json_fields import Row, decode
 from clone_agent.importers.opening import lines_of
 from clone_agent.importers.source import Source
@@ -39,13 +40,21 @@ def matches(head: Head) -> bool:
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every line of the file."""
-    columns: dict[str, None] = {}
-    for number, line in enumerate(lines_of(source)):
-        columns |= dict.fromkeys(_flat(_object(line) or {}))
-        if number >= _LOOK_AHEAD:
-            break
-    fields = map_columns(list(columns), options.columns)
+    fields = map_columns(_columns(source), options.columns)
     yield from read_cells(_rows(source), fields, source, options)
+
+
+def order_doubt(source: Source) -> str | None:
+    """A date of the file, where its dates do not tell which number is the day."""
+    found = suggest(_columns(source))
+    return doubtful_date(_rows(source), found, source) if {"time", "text"} <= found.keys() else None
+
+
+def _columns(source: Source) -> list[str]:
+    columns: dict[str, None] = {}
+    for line in islice(lines_of(source), _LOOK_AHEAD):
+        columns |= dict.fromkeys(_flat(_object(line) or {}))
+    return list(columns)
 
 
 def _rows(source: Source) -> Iterator[Cells | Skipped]:

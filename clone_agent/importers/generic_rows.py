@@ -50,18 +50,28 @@ def read_cells(rows: Iterator[Cells | Skipped], columns: Mapping[str, str], sour
         rows: in file order.
         columns: field to column, as `map_columns` gives it.
         source: for the name of the chat where no column tells.
-        options: the zone of times without one.
+        options: the zone of times without one, and the order of dates that do not tell it.
 
     Raises:
-        ExportError: the dates do not tell whether the day or the month comes first.
+        ExportError: the dates do not tell whether the day or the month comes first, and the options do not either.
     """
     ahead = list(islice(rows, _LOOK_AHEAD))
     reader = _Reader(columns, source)
-    order = find_order([reader.time(row) for row in ahead if isinstance(row, Cells)])
+    order = find_order([reader.time(row) for row in ahead if isinstance(row, Cells)]) or options.date_order
     if order is None:
-        raise ExportError(f"The dates of {source.name} may begin with the day or the month.", remedy="Write them as 2024-01-31 first.")
+        raise ExportError(
+            f"The dates of {source.name} may begin with the day or the month.",
+            remedy="Say which with --dates day-first or --dates month-first.",
+        )
     for row in chain(ahead, rows):
         yield from reader.row(row, order, options) if isinstance(row, Cells) else (row,)
+
+
+def doubtful_date(rows: Iterator[Cells | Skipped], columns: Mapping[str, str], source: Source) -> str | None:
+    """A date of a table, where its first rows do not tell which number is the day."""
+    reader = _Reader(columns, source)
+    written = [reader.time(row) for row in islice(rows, _LOOK_AHEAD) if isinstance(row, Cells)]
+    return written[0] if written and find_order(written) is None else None
 
 
 class _Reader:

@@ -14,6 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from clone_agent.importers import formats_of, read_export
+from clone_agent.importers.dates import Order
 from clone_agent.records import Conversation, Message
 
 _TEMPORARY = ("journal_mode=OFF", "synchronous=OFF", "cache_size=-32768")
@@ -51,11 +52,14 @@ class Inspection:
     timezone: ZoneInfo | None = None
     format_name: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    date_order: Order | None = None
 
     def messages(self) -> Iterator[Message]:
         """The messages themselves, each once, read again from the export."""
         with closing(_Seen()) as seen:
-            for record in read_export(self.path, timezone=self.timezone, format_name=self.format_name, columns=self.columns):
+            for record in read_export(
+                self.path, timezone=self.timezone, format_name=self.format_name, columns=self.columns, date_order=self.date_order
+            ):
                 if isinstance(record, Message) and seen.is_new(record.id):
                     yield record
 
@@ -72,7 +76,12 @@ class Inspection:
 
 
 def inspect(
-    path: Path, *, timezone: ZoneInfo | None = None, format_name: str | None = None, columns: Mapping[str, str] | None = None
+    path: Path,
+    *,
+    timezone: ZoneInfo | None = None,
+    format_name: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    date_order: Order | None = None,
 ) -> Inspection:
     """Look through an export once.
 
@@ -81,6 +90,7 @@ def inspect(
         timezone: of times that name none; the system's by default.
         format_name: take this format without a test.
         columns: of a table that no known program wrote, as for `read_export`.
+        date_order: of dates that do not tell it, as for `read_export`.
 
     Raises:
         ExportError: not recognised, unreadable, or without a single message.
@@ -90,7 +100,7 @@ def inspect(
     tallies: dict[str, _Tally] = {}
     skipped: Counter[str] = Counter()
     with closing(_Seen()) as seen:
-        for record in read_export(path, timezone=timezone, format_name=format_name, columns=columns):
+        for record in read_export(path, timezone=timezone, format_name=format_name, columns=columns, date_order=date_order):
             if isinstance(record, Message):
                 if seen.is_new(record.id):
                     tallies.setdefault(record.conversation, _Tally()).add(record)
@@ -106,6 +116,7 @@ def inspect(
         timezone=timezone,
         format_name=format_name,
         columns=columns or {},
+        date_order=date_order,
     )
 
 

@@ -6,8 +6,8 @@
 
     织练取(958884) 上午 3:13:28                     a number where the group shows them; today's messages have no date
 
-Local time, without a name for the chat. What has no date cannot be placed and is counted. Where the year stands last, the month comes first
-unless a date of the text says otherwise.
+Local time, without a name for the chat. What has no date cannot be placed and is counted. Where the year stands last and no date tells
+whether the day or the month comes first, the user is asked.
 """
 
 import re
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from clone_agent.importers.chats import Bubble, Chat, named
-from clone_agent.importers.dates import Order, find_order, hour_of, read_date
+from clone_agent.importers.dates import MONTH_TAKEN_FIRST, Order, find_order, hour_of, read_date
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.opening import TextEntry, lines_of
@@ -45,8 +45,10 @@ def matches(head: Head) -> bool:
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every message that has a date."""
-    dates = [_written(entry.head) for entry in _entries(source) if entry.head is not None and entry.head["date"]]
-    order = find_order(dates) or Order.MONTH_FIRST
+    told = find_order(_dates(source))
+    if told is None and options.date_order is None:
+        yield Skipped(source=source.name, reason=MONTH_TAKEN_FIRST)
+    order = told or options.date_order or Order.MONTH_FIRST
     chat = Chat(PLATFORM, chat_id(PLATFORM, "unnamed", source.stem))
     for entry in _entries(source):
         place = f"{source.name}:{entry.line}"
@@ -58,6 +60,16 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
             yield Skipped(source=place, reason="no time stamp")
         else:
             yield from chat.add(_bubble(entry.head, entry.body, sent_at, place))
+
+
+def order_doubt(source: Source) -> str | None:
+    """A date of the text, where its dates do not tell which number is the day."""
+    dates = _dates(source)
+    return dates[0] if find_order(dates) is None else None
+
+
+def _dates(source: Source) -> list[str]:
+    return [_written(entry.head) for entry in _entries(source) if entry.head is not None and entry.head["date"]]
 
 
 def _bubble(head: re.Match[str], body: list[str], sent_at: datetime, place: str) -> Bubble:

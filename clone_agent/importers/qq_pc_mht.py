@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
+from clone_agent.importers.dates import MONTH_TAKEN_FIRST, Order
 from clone_agent.importers.encoding import LONGEST_RECORD, find_encoding, text_pieces
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.qq_pc_blocks import read_blocks
@@ -54,11 +55,29 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     with source.open() as stream:
         encoding = find_encoding(stream.read(HEAD_SIZE))
     with source.open() as stream:
-        firsts, is_day_first = _look_through(_rows(text_pieces(stream, encoding)))
+        firsts, told, doubtful = _look_through(_rows(text_pieces(stream, encoding)))
+    if told is None and doubtful and options.date_order is None:
+        yield Skipped(source=source.name, reason=MONTH_TAKEN_FIRST)
+    is_day_first = (told or options.date_order) is Order.DAY_FIRST
     with source.open() as stream:
         rows = _rows(text_pieces(stream, encoding))
         pieces = _pieces(rows, name=source.name, zone=options.timezone, is_day_first=is_day_first)
         yield from read_blocks(pieces, firsts, file=source.name, unnamed=source.stem)
+
+
+def order_doubt(source: Source) -> str | None:
+    """A date of the page, where its dates do not tell which number is the day."""
+    with source.open() as stream:
+        encoding = find_encoding(stream.read(HEAD_SIZE))
+    doubtful = None
+    with source.open() as stream:
+        for row in _rows(text_pieces(stream, encoding)):
+            if (date := _DATE.search(row)) is not None:
+                order, is_doubtful = _order_of(date["date"])
+                if order is not None or not is_doubtful:
+                    return None
+                doubtful = doubtful or date["date"].strip()
+    return doubtful
 
 
 def _rows(pieces: Iterable[str]) -> Iterator[str]:
@@ -77,11 +96,11 @@ def _rows(pieces: Iterable[str]) -> Iterator[str]:
         yield rest
 
 
-def _look_through(rows: Iterable[str]) -> tuple[list[tuple[Block, str]], bool]:
-    """Every block with its first message, and whether dates that end in the year begin with the day."""
+def _look_through(rows: Iterable[str]) -> tuple[list[tuple[Block, str]], Order | None, str]:
+    """Every block with its first message, the order of dates that end in the year, and the first of these that does not tell it."""
     firsts: list[tuple[Block, str]] = []
-    list_name = ""
-    is_day_first = False
+    list_name = doubtful = ""
+    order: Order | None = None
     for number, row in enumerate(rows, start=1):
         title = _TITLE.search(row)
         if title is not None and title["what"] == "分组":
@@ -89,11 +108,22 @@ def _look_through(rows: Iterable[str]) -> tuple[list[tuple[Block, str]], bool]:
         elif title is not None:
             firsts.append((Block(number, list_name, _words(title["name"])), ""))
         elif (date := _DATE.search(row)) is not None:
-            parts = _NUMBERS.findall(date["date"])
-            is_day_first = is_day_first or (len(parts) == 3 and len(parts[2]) == 4 and int(parts[0]) > 12)
+            found, is_doubtful = _order_of(date["date"])
+            order = order or found
+            doubtful = doubtful or (date["date"].strip() if is_doubtful else "")
         elif firsts and not firsts[-1][1] and (message := _MESSAGE.search(row)) is not None:
             firsts[-1] = (firsts[-1][0], f"{message['sender']} {message['clock']} {message['body']}")
-    return firsts, is_day_first
+    return firsts, order, doubtful
+
+
+def _order_of(date: str) -> tuple[Order | None, bool]:
+    """The order that a date tells, and whether it ends in the year and tells none. Dates with points begin with the day."""
+    parts = _NUMBERS.findall(date)
+    if len(parts) != 3 or len(parts[2]) != 4 or "." in date:
+        return None, False
+    first, second = int(parts[0]), int(parts[1])
+    order = Order.DAY_FIRST if first > 12 else Order.MONTH_FIRST if second > 12 else None
+    return order, order is None
 
 
 def _pieces(rows: Iterable[str], *, name: str, zone: ZoneInfo, is_day_first: bool) -> Iterator[Block | Entry | Skipped]:

@@ -62,6 +62,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="消息管理器 → right click a contact → 导出消息记录 → 网页格式 (*.mht)",
         matches=qq_pc_mht.matches,
         read=qq_pc_mht.read,
+        order_doubt=qq_pc_mht.order_doubt,
     ),
     Format(
         name="qce_json",
@@ -170,6 +171,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="WhatsApp → a chat → ⋮ or its name → Export chat; the zip as it is, or the .txt in it",
         matches=whatsapp_txt.matches,
         read=whatsapp_txt.read,
+        order_doubt=whatsapp_txt.order_doubt,
     ),
     Format(
         name="telegram_json",
@@ -251,6 +253,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="QQ → mark messages → copy; paste them into a text file",
         matches=qq_clipboard.matches,
         read=qq_clipboard.read,
+        order_doubt=qq_clipboard.order_doubt,
     ),
     Format(
         name="generic_csv",
@@ -258,6 +261,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="Any table saved as CSV; name the columns with --columns where their names do not tell",
         matches=generic_csv.matches,
         read=generic_csv.read,
+        order_doubt=generic_csv.order_doubt,
     ),
     Format(
         name="generic_jsonl",
@@ -265,6 +269,7 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="One object a line; name the keys with --columns where their names do not tell",
         matches=generic_jsonl.matches,
         read=generic_jsonl.read,
+        order_doubt=generic_jsonl.order_doubt,
     ),
     Format(
         name="line_txt",

@@ -17,6 +17,8 @@ from datetime import date
 from enum import Enum
 from itertools import islice
 
+from clone_agent.importers.dates import Order as DateOrder
+
 # Right-to-left languages put marks of direction around the signs between the numbers.
 _DATE = r"(?P<date>(?P<a>\d{1,4})[\s\u200e\u200f]?[./\-年]\s?(?P<b>\d{1,4})[\s\u200e\u200f]?[./\-月]\s?(?P<c>\d{1,4})(?:\.|日)?)"
 _BEFORE = "上午|下午|午前|午後|오전|오후|凌晨|清晨|早上|中午|晚上|午夜"
@@ -140,6 +142,14 @@ class OrderFinder:
     def order(self) -> Order:
         """The order that fits best."""
         return min(self._orders or _YEAR_LAST, key=self._cost)
+
+    def told(self, order: DateOrder) -> Order:
+        """The order that fits best, with day and month as the user says where the dates do not tell."""
+        best = self.order
+        is_day_first = best.day < best.month
+        if self.is_told or is_day_first == (order is DateOrder.DAY_FIRST):
+            return best
+        return Order(best.year, best.day, best.month)
 
     @property
     def is_told(self) -> bool:

@@ -19,13 +19,15 @@ from pathlib import PurePosixPath
 
 from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.cleaning import clean_name
+from clone_agent.importers.dates import DAY_TAKEN_FIRST
+from clone_agent.importers.dates import Order as DateOrder
 from clone_agent.importers.encoding import find_record_end
 from clone_agent.importers.format import Head, ReadOptions, Record, head_of
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.opening import entries_of, lines_of
 from clone_agent.importers.qq_root_txt import matches as is_qq_text
 from clone_agent.importers.source import Source
-from clone_agent.importers.whatsapp_heads import OrderFinder, Shape, clock_of, find_shape, numbers_of
+from clone_agent.importers.whatsapp_heads import OrderFinder, Shape, clock_of, find_shape, heads_of, numbers_of
 from clone_agent.importers.whatsapp_phrases import MARK, is_notice, is_notice_head, read_content
 from clone_agent.records import ChatKind, Kind, Skipped
 
@@ -65,8 +67,8 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     shape = find_shape(head.split("\n")) or Shape.DASH
     end = find_record_end(head)
     overview = _Overview.of(source, shape, end)
-    if not overview.finder.is_told:
-        yield Skipped(source=source.name, reason="the dates tell no order of day and month; the day was taken to come first")
+    if not overview.finder.is_told and options.date_order is None:
+        yield Skipped(source=source.name, reason=DAY_TAKEN_FIRST)
     reader = _Reader(source, overview, options)
     for entry in entries_of(source, shape.head, end=end):
         place = f"{source.name}:{entry.line}"
@@ -74,6 +76,19 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
             yield Skipped(source=place, reason="no time stamp")
             continue
         yield from reader.message(entry.head, entry.body, place)
+
+
+def order_doubt(source: Source) -> str | None:
+    """A date of the chat, where its dates do not tell which number is the day."""
+    head = head_of(source).text
+    shape, end = find_shape(head.split("\n")) or Shape.DASH, find_record_end(head)
+    first = next(heads_of(head.split("\n"), shape), None)
+    if first is not None and len(first["a"]) == 4:
+        return None  # the year comes first, and then the month
+    if _Overview.of(source, shape, end).finder.is_told:
+        return None
+    heads = heads_of(lines_of(source, end=end), shape)
+    return next((found["date"] for found in heads if found["a"] != found["b"]), None)
 
 
 @dataclass(slots=True)
@@ -126,7 +141,7 @@ class _Reader:
     def __init__(self, source: Source, overview: _Overview, options: ReadOptions) -> None:
         self._overview = overview
         self._zone = options.timezone
-        self._order = overview.finder.order
+        self._order = overview.finder.told(options.date_order or DateOrder.DAY_FIRST)
         self._days: dict[str, date | None] = {}
         self._stamp: str | None = None  # as the last message has it: most messages share the minute with the one above
         self._moment: datetime | None = None

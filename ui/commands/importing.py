@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,17 @@ _format_option = click.option(
 _zone_option = click.option(
     "--timezone", metavar="ZONE", help="Zone of exports that name none, like Asia/Shanghai.  [default: this machine's]"
 )
+_order_option = click.option(
+    "--dates",
+    "order_name",
+    type=click.Choice(["day-first", "month-first"]),
+    help="What 3/4/2024 begins with, in exports that do not tell it.  [default: asked when unsure]",
+)
+_columns_option = click.option(
+    "--columns",
+    metavar="FIELD=COLUMN,...",
+    help="Columns of a CSV or JSONL of your own, as in time=Zeit,sender=Von,text=Inhalt.  [default: by their names]",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,22 +63,32 @@ class _Brought:
 @click.option("--name", help="What your clone goes by.  [default: your latest name in the chats]")
 @_format_option
 @_zone_option
+@_order_option
+@_columns_option
 @common
 def import_(
-    call: Call, paths: tuple[Path, ...], named: tuple[str, ...], name: str | None, format_name: str | None, timezone: str | None
+    call: Call,
+    paths: tuple[Path, ...],
+    named: tuple[str, ...],
+    name: str | None,
+    format_name: str | None,
+    timezone: str | None,
+    order_name: str | None,
+    columns: str | None,
 ) -> None:
     """Import chat exports: files, folders or zips.
 
     What is stored already is not stored again, so the same export may come twice, and an interrupted import goes on where it stopped.
     """
     from clone_agent.archive import Archive
+    from clone_agent.importers.dates import Order
     from ui.doubts import Doubts
     from ui.owner import settle_owner
 
-    zone = _zone(call, timezone)
+    zone, told_columns = _zone(call, timezone), _told_columns(columns)
     with call.home.create().lock(), Archive.open(call.home.root, create=True) as archive:
-        doubts = Doubts(archive, call.screen, zone=zone, format_name=format_name)
-        brought, strangers = _bring_all(call, archive, paths, doubts)
+        doubts = Doubts(archive, call.screen, zone=zone, format_name=format_name, date_order=Order(order_name) if order_name else None)
+        brought, strangers = _bring_all(call, archive, paths, doubts, told_columns)
         told = frozenset(owner for one in brought if one.report for owner in one.report.owners)
         if name is not None:
             archive.keep_fact(OWNER_NAME, name)
@@ -88,12 +109,19 @@ def import_(
 @click.option("--messages", is_flag=True, help="Add the messages themselves.")
 @_format_option
 @_zone_option
+@_order_option
+@_columns_option
 @common
-def inspect(call: Call, path: Path, messages: bool, format_name: str | None, timezone: str | None) -> None:
+def inspect(
+    call: Call, path: Path, messages: bool, format_name: str | None, timezone: str | None, order_name: str | None, columns: str | None
+) -> None:
     """Show what is in an export, storing nothing."""
+    from clone_agent.importers.dates import Order
     from clone_agent.importers.inspect import inspect as look_into
 
-    fields = look_into(path, timezone=_zone(call, timezone), format_name=format_name).to_json(messages=messages)
+    order = Order(order_name) if order_name else None
+    found = look_into(path, timezone=_zone(call, timezone), format_name=format_name, columns=_told_columns(columns), date_order=order)
+    fields = found.to_json(messages=messages)
     if call.screen.as_json:
         call.screen.result(fields)
     else:
@@ -128,7 +156,17 @@ def _zone(call: Call, name: str | None) -> ZoneInfo | None:
     return call.settings.timezone if name is None else parse_zone(name)
 
 
-def _bring_all(call: Call, archive: "Archive", paths: Sequence[Path], doubts: "Doubts") -> tuple[list[_Brought], Counter[str]]:
+def _told_columns(written: str | None) -> dict[str, str]:
+    """Field to column out of `time=Zeit,sender=Von`."""
+    pairs = [part.partition("=") for part in (written or "").split(",") if part.strip()]
+    if any(not (sign and column.strip()) for _, sign, column in pairs):
+        raise UsageError(f"{written} does not say which column is which.", remedy="Write it as --columns time=Zeit,sender=Von,text=Inhalt.")
+    return {name.strip(): column.strip() for name, _, column in pairs}
+
+
+def _bring_all(
+    call: Call, archive: "Archive", paths: Sequence[Path], doubts: "Doubts", columns: Mapping[str, str]
+) -> tuple[list[_Brought], Counter[str]]:
     """Import every export below the paths. The second value counts files that are no export, by reason."""
     brought: list[_Brought] = []
     strangers: Counter[str] = Counter()
@@ -136,7 +174,7 @@ def _bring_all(call: Call, archive: "Archive", paths: Sequence[Path], doubts: "D
         if isinstance(found, Skipped):
             strangers[found.reason] += 1
         else:
-            brought.append(_bring(call, archive, found, doubts))
+            brought.append(_bring(call, archive, found, doubts, columns))
     if not any(one.report for one in brought):
         for one in brought[:-1]:
             assert one.error is not None
@@ -157,13 +195,13 @@ def _exports(paths: Sequence[Path]) -> Iterator[Path | Skipped]:
             yield path
 
 
-def _bring(call: Call, archive: "Archive", path: Path, doubts: "Doubts") -> _Brought:
+def _bring(call: Call, archive: "Archive", path: Path, doubts: "Doubts", columns: Mapping[str, str]) -> _Brought:
     from clone_agent.importers import read_export
 
     try:
-        format_name, zone = doubts.settle(path)
+        how = doubts.settle(path)
         with call.screen.progress(f"Reading {path.name}", unit="records") as advance:
-            records = read_export(path, timezone=zone, format_name=format_name)
+            records = read_export(path, timezone=how.zone, format_name=how.format_name, columns=columns, date_order=how.date_order)
             return _Brought(path=path, report=archive.add(records, source=path.name, on_record=lambda seen: advance(seen, None)))
     except (ExportError, UsageError) as error:
         return _Brought(path=path, error=error)
