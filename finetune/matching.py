@@ -26,34 +26,59 @@ def blocks(count: int, *, size: int = BLOCK) -> Iterator[list[int]]:
 
 
 def matches(scores: Tensor) -> list[bool]:
-    """Whether each prompt's own reply rises highest; `scores` has shape (prompts, replies), and reply n answers prompt n."""
-    risen = scores - scores.mean(0, keepdim=True)
+    """Whether each prompt's own reply rises highest; `scores` has shape (prompts, replies), and reply n answers prompt n.
+
+    Rows of nan count for nothing.
+    """
+    risen = scores - scores.nanmean(0, keepdim=True)
     return [bool(row.argmax() == index) for index, row in enumerate(risen)]
 
 
 @torch.inference_mode()
-def match_scores(loaded: LoadedModel, prompts: Sequence[Sequence[ChatTurn]], replies: Sequence[str]) -> Tensor:
+def match_scores(
+    loaded: LoadedModel, prompts: Sequence[Sequence[ChatTurn]], replies: Sequence[str], *, openings: Sequence[str] | None = None
+) -> Tensor:
     """The log-probability of every reply after every prompt, shape (prompts, replies), on the CPU.
 
-    A prompt that is too long loses its oldest turns. Each prompt is read once.
+    A prompt that is too long loses its oldest turns; nan stands for one that does not fit at all. Each prompt is read once.
+
+    Args:
+        loaded: the model, in evaluation mode.
+        prompts: talks whose last turn is to be answered.
+        replies: to choose from.
+        openings: what stands before each reply and bears no probability, such as a citation.
     """
-    targets = [loaded.format.response_ids(reply) for reply in replies]
+    targets = [
+        loaded.format.response_ids(f"{opening}{reply}") for opening, reply in zip(openings or [""] * len(replies), replies, strict=True)
+    ]
+    skip = [len(target) - len(loaded.format.response_ids(reply)) for target, reply in zip(targets, replies, strict=True)]
     longest = max(map(len, targets))
     rows = []
     for prompt in prompts:
         ids = fit_prompt(prompt, loaded.format, max_tokens=loaded.max_tokens - longest)
-        rows.append(continuation_scores(loaded, ids, targets) if ids else torch.zeros(len(replies)))
+        rows.append(continuation_scores(loaded, ids, targets, skip=skip) if ids else torch.full((len(replies),), torch.nan))
     return torch.stack(rows)
 
 
 @torch.inference_mode()
-def continuation_scores(loaded: LoadedModel, prompt: Sequence[int], targets: Sequence[Sequence[int]]) -> Tensor:
-    """The log-probability of each continuation of one prompt, shape (continuations,), on the CPU. No continuation is empty."""
+def continuation_scores(
+    loaded: LoadedModel, prompt: Sequence[int], targets: Sequence[Sequence[int]], *, skip: Sequence[int] | None = None
+) -> Tensor:
+    """The log-probability of each continuation of one prompt, shape (continuations,), on the CPU. No continuation is empty.
+
+    The first `skip` tokens of each are read, but not counted.
+    """
     device, width = loaded.device, max(map(len, targets))
     cache = DynamicCache(config=loaded.model.config)
     out = loaded.model(input_ids=torch.tensor([list(prompt)], device=device), past_key_values=cache, use_cache=True, logits_to_keep=1)
     padded = torch.tensor([[*target, *[0] * (width - len(target))] for target in targets], device=device)
-    weights = torch.tensor([[1.0] * len(target) + [0.0] * (width - len(target)) for target in targets], device=device)
+    weights = torch.tensor(
+        [
+            [float(start <= place < len(target)) for place in range(width)]
+            for target, start in zip(targets, skip or [0] * len(targets), strict=True)
+        ],
+        device=device,
+    )
     logits = out.logits.expand(len(targets), 1, -1)
     if width > 1:
         cache.batch_repeat_interleave(len(targets))

@@ -1,5 +1,6 @@
 """The parts of the backtest and of the leak test: replies in batches, matching, hands, style, copies, canaries, reports."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,16 +20,20 @@ from finetune.authorship import OWNER, Attributor
 from finetune.canaries import draw_canaries, plant
 from finetune.chat_format import chat_format
 from finetune.copies import CopyIndex
-from finetune.encode import fit_prompt
+from finetune.encode import encode, fit_prompt
+from finetune.examples import Example
 from finetune.generate import Sampling, reply_text
 from finetune.glm import LoadedModel
 from finetune.leak import exposures, leakage
+from finetune.loss import mean_loss
 from finetune.matching import blocks, match_scores, matches
 from finetune.replies import write_replies
 from finetune.style import style, style_distance
 from ui.backtest.figures import writings
 from ui.backtest.kept import Kept
 from ui.backtest.past import copy_archive, cut_before
+from ui.backtest.prompts import Prompts
+from ui.backtest.voices import Work, measure
 from ui.questions import Question
 from ui.report.charts import Bars, Chart
 from ui.report.document import Document, Heading, Points, Table
@@ -70,6 +75,45 @@ def test_match_scores_are_the_log_probabilities_of_whole_replies(loaded):
     with torch.no_grad():
         logits = loaded.model(input_ids=torch.tensor([prompt + target])).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
     assert float(scores[2, 1]) == pytest.approx(float(logits[range(len(target)), target].sum()), abs=1e-3)
+
+
+def test_what_opens_a_reply_is_read_but_bears_no_probability(loaded):
+    opened = match_scores(loaded, list(talks().values()), ["see you", "到黄山了"], openings=["[0] ", "[0] "])
+    prompt, target = loaded.format.prompt_ids(talks()[2]), loaded.format.response_ids("[0] 到黄山了")
+    start = len(target) - len(loaded.format.response_ids("到黄山了"))
+    assert start > 0
+    with torch.no_grad():
+        logits = loaded.model(input_ids=torch.tensor([prompt + target])).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+    assert float(opened[2, 1]) == pytest.approx(float(logits[range(start, len(target)), target[start:]].sum()), abs=1e-3)
+
+
+def test_the_scores_of_hidden_replies_give_their_losses_and_which_were_told_apart(loaded, tmp_path):
+    examples = [
+        Example(
+            id=str(n),
+            conversation="c",
+            session="s",
+            sent_at=datetime(2024, 1, 1, tzinfo=UTC),
+            system="",
+            context=talks()[n % 4],
+            response=f"see you {n}",
+        )
+        for n in range(12)
+    ]
+    prompts = [Prompts(plain=tuple(one.turns()), remembering=()) for one in examples]
+    part = measure(
+        Kept(tmp_path / "kept", {}),
+        "base",
+        lambda: loaded,
+        Work(examples=examples, prompts=prompts, questions=[]),
+        use_memory=False,
+        advance=lambda more: None,
+    )
+    assert [one is None for one in part.matched] == [False] * 10 + [True] * 2
+    for example, (loss, tokens) in zip(examples, part.losses, strict=True):
+        whole = encode(example, loaded.format, max_length=loaded.max_tokens)
+        assert tokens == whole.targets
+        assert loss == pytest.approx(mean_loss(loaded.model, [whole], max_tokens=500, autocast=nullcontext()), abs=1e-4)
 
 
 def test_a_reply_that_rises_after_its_own_prompt_is_matched_however_unlikely_it_is():

@@ -21,7 +21,7 @@ from finetune.tune_config import TuneConfig
 from ui.backtest.kept import Kept
 from ui.backtest.past import copy_archive, copy_settings
 from ui.backtest.run import BASE
-from ui.backtest.voices import load_speaker
+from ui.backtest.voices import HELD_OUT, load_speaker
 from ui.commands.teaching import archive_revision, dataset, tune_adapter
 from ui.options import Call, step
 from ui.show import Screen
@@ -107,7 +107,8 @@ class LeakTest:
         return Call(self._folder / "copy", Screen(beside=True))
 
     def _config(self, voice: str) -> TuneConfig:
-        return TuneConfig(base=self._options.base or self._call.settings.base, method=voice, max_steps=self._options.max_steps)
+        base = self._options.base or self._call.settings.base
+        return TuneConfig(base=base, method=voice, max_steps=self._options.max_steps, eval_examples=HELD_OUT)
 
     def _identity(self, archive: Archive) -> dict[str, Any]:
         return {

@@ -26,7 +26,7 @@ from ui.backtest.figures import Figures, Measure
 from ui.backtest.kept import Kept
 from ui.backtest.past import copy_archive, copy_settings, cut_before
 from ui.backtest.prompts import PromptMaker, Prompts, groups_of, hidden_examples
-from ui.backtest.voices import SAMPLING, Part, Work, kind_of, load_speaker, measure
+from ui.backtest.voices import HELD_OUT, SAMPLING, Part, Work, kind_of, load_speaker, measure
 from ui.commands.remembering import index
 from ui.commands.teaching import archive_revision, dataset, tune_adapter
 from ui.options import Call, step
@@ -35,7 +35,7 @@ from ui.show import Screen
 from ui.wiring import open_memory
 
 BASE = "base"
-_FORMAT = 1  # rises when kept pieces of an older program no longer fit
+_FORMAT = 2  # rises when kept pieces of an older program no longer fit
 _LOOKS = 1.3  # of a tuning run's time, with its evaluations
 _TIMED = 6  # replies that are timed for the estimate
 
@@ -131,6 +131,9 @@ class Backtest:
     def _base(self) -> str | None:
         return self._options.base or self._call.settings.base
 
+    def _config(self, voice: str) -> TuneConfig:
+        return TuneConfig(base=self._base, method=voice, max_steps=self._options.max_steps, eval_examples=HELD_OUT)
+
     @cached_property
     def _past(self) -> Call:
         """A call on the home of the chats before the cut; what it prints is no result."""
@@ -206,11 +209,10 @@ class Backtest:
         for voice in (BASE, *self._options.methods):
             adapter = None
             if voice != BASE:
-                config = TuneConfig(base=self._base, method=voice, max_steps=self._options.max_steps)
                 self._loaded = None  # frees the memory for the training
                 try:
                     with self._past.home.lock():
-                        adapter = tune_adapter(self._past, config, name=voice, resume=True).folder
+                        adapter = tune_adapter(self._past, self._config(voice), name=voice, resume=True).folder
                 except ModelError as error:
                     failed[voice] = error
                     self._call.screen.warn(f"{voice} is left out: {error}")
@@ -259,11 +261,7 @@ class Backtest:
         """Say it before the long part begins; timed once on this machine."""
 
         def time_it() -> dict[str, float]:
-            config = TuneConfig(base=self._base, max_steps=self._options.max_steps)
-            minutes = {
-                method: _LOOKS * plan_run(replace(config, method=method), self._past.home.dataset).minutes
-                for method in self._options.methods
-            }
+            minutes = {method: _LOOKS * plan_run(self._config(method), self._past.home.dataset).minutes for method in self._options.methods}
             loaded, began = load_speaker(self._base, None), time.monotonic()
             timed = {number: one.remembering for number, one in enumerate(work.prompts[:_TIMED])}
             replies = len(list(write_replies(loaded, timed, SAMPLING)))

@@ -1,20 +1,18 @@
 """One voice measured: its losses, its replies, whether it finds the right reply, its answers about the past; without and with memory."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clone_agent.citations import without_citations
-from clone_agent.errors import DatasetError
 from clone_agent.prompt import cite
 from clone_agent.records import ChatTurn
 from finetune.adapter_files import load_adapter
-from finetune.encode import NO_LOSS, Encoded, encode
 from finetune.examples import Example
 from finetune.generate import Sampling
 from finetune.glm import LoadedModel, load_model
-from finetune.loss import autocast_for, mean_loss
 from finetune.matching import blocks, match_scores, matches
 from finetune.replies import write_replies
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
 SAMPLING = Sampling(seed=0, max_new_tokens=96)  # as in a chat
 ANSWERING = Sampling(temperature=0, max_new_tokens=64)
-_STEP_TOKENS = 4096
+HELD_OUT = 96  # examples that a run under test looks at eight times; the figures come from the hidden weeks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +36,7 @@ class Work:
     @property
     def size(self) -> int:
         """Pieces of work for one voice without or with memory."""
-        return 2 * len(self.examples) + len(list(blocks(len(self.examples)))) + len(self.questions)
+        return len(self.examples) + len(_groups(len(self.examples))) + len(self.questions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,21 +93,22 @@ def measure(
 
     prompts = {number: _turns(one, use_memory=use_memory) for number, one in enumerate(work.prompts)}
     asked = {number: _turns(one, use_memory=use_memory) for number, one in enumerate(work.questions)}
-    groups = list(blocks(len(work.examples)))
-    losses = counted(f"{name}.losses", len(work.examples), lambda todo: _losses(speaker(), work, prompts, todo, use_memory=use_memory))
+    groups = _groups(len(prompts))
     replies = counted(f"{name}.replies", len(prompts), lambda todo: _replies(speaker(), prompts, todo, SAMPLING))
-    found = counted(f"{name}.matches", len(groups), lambda todo: _matches(speaker(), work, prompts, groups, todo, use_memory=use_memory))
+    scores = counted(f"{name}.scores", len(groups), lambda todo: _scores(speaker(), work, prompts, groups, todo, use_memory=use_memory))
     answers = counted(f"{name}.answers", len(asked), lambda todo: _replies(speaker(), asked, todo, ANSWERING))
-    matched: list[bool | None] = [None] * len(work.examples)
-    for group, right in zip(groups, found, strict=True):
-        for number, is_right in zip(group, right, strict=True):
-            matched[number] = bool(is_right)
-    return Part(
-        losses=[(float(loss), int(tokens)) for loss, tokens in losses],
-        replies=[str(reply) for reply in replies],
-        matched=matched,
-        answers=[str(answer) for answer in answers],
-    )
+    losses, matched = [(0.0, 0)] * len(prompts), list[bool | None]([None] * len(prompts))
+    for group, found in zip(groups, scores, strict=True):
+        for number, (loss, tokens, is_right) in zip(group, found, strict=True):
+            losses[number], matched[number] = (float(loss), int(tokens)), is_right
+    return Part(losses=losses, replies=[str(reply) for reply in replies], matched=matched, answers=[str(answer) for answer in answers])
+
+
+def _groups(count: int) -> list[list[int]]:
+    """The examples whose replies are told from each other, and those left over, each by itself."""
+    grouped = list(blocks(count))
+    told = {number for group in grouped for number in group}
+    return [*grouped, *([number] for number in range(count) if number not in told)]
 
 
 def _turns(prompts: "Prompts", *, use_memory: bool) -> tuple[ChatTurn, ...]:
@@ -124,31 +123,7 @@ def _replies(
         yield written.index, without_citations(written.text)
 
 
-def _losses(
-    loaded: LoadedModel, work: Work, prompts: Mapping[int, Sequence[ChatTurn]], todo: Sequence[int], *, use_memory: bool
-) -> Iterator[tuple[int, tuple[float, int]]]:
-    for number in todo:
-        try:
-            encoded = _encoded(loaded, work.examples[number], prompts[number], use_memory=use_memory)
-        except DatasetError:  # the reply does not fit beside what was recalled
-            yield number, (0.0, 0)
-            continue
-        yield number, (mean_loss(loaded.model, [encoded], max_tokens=_STEP_TOKENS, autocast=autocast_for(loaded.model)), encoded.targets)
-
-
-def _encoded(loaded: LoadedModel, example: Example, prompt: Sequence[ChatTurn], *, use_memory: bool) -> Encoded:
-    """The owner's real reply after the agent's prompt. With memory it begins, as the prompt asks, with a citation, which bears no loss."""
-    system = "\n".join(turn.text for turn in prompt if turn.role == "system")
-    response = _cited(example.response, use_memory=use_memory)
-    encoded = encode(replace(example, system=system, response=response), loaded.format, max_length=loaded.max_tokens)
-    extra = len(loaded.format.response_ids(response)) - len(loaded.format.response_ids(example.response))
-    start = len(encoded.labels) - len(loaded.format.response_ids(response))
-    return Encoded(
-        input_ids=encoded.input_ids, labels=[NO_LOSS if place < start + extra else label for place, label in enumerate(encoded.labels)]
-    )
-
-
-def _matches(
+def _scores(
     loaded: LoadedModel,
     work: Work,
     prompts: Mapping[int, Sequence[ChatTurn]],
@@ -156,12 +131,20 @@ def _matches(
     todo: Sequence[int],
     *,
     use_memory: bool,
-) -> Iterator[tuple[int, list[bool]]]:
+) -> Iterator[tuple[int, list[tuple[float, int, bool | None]]]]:
+    """For each example of a group the loss of the owner's real reply, its number of tokens, and whether it was told from the others.
+
+    With memory a reply begins, as the prompt asks, with a citation (here that it rests on no line), which bears no loss.
+    """
+    opening = cite(0, "") if use_memory else ""
     for place in todo:
-        replies = [_cited(work.examples[number].response, use_memory=use_memory) for number in groups[place]]
-        yield place, matches(match_scores(loaded, [prompts[number] for number in groups[place]], replies))
-
-
-def _cited(response: str, *, use_memory: bool) -> str:
-    """A reply as the model that remembers writes it where it rests on no line."""
-    return cite(0, response) if use_memory else response
+        replies = [work.examples[number].response for number in groups[place]]
+        scores = match_scores(loaded, [prompts[number] for number in groups[place]], replies, openings=[opening] * len(replies))
+        sizes = [len(loaded.format.response_ids(reply)) for reply in replies]
+        right = matches(scores) if len(replies) > 1 else [None]
+        own = scores.diagonal().tolist()
+        # nan: not even the system message fits beside the reply.
+        yield (
+            place,
+            [(0.0, 0, None) if isnan(score) else (-score / size, size, told) for score, size, told in zip(own, sizes, right, strict=True)],
+        )
