@@ -33,19 +33,25 @@ SYLLABLES = (
     "小么心多天而能好都然没日于起还发成事只作当想看文无开手十用主行方又如前所本见经头面公同三已老从动两长"
 )
 PEOPLE = 200
+SAYINGS = 20_000
 
 
 def chatter(draw: random.Random) -> Iterator[tuple[datetime, int, str]]:
     """Endless messages: when, who, what. A little over 100 bytes each with their frame, as in a real group."""
     moment = START
+    said = [saying(draw) for _ in range(SAYINGS)]  # said again and again: a gigabyte of new ones takes longer to write than to read
+    pauses = [timedelta(seconds=pause) for pause in (1, 2, 3, 5, 8, 13, 40, 300)]
     while True:
-        moment += timedelta(seconds=draw.choice((1, 2, 3, 5, 8, 13, 40, 300)))
-        text = "".join(draw.choices(SYLLABLES, k=draw.choice((1, 3, 6, 9, 12, 15, 20, 26, 40, 60))))
-        if draw.random() < 0.1:
-            text = "[图片]" + text if draw.random() < 0.5 else "[表情]"
-        if draw.random() < 0.03:
-            text += "\n" + text[::-1]
-        yield moment, int(draw.triangular(0, PEOPLE, 0)), text
+        moment += draw.choice(pauses)
+        yield moment, int(draw.triangular(0, PEOPLE, 0)), draw.choice(said)
+
+
+def saying(draw: random.Random) -> str:
+    """What somebody says."""
+    text = "".join(draw.choices(SYLLABLES, k=draw.choice((1, 3, 6, 9, 12, 15, 20, 26, 40, 60))))
+    if draw.random() < 0.1:
+        text = "[图片]" + text if draw.random() < 0.5 else "[表情]"
+    return text + "\n" + text[::-1] if draw.random() < 0.03 else text
 
 
 def write_qq_text(path: Path, size: int) -> Path:

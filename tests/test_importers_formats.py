@@ -14,10 +14,11 @@ from clone_agent.importers.columns import map_columns, suggest
 from clone_agent.importers.dates import Order, find_order
 from clone_agent.importers.format import head_of
 from clone_agent.importers.inspect import inspect
+from clone_agent.importers.line_names import find_names, part
 from clone_agent.importers.protobuf import read_fields
 from clone_agent.importers.source import Source
 from clone_agent.importers.table import FORMATS
-from clone_agent.records import Kind, Message, Skipped
+from clone_agent.records import Conversation, Kind, Message, Skipped
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 UTC = ZoneInfo("UTC")
@@ -299,3 +300,33 @@ def test_a_picture_inside_a_backup_of_text_messages_does_not_stay_in_memory(tmp_
     sample = (SAMPLES / "sms_xml" / "backup.xml").read_text(encoding="utf-8")
     path = put(tmp_path, sample.replace("/9j/4AAQ", "A" * 9_000_000), "sms.xml")
     assert [one.id for one in messages_of(path)] == [one.id for one in messages_of(SAMPLES / "sms_xml" / "backup.xml")]
+
+
+def test_kakaotalk_takes_the_owner_from_the_title_where_its_name_speaks(tmp_path: Path) -> None:
+    text = "김 님과 카카오톡 대화\n저장한 날짜 : 2024-03-11 22:14:03\n\n--------------- 2024년 3월 11일 월요일 ---------------\n"
+    path = tmp_path / "chat.txt"
+    path.write_text(f"{text}[김] [오전 9:12] a\n[나] [오전 9:13] b\n", encoding="utf-8")
+    assert owners_of(path) == {"name:나"}
+    path.write_text(f"{text}[이] [오전 9:12] a\n[나] [오전 9:13] b\n", encoding="utf-8")
+    assert owners_of(path) == {None}, "a group's name is nobody's"
+
+
+def owners_of(path: Path) -> set[str | None]:
+    return {record.owner for record in read_export(path, timezone=SHANGHAI) if isinstance(record, Conversation)}
+
+
+def test_names_of_line_without_tabs_are_learned_from_all_lines() -> None:
+    spoken = [
+        "Bob Smith hi there",
+        "Bob Smith ok you",
+        "Bob Smith go on",
+        "Bob Jones hi all",
+        "Bob Jones no way",
+        "Bob Jones yes sir",
+        "Ann x",
+    ]
+    names = find_names(spoken, told="")
+    assert names == ("Bob Jones", "Bob Smith", "Ann")
+    assert part("Bob Jones no way", names) == ("Bob Jones", "no way")
+    assert part("Bob Jones left the group", names) == ("", "Bob Jones left the group")
+    assert part("Cleo hi", names) == ("Cleo", "hi")

@@ -46,6 +46,11 @@ class Chat:
         self._people: set[str] = set()
         self._is_told = False
 
+    @property
+    def name(self) -> str:
+        """What the chat is called."""
+        return self._conversation.name
+
     def learn_owner(self, owner: str) -> None:
         """Remember who exported the chat; the first word counts."""
         if self._conversation.owner is None:

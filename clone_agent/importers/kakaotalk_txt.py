@@ -9,7 +9,8 @@
     2024년 3월 11일 오전 9:12, 박팀장 : 안녕하세요
     2024년 3월 11일 오전 12:05, 김세진님이 들어왔습니다.   without ` : `, or behind `12:05: `: the program's. 오전 12 is hour 0
 
-UTF-8, local time without seconds. There are only names, and the owner is not told.
+UTF-8, local time without seconds. There are only names. Phones call the owner 회원님; in a chat that is named after somebody who
+speaks in it, the one other who speaks is the owner. Android begins a day with its first clock, `2024년 3월 11일 오전 9:12`.
 """
 
 import re
@@ -28,6 +29,8 @@ from clone_agent.records import Kind, Skipped
 
 PLATFORM = "kakaotalk"
 _PROGRAM = "KakaoTalk"
+_OWNER = "회원님"
+_LOOK_AHEAD = 5000  # lines
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = r"(?P<pre>오전|오후|AM|PM)?\s?(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::\d{2})?\s?(?P<post>[AaPp]\.?[Mm]\.?)?"
 _KOREAN_DAY = r"(?P<year>\d{4})[.년]\s?(?P<month>\d{1,2})[.월]\s?(?P<day>\d{1,2})[.일]"
@@ -39,6 +42,7 @@ _RULES = tuple(
         rf"-{{5,}} (?:[A-Z][a-z]+, )?{_ENGLISH_DAY} -{{5,}}\s*",
         rf"{_KOREAN_DAY} ?[월화수목금토일]요일\s*",
         rf"(?:[A-Z][a-z]+day, ){_ENGLISH_DAY}\s*",
+        rf"{_KOREAN_DAY} (?:오전|오후) \d{{1,2}}:\d{{2}}\s*",
     )
 )
 _PC = re.compile(rf"\[(?P<name>.{{1,80}}?)\] \[{_CLOCK}\] ?(?P<text>.*)")
@@ -78,6 +82,8 @@ def matches(head: Head) -> bool:
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every record of the text."""
     chat = _open_chat(source)
+    if (owner := _owner(source, chat.name)) is not None:
+        chat.learn_owner(named(owner))
     day: date | None = None
     last: datetime | None = None
     for entry in entries_of(source, _head):
@@ -124,6 +130,16 @@ def _open_chat(source: Source) -> Chat:
     found = next((title for title in titles if title is not None), None)
     name = clean_name(found["ko"] or found["en"] or "") if found is not None else ""
     return Chat(PLATFORM, chat_id(PLATFORM, name) if name else chat_id(PLATFORM, "unnamed", source.stem), name=name)
+
+
+def _owner(source: Source, title: str) -> str | None:
+    """Who exported the chat, by the names of its first records; None where nothing tells."""
+    heads = (_head(line) for line in islice(lines_of(source), _LOOK_AHEAD))
+    names = {_speech(head)[0] for head in heads if head is not None and head.re not in _RULES} - {""}
+    if _OWNER in names:
+        return _OWNER
+    others = names - {title}
+    return others.pop() if title in names and len(others) == 1 else None
 
 
 def _day(head: re.Match[str]) -> date | None:

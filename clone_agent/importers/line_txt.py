@@ -9,19 +9,29 @@
     03:05pm<TAB>Bob<TAB>[Photo]                 9:30 PM, 下午03:04, 午後3:04, 오후 3:04
     22:05<TAB><TAB>メッセージの送信を取り消しました    no name, or one TAB only: the program's
 
-UTF-8, CRLF, local time without seconds. There are only names. In a chat with one person the title names the other one.
+    2025.12.10 Wednesday                        LINE on a computer, in groups: no title, and blanks for TABs
+    03:04 Alice hello                           `Photos`, `Stickers`: without brackets there
+
+UTF-8, CRLF, local time without seconds. There are only names. In a chat with one person the title names the other one; it may lack
+`[LINE]`. Where names end in a text with blanks: `line_names`.
 """
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
+from itertools import islice
 
 from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.cleaning import clean_name
 from clone_agent.importers.dates import hour_of
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
-from clone_agent.importers.opening import TextEntry, entries_of, lines_of
+from clone_agent.importers.line_bodies import read_body
+from clone_agent.importers.line_names import find_names, is_wide, part, part_wide
+from clone_agent.importers.opening import entries_of, lines_of
 from clone_agent.importers.source import Source
 from clone_agent.records import ChatKind, Kind, Skipped
 
@@ -35,36 +45,42 @@ _RECORD = re.compile(
     re.S,
 )
 _WITH = re.compile(
-    r"\[LINE\] (?:Chat history with (?P<en>.+)|(?P<ja>.+)とのトーク履歴|[與与](?P<zh>.+)的(?:聊天記錄|聊天记录|對話)"
+    r"(?:\[LINE\] )?(?:Chat history with (?P<en>.+)|(?P<ja>.+)とのトーク履歴|[與与](?P<zh>.+)的(?:聊天記錄|聊天记录|對話)"
     r"|(?P<ko>.+)님과의 대화.*)"
 )
 _IN = re.compile(r"\[LINE\] (?:Chat history in (?P<en>.+)|(?P<ja>.+?)の?トーク履歴|(?P<zh>.+?)的?(?:聊天記錄|聊天记录|對話)|(?P<other>.+))")
+_BLANK_RECORD = re.compile(
+    r"(?P<pre>上午|下午|午前|午後|오전|오후)?\s?(?P<hour>\d{1,2}):(?P<minute>\d{2})(?:\s?(?P<post>[AaPp]\.?[Mm]\.?)(?=\s))?"
+    r"(?:[ \u3000]|\Z)(?P<rest>.*)",
+    re.S,
+)
+_SAVED = re.compile(r"(?:Saved on|保存日時|儲存日期|保存日期|저장한 날짜) ?[:：].*")
+_LOOK_AHEAD = 5000  # lines
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_MARKS = {
-    Kind.IMAGE: "写真|画像|Photo|Photos|照片|圖片|图片|사진|アルバム|Album|相簿|相册",
-    Kind.VIDEO: "動画|Video|影片|视频|視訊|동영상",
-    Kind.STICKER: "スタンプ|Sticker|貼圖|贴图|스티커|絵文字|emoji",
-    Kind.VOICE: "ボイスメッセージ|音声|Voice message|Audio|語音訊息|语音消息|語音|음성 메시지",
-    Kind.FILE: "ファイル|File|檔案|文件|파일",
-    Kind.LOCATION: "位置情報|Location|位置訊息|位置信息|위치",
-    Kind.CARD: "連絡先|Contact|聯絡資訊|联系人|연락처|ノート|Note|記事本|投票|Poll|ギフト|Gift|禮物|イベント|Event|活動",
-}
-_MARK = re.compile("|".join(rf"(?P<{kind.value}>[\[(](?:{words})[\])])" for kind, words in _MARKS.items()))
 
 
 def matches(head: Head) -> bool:
-    """The first line begins with the program's name in square brackets."""
-    return head.text.lstrip().startswith("[LINE]")
+    """The first line is the title; or it names a day with its weekday, and a record stands below."""
+    if head.text.lstrip().startswith("[LINE]"):
+        return True
+    lines = [line for line in re.split(r"\r\n|\n|\r", head.text.lstrip("\ufeff")[:20_000]) if line.strip()]
+    if len(lines) < 2:
+        return False
+    if _WITH.fullmatch(lines[0].strip()) is not None:
+        return _SAVED.fullmatch(lines[1].strip()) is not None
+    is_day = _date_line(lines[0]) is not None and re.search(r"[^\d\s./()-]", lines[0]) is not None
+    return is_day and any(_RECORD.fullmatch(line) or _BLANK_RECORD.fullmatch(line) for line in lines[1:2])
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every record of the text."""
     chat, peer = _open_chat(source)
-    has_peer_spoken = bool(peer) and _has_spoken(source, peer)
+    names = _names_between_blanks(source, peer)
+    has_peer_spoken = bool(peer) and (_has_spoken(source, peer) if names is None else names.has_told)
     day: date | None = None
-    for entry in entries_of(source, _Heads()):
+    for entry in entries_of(source, _Heads() if names is None else _BlankHeads(names)):
         place = f"{source.name}:{entry.line}"
-        if entry.head is None or entry.head.re is not _RECORD:
+        if entry.head is None or entry.head.re not in (_RECORD, _BLANK_RECORD):
             day = _day(entry.head) if entry.head is not None else day
             if entry.head is not None and day is None:
                 yield Skipped(source=place, reason="no time stamp")
@@ -75,11 +91,12 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         if sent_at is None:
             yield Skipped(source=place, reason="no time stamp")
             continue
-        name = clean_name(entry.head["name"] or "")
+        written, first = _speech(entry.head, names)
+        name = clean_name(written)
         if name and name != peer and has_peer_spoken:
             chat.learn_owner(named(name))
-        later, text = _text(entry)
-        kind, words, files = _content(text) if name else (Kind.SYSTEM, text, ())
+        later, text = _text(first, entry.body)
+        kind, words, files = read_body(text, is_bare=names is not None) if name else (Kind.SYSTEM, text, ())
         yield from chat.add(
             Bubble(
                 sender=named(name or _PROGRAM),
@@ -102,6 +119,8 @@ def _open_chat(source: Source) -> tuple[Chat, str]:
     name = clean_name(next((part for part in found.groups() if part), "")) if found is not None else ""
     is_group = alone is None and found is not None and found["en"] is not None
     kind = ChatKind.PRIVATE if alone is not None else ChatKind.GROUP if is_group else None
+    if not name and source.stem.startswith("[LINE]"):
+        name = clean_name(source.stem.removeprefix("[LINE]"))
     identity = chat_id(PLATFORM, name) if name else chat_id(PLATFORM, "unnamed", source.stem)
     return Chat(PLATFORM, identity, name=name, kind=kind), name if alone is not None else ""
 
@@ -109,6 +128,60 @@ def _open_chat(source: Source) -> tuple[Chat, str]:
 def _has_spoken(source: Source, name: str) -> bool:
     records = (_RECORD.fullmatch(line) for line, _ in zip(lines_of(source), range(5000), strict=False))
     return any(record is not None and clean_name(record["name"] or "") == name for record in records)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Who speaks in a text without TABs."""
+
+    part: Callable[[str], tuple[str, str]]  # what stands behind the clock -> name, text
+    often: frozenset[str]  # those who speak more than once
+    has_told: bool  # the one that the title names speaks
+
+
+def _names_between_blanks(source: Source, told: str) -> _Names | None:
+    """The names of a text without TABs; None where TABs end them."""
+    spoken: list[str] = []
+    for line in islice(lines_of(source), _LOOK_AHEAD):
+        if "\t" in line and _RECORD.fullmatch(line) is not None:
+            return None
+        if (record := _BLANK_RECORD.fullmatch(line)) is not None:
+            spoken.append(record["rest"])
+    parted = part_wide if is_wide(spoken) else partial(part, names=find_names(spoken, told=told))
+    counts = Counter(parted(line)[0] for line in spoken)
+    return _Names(parted, frozenset(name for name, count in counts.items() if count > 1), bool(told) and counts[told] > 0)
+
+
+def _speech(head: re.Match[str], names: _Names | None) -> tuple[str, str]:
+    """Name and first line; no name for the program's lines."""
+    return (head["name"] or "", head["text"]) if names is None else names.part(head["rest"])
+
+
+class _BlankHeads:
+    """Recognises heads where blanks stand for TABs: a line that goes back in its day under a name that speaks just once is text."""
+
+    def __init__(self, names: _Names) -> None:
+        self._names = names
+        self._clock = 0
+        self._is_open = False
+
+    def __call__(self, line: str) -> re.Match[str] | None:
+        if self._is_open:
+            self._is_open = not _closes(line)
+            return None
+        if (day := _date_line(line)) is not None:
+            self._clock = 0
+            return day
+        record = _BLANK_RECORD.fullmatch(line)
+        if record is None:
+            return None
+        name, text = self._names.part(record["rest"])
+        clock = hour_of(record) * 60 + int(record["minute"])
+        if clock < self._clock and name not in self._names.often:
+            return None
+        self._clock = max(clock, self._clock) if name else self._clock
+        self._is_open = text.startswith('"') and not (len(text) > 1 and _closes(text[1:]))
+        return record
 
 
 class _Heads:
@@ -158,29 +231,13 @@ def _time(day: date | None, head: re.Match[str], options: ReadOptions) -> dateti
     return datetime(day.year, day.month, day.day, hour, int(head["minute"]), tzinfo=options.timezone)
 
 
-def _text(entry: TextEntry) -> tuple[date | None, str]:
+def _text(first: str, body: list[str]) -> tuple[date | None, str]:
     """The text, and the day that a line below it names where its quotes never close."""
-    first = entry.head["text"] if entry.head is not None else ""
-    text = "\n".join([first, *entry.body]).rstrip()
+    text = "\n".join([first, *body]).rstrip() if body else first.rstrip()
     if "\n" in text and len(text) > 1 and text[0] == text[-1] == '"':
         return None, text[1:-1].replace('""', '"')
-    place = next((place for place, line in enumerate(entry.body) if _date_line(line) is not None), None)
+    place = next((place for place, line in enumerate(body) if _date_line(line) is not None), None)
     if not first.startswith('"') or place is None:
         return None, text
-    found = [head for line in entry.body[place:] if (head := _date_line(line)) is not None]
-    return _day(found[-1]), "\n".join([first, *entry.body[:place]]).rstrip()
-
-
-def _content(text: str) -> tuple[Kind, str, tuple[str, ...]]:
-    """Kind, own words, names of files."""
-    if text.startswith("☎"):
-        return Kind.CALL, "", ()
-    marks = list(_MARK.finditer(text)) if "[" in text or "(" in text else []
-    if not marks:
-        words = text.strip()
-        return (Kind.TEXT if words else Kind.UNKNOWN), words, ()
-    words = _MARK.sub("", text).strip()
-    kind = Kind(marks[0].lastgroup or "unknown")
-    if marks[0].start() == 0 and kind is not Kind.STICKER:
-        return kind, "", ((words,) if kind is Kind.FILE and words else ())
-    return (Kind.TEXT, words, ()) if words else (kind, "", ())
+    found = [head for line in body[place:] if (head := _date_line(line)) is not None]
+    return _day(found[-1]), "\n".join([first, *body[:place]]).rstrip()
