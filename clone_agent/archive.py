@@ -96,7 +96,12 @@ class Archive:
         self.connection.close()
 
     def add(
-        self, records: Iterable[Conversation | Message | Skipped], *, source: str = "", on_record: Callable[[int], None] | None = None
+        self,
+        records: Iterable[Conversation | Message | Skipped],
+        *,
+        source: str = "",
+        on_record: Callable[[int], None] | None = None,
+        are_times_right: bool = False,
     ) -> ImportReport:
         """Store a reader's records; what is there already is left alone.
 
@@ -104,9 +109,13 @@ class Archive:
             records: what an importer yields. A message's conversation comes before it.
             source: name of the export, kept in the list of imports; "": no export, not listed.
             on_record: called now and then with the number of records seen.
+            are_times_right: where a chat is stored with all its times hours away, read in another zone, move what is stored.
+
+        Raises:
+            ExportError: a chat is stored so, and `are_times_right` is False.
         """
         self._names = _Names()
-        report = ArchiveWriter(self.connection).write(records, source=source, on_record=on_record)
+        report = ArchiveWriter(self.connection, are_times_right=are_times_right).write(records, source=source, on_record=on_record)
         known = self.owner_ids()
         if not report.owners <= known:
             self.set_owner(known | report.owners)

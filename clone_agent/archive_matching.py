@@ -12,10 +12,12 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 
 from clone_agent.archive_people import BY_EVIDENCE, join
 from clone_agent.archive_same_chat import SPEECH, Rival, rivals_of, same_chat
 from clone_agent.archive_schema import CONVERSATION, ID, KIND, PERSON, TEXT, Row, second_of
+from clone_agent.archive_zones import find_shift, move, refuse
 from clone_agent.records import Conversation, Kind
 
 _MOST_SEEN = 20_000
@@ -50,13 +52,17 @@ class Place:
     seen: set[int] = field(default_factory=set)  # stored messages that this import has brought, lately
     votes: Counter[tuple[int, int]] = field(default_factory=Counter)  # (account here, account there) -> messages they share
     rivals: Sequence[Rival] | None = None  # other chats that may be the same; None: not looked for yet
+    zone: tzinfo | None = None  # in which the import reads its clocks
+    is_settled: bool = False  # something of this import was found where it is stored, so that both agree on the time
 
 
 class Matcher:
     """Knows what is stored already. Made for one import; all its writing belongs to the caller's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, are_times_right: bool = False) -> None:
+        """With `are_times_right`, what is stored of the same chats is moved to the import's times where it was read in another zone."""
         self._connection = connection
+        self._are_times_right = are_times_right
         self._places: list[Place] = []
         self.matched = 0  # messages that were stored under another id
 
@@ -76,16 +82,19 @@ class Matcher:
         if place.is_known:
             known = self._known(place, rows)
             fresh = [row for row in rows if row[ID] not in known]
+            place.is_settled = place.is_settled or bool(known)
         if fresh and place.rivals is None:
             place.rivals = rivals_of(self._connection, place.told, place.number)
         if fresh and place.rivals:
             same = same_chat(self._connection, place.told, place.rivals, fresh, newest=place.newest)
             if same is not None:
-                old, place.number, place.is_known, place.rivals = place.number, same, True, ()
-                self._move(place, old)
+                self._make_one(place, same)
+        if fresh and place.newest and not place.is_settled:
+            self._compare_zones(place, fresh)
         if fresh and place.is_known:
             matched = self._match(place, fresh)
             self._remember(matched)
+            place.is_settled = place.is_settled or bool(matched)
             fresh = [row for row in fresh if row[ID] not in matched]
         if not fresh or fresh[0][CONVERSATION] == fresh[-1][CONVERSATION] == place.number:
             return fresh
@@ -100,6 +109,27 @@ class Matcher:
             needed = _VOTES_TO_JOIN if any(":name:" in one for one, _ in ids) else _VOTES_TO_JOIN_NUMBERS
             if ids[0][1] != ids[1][1] and many >= needed and many >= _SHARE_TO_JOIN * (many + rivals):
                 join(self._connection, [one for one, _ in ids], reason=BY_EVIDENCE)
+
+    def _make_one(self, place: Place, same: int) -> None:
+        old, place.number, place.is_known, place.is_settled, place.rivals = place.number, same, True, True, ()
+        self._move(place, old)
+
+    def _compare_zones(self, place: Place, rows: Sequence[Row]) -> None:
+        """Look whether the chat is stored with all its times hours away.
+
+        Raises:
+            ExportError: it is, and the user has not said which times are right.
+        """
+        chats = ([place.number] if place.is_known else []) + [rival.number for rival in place.rivals or ()]
+        shift = find_shift(self._connection, chats, rows, newest=place.newest)
+        if shift is None:
+            return
+        if not self._are_times_right:
+            raise refuse(shift)
+        move(self._connection, shift, place.zone)
+        if shift.chat != place.number:
+            self._make_one(place, shift.chat)
+        place.is_settled = True
 
     def _known(self, place: Place, rows: Sequence[Row]) -> set[str]:
         """The ids that are stored, as messages or as aliases."""

@@ -61,12 +61,12 @@ class _Speaker:
 class ArchiveWriter:
     """Writes one import. Made for one call of `write`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, are_times_right: bool = False) -> None:
         self._connection = connection
         self._chats: dict[str, _Chat] = {}
         self._speakers: dict[tuple[str, str], _Speaker] = {}
         self._skipped: Counter[str] = Counter()
-        self._matcher = Matcher(connection)
+        self._matcher = Matcher(connection, are_times_right=are_times_right)
         tombstones = Tombstones(connection)
         self._tombstones = None if tombstones.are_empty else tombstones
         self._messages = self._added = self._forgotten = self._waiting = 0
@@ -121,6 +121,8 @@ class ArchiveWriter:
         ):
             self._forgotten += 1
             return
+        if chat.place.zone is None:
+            chat.place.zone = sent_at.tzinfo
         speaker = self._speaker(chat.conversation, message, milliseconds)
         chat.rows.append(
             (

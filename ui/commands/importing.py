@@ -51,6 +51,14 @@ class _Brought:
     error: CloneError | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the user said about all exports of an import."""
+
+    columns: Mapping[str, str]
+    are_times_right: bool
+
+
 @click.command("import", epilog="Example: clone-agent import ~/exports --me 123456789")
 @click.argument("paths", nargs=-1, required=True, type=_PATH, metavar="PATH...")
 @click.option(
@@ -65,6 +73,7 @@ class _Brought:
 @_zone_option
 @_order_option
 @_columns_option
+@click.option("--move-times", is_flag=True, help="The times are right: where the same chat is stored hours away, correct what is stored.")
 @common
 def import_(
     call: Call,
@@ -75,6 +84,7 @@ def import_(
     timezone: str | None,
     order_name: str | None,
     columns: str | None,
+    move_times: bool,
 ) -> None:
     """Import chat exports: files, folders or zips.
 
@@ -88,7 +98,7 @@ def import_(
     zone, told_columns = _zone(call, timezone), _told_columns(columns)
     with call.home.create().lock(), Archive.open(call.home.root, create=True) as archive:
         doubts = Doubts(archive, call.screen, zone=zone, format_name=format_name, date_order=Order(order_name) if order_name else None)
-        brought, strangers = _bring_all(call, archive, paths, doubts, told_columns)
+        brought, strangers = _bring_all(call, archive, paths, doubts, _Told(columns=told_columns, are_times_right=move_times))
         told = frozenset(owner for one in brought if one.report for owner in one.report.owners)
         if name is not None:
             archive.keep_fact(OWNER_NAME, name)
@@ -165,7 +175,7 @@ def _told_columns(written: str | None) -> dict[str, str]:
 
 
 def _bring_all(
-    call: Call, archive: "Archive", paths: Sequence[Path], doubts: "Doubts", columns: Mapping[str, str]
+    call: Call, archive: "Archive", paths: Sequence[Path], doubts: "Doubts", told: "_Told"
 ) -> tuple[list[_Brought], Counter[str]]:
     """Import every export below the paths. The second value counts files that are no export, by reason."""
     brought: list[_Brought] = []
@@ -174,7 +184,7 @@ def _bring_all(
         if isinstance(found, Skipped):
             strangers[found.reason] += 1
         else:
-            brought.append(_bring(call, archive, found, doubts, columns))
+            brought.append(_bring(call, archive, found, doubts, told))
     if not any(one.report for one in brought):
         for one in brought[:-1]:
             assert one.error is not None
@@ -195,14 +205,17 @@ def _exports(paths: Sequence[Path]) -> Iterator[Path | Skipped]:
             yield path
 
 
-def _bring(call: Call, archive: "Archive", path: Path, doubts: "Doubts", columns: Mapping[str, str]) -> _Brought:
+def _bring(call: Call, archive: "Archive", path: Path, doubts: "Doubts", told: "_Told") -> _Brought:
     from clone_agent.importers import read_export
 
     try:
         how = doubts.settle(path)
         with call.screen.progress(f"Reading {path.name}", unit="records") as advance:
-            records = read_export(path, timezone=how.zone, format_name=how.format_name, columns=columns, date_order=how.date_order)
-            return _Brought(path=path, report=archive.add(records, source=path.name, on_record=lambda seen: advance(seen, None)))
+            records = read_export(path, timezone=how.zone, format_name=how.format_name, columns=told.columns, date_order=how.date_order)
+            report = archive.add(
+                records, source=path.name, on_record=lambda seen: advance(seen, None), are_times_right=told.are_times_right
+            )
+        return _Brought(path=path, report=report)
     except (ExportError, UsageError) as error:
         return _Brought(path=path, error=error)
 
