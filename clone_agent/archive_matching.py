@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from clone_agent.archive_people import BY_EVIDENCE, join
+from clone_agent.archive_recalls import pair_recalls
 from clone_agent.archive_same_chat import SPEECH, Rival, rivals_of, same_chat
 from clone_agent.archive_schema import CONVERSATION, ID, KIND, PERSON, TEXT, Row, second_of
 from clone_agent.archive_zones import find_shift, move, refuse
@@ -64,6 +65,7 @@ class Matcher:
         self._connection = connection
         self._are_times_right = are_times_right
         self._places: list[Place] = []
+        self._outdone: dict[str, str] = {}  # id of a line that went -> id of the message taken back, written with this batch
         self.matched = 0  # messages that were stored under another id
 
     def meet(self, conversation: Conversation, number: int, *, is_alias: bool) -> Place:
@@ -93,6 +95,7 @@ class Matcher:
             self._compare_zones(place, fresh)
         if fresh and place.is_known:
             matched = self._match(place, fresh)
+            matched |= self._recalled(place, [row for row in fresh if row[ID] not in matched])
             self._remember(matched)
             place.is_settled = place.is_settled or bool(matched)
             fresh = [row for row in fresh if row[ID] not in matched]
@@ -102,6 +105,7 @@ class Matcher:
 
     def finish(self) -> None:
         """Join the accounts that were seen to be one person's."""
+        self._write_outdone()
         votes: Counter[tuple[int, int]] = sum((place.votes for place in self._places), Counter())
         for (here, there), many in votes.items():
             rivals = sum(other for (one, two), other in votes.items() if (one == here) != (two == there))
@@ -192,6 +196,23 @@ class Matcher:
                         place.seen.add(one.n)
                         break
         return matched
+
+    def _recalled(self, place: Place, rows: Sequence[Row]) -> dict[str, int]:
+        """Ids of lines that tell of a stored message taken back, with its number. Stored lines that tell of a row go."""
+        told, outdone = pair_recalls(self._connection, place.number, rows, newest=place.newest, taken=place.seen)
+        self._write_outdone()
+        for n, message_id in outdone.items():
+            line = self._connection.execute("SELECT id FROM messages WHERE n = ?", (n,)).fetchone()[0]
+            self._connection.execute("DELETE FROM messages WHERE n = ?", (n,))
+            self._outdone[line] = message_id
+        return told
+
+    def _write_outdone(self) -> None:
+        """Keep the ids of lines that went as aliases of the messages that they told of, once those are stored."""
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO message_aliases SELECT ?, n FROM messages WHERE id = ?", list(self._outdone.items())
+        )
+        self._outdone.clear()
 
     def _stored_at(self, place: Place, seconds: Iterable[int]) -> dict[int, list[_Stored]]:
         """What the conversation held before at these seconds and this import has not brought."""

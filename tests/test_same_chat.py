@@ -58,6 +58,7 @@ def test_another_exporter_adds_nothing(kind: str, tmp_path: Path) -> None:
             assert bring(archive, family[one], chat, folder / one) == len(chat.bubbles)
             said = spoken(archive)
             assert bring(archive, family[two], chat, folder / two) <= recalls(chat), f"{one}, then {two}"
+            assert archive.conversations()[0].messages == len(chat.bubbles), "what was taken back is one message, whoever tells of it"
             assert sum(info.messages > 0 for info in archive.conversations()) == 1
             assert not [words for words, many in spoken(archive).items() if words in said and many > said[words]]
             assert bring(archive, family[one], chat, folder / one) == 0
@@ -176,3 +177,21 @@ def test_two_chats_with_numbers_of_their_own_are_never_one(archive: Archive) -> 
 def test_chats_of_two_platforms_are_never_one(archive: Archive) -> None:
     archive.add(made(NUMBERED, TALK))
     assert archive.add(made(Conversation(id="wechat:wxid_bao", platform="wechat", name="阿宝", kind=ChatKind.PRIVATE), TALK)).added == 4
+
+
+def taken_back(archive: Archive, *imports: list[Conversation | Message]) -> Counter[str]:
+    """Kinds in the archive after these imports, and after the same once more."""
+    for records in (*imports, *imports):
+        archive.add(records)
+    (info,) = archive.conversations()
+    return Counter(message.kind.value for message in archive.messages(info.conversation.id))
+
+
+def test_a_message_taken_back_is_one_whichever_exporter_comes_first(tmp_path: Path) -> None:
+    kept = made(NUMBERED, [*TALK, (20, "10001", "发错了")])
+    kept[-1] = replace(kept[-1], kind=Kind.RECALL)  # type: ignore[type-var]  # the last one is a message
+    lines = made(NAMED, [*by_name(TALK), (80, "name:系统消息", "阿宝撤回了一条消息"), (400, "name:系统消息", "阿宝撤回了一条消息")])
+    lines[-2:] = [replace(line, kind=Kind.SYSTEM) for line in lines[-2:]]  # type: ignore[type-var]
+    for number, imports in enumerate([(kept, lines), (lines, kept)]):
+        with Archive.open(tmp_path / str(number), create=True) as archive:
+            assert taken_back(archive, *imports) == {"text": 4, "recall": 1, "system": 1}, "the later line is about something else"
