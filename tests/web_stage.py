@@ -18,6 +18,7 @@ from clone_agent.agent import CloneAgent
 from clone_agent.archive import Archive
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Kind, Memory, Message, Persona, Recalled, Scope
 from ui.environment import prepare_browser, silence
+from ui.votes import keep_vote, read_votes
 
 # Gradio counts its events with calls that pandas has deprecated, and leaves sockets and event loops to the collector.
 GRADIO_WARNINGS = (
@@ -149,6 +150,7 @@ def open_stage(home: Path, *, password: str | None = None, pause_s: float = 0.02
     from ui.web.launch import serve
     from ui.web.page import Notice, PageFacts, build_page
     from ui.web.talk import Speaker
+    from ui.web.voting import Booth, contenders
 
     with fill(home) as archive:
         agent = CloneAgent(Actor(pause_s=pause_s), persona=Persona(name="林晚"), memory=WordMemory(archive))
@@ -159,7 +161,13 @@ def open_stage(home: Path, *, password: str | None = None, pause_s: float = 0.02
         facts = PageFacts(
             name="林晚", model="actor", is_tuned=True, has_memory=True, notices=(Notice(text="do_tune", command="clone-agent tune"),)
         )
-        served = serve(build_page(Speaker(agent=agent, where=where), facts), home=home, port=free_port(), password=password, share=share)
+        speaker = Speaker(agent=agent, where=where)
+        booth = Booth(
+            pairs=contenders(speaker, speaker, kind="tuned", has_memory=True),
+            keep=lambda vote: keep_vote(home, vote),
+            votes=lambda: read_votes(home),
+        )
+        served = serve(build_page(speaker, facts, booth), home=home, port=free_port(), password=password, share=share)
         try:
             yield Stage(url=served.url, archive=archive, share_url=served.share_url)
         finally:

@@ -18,6 +18,7 @@ from ui.commands.profiling import profile
 from ui.commands.remembering import index, recall
 from ui.commands.standing import rebuild, status, verify
 from ui.commands.teaching import dataset, tune
+from ui.commands.voting import vote
 from ui.environment import silence
 from ui.options import CloneGroup
 
@@ -34,6 +35,7 @@ _COMMANDS = (
     recall,
     ask,
     compare,
+    vote,
     chat,
     merge,
     convert,

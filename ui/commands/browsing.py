@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ui.companion import Companion, Obeyed
     from ui.config import Settings
     from ui.web.page import Notice
+    from ui.web.talk import Speaker
+    from ui.web.voting import Booth
     from ui.wiring import Clone
 
 PASSWORD_VARIABLE = "CLONE_AGENT_PASSWORD"  # noqa: S105 - a variable's name
@@ -106,7 +109,8 @@ def serve_page(
         today="" if now is None else f"{now:%Y-%m-%d}",
         notices=tuple(_notices(clone, settings)),
     )
-    page = build_page(Speaker(agent=clone.agent, where=where, now=now, companion=companion), facts)
+    speaker = Speaker(agent=clone.agent, where=where, now=now, companion=companion)
+    page = build_page(speaker, facts, _booth(call, clone, settings, speaker))
     with _terminated_like_interrupted():
         served = serve(page, home=call.home.root, port=port, password=password, share=share)
         try:
@@ -116,6 +120,23 @@ def serve_page(
             call.screen.note("Stopped.")
         finally:
             served.close()
+
+
+def _booth(call: Call, clone: "Clone", settings: "Settings", speaker: "Speaker") -> "Booth":
+    """Who can be voted on; votes go into the data home."""
+    from ui.votes import keep_vote, read_votes
+    from ui.web.voting import Booth, contenders
+    from ui.wiring import make_agent, without_adapter
+
+    home, base = call.home.root, None
+    if clone.voice.is_tuned:
+        base = replace(speaker, agent=make_agent(clone.archive, clone.memory, without_adapter(clone.voice), settings))
+    kind = "server" if settings.server is not None else "tuned" if clone.voice.is_tuned else "base"
+    return Booth(
+        pairs=contenders(speaker, base, kind=kind, has_memory=clone.memory is not None),
+        keep=lambda vote: keep_vote(home, vote),
+        votes=lambda: read_votes(home),
+    )
 
 
 @contextmanager

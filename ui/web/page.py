@@ -1,4 +1,4 @@
-"""The page: a chat tab and a compare tab.
+"""The page: a chat tab, a compare tab, and a tab for blind votes.
 
 Labels come from `texts`; what names the owner is sent by the server after the login, never in the page's own configuration.
 """
@@ -9,9 +9,11 @@ from typing import Any
 
 import gradio as gr
 
+from ui.web import voting
 from ui.web.bubbles import escape
 from ui.web.talk import Speaker, Talk
 from ui.web.texts import labels, language_of, say
+from ui.web.voting import Booth, VoteTab, vote_tab
 
 Shown = list[gr.ChatMessage]
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -42,12 +44,13 @@ def labels_for_browser() -> gr.I18n:
     return gr.I18n(**{"en": labels("en"), "zh": labels("zh"), "zh-CN": labels("zh"), "zh-TW": labels("zh"), "zh-HK": labels("zh")})
 
 
-def build_page(speaker: Speaker, facts: PageFacts) -> gr.Blocks:
+def build_page(speaker: Speaker, facts: PageFacts, booth: Booth | None = None) -> gr.Blocks:
     """Lay the page out and wire it.
 
     Args:
         speaker: who answers.
         facts: what is shown about the clone.
+        booth: who can be voted on; None: nobody.
     """
     i18n = labels_for_browser()
     # Titles name nobody: they are part of the page before the login.
@@ -59,12 +62,25 @@ def build_page(speaker: Speaker, facts: PageFacts) -> gr.Blocks:
                 chatbot = _chat_tab(speaker, facts, i18n)
             with gr.Tab(i18n("compare"), elem_id="compare-tab"):
                 left, right = _compare_tab(speaker, facts, i18n)
+            if booth is not None and booth.pairs:
+                with gr.Tab(i18n("vote"), elem_id="vote-tab"):
+                    _greeted(booth, page, vote_tab(booth, i18n, question=_question_box, chatbot=_chatbot))
 
         def greet(request: gr.Request) -> tuple[str, gr.Chatbot, gr.Chatbot, gr.Chatbot]:
             return _greeting(_language(request), facts)
 
         page.load(greet, None, [heading, chatbot, left, right], **_PRIVATE)
     return page
+
+
+def _greeted(booth: Booth, page: gr.Blocks, tab: VoteTab) -> None:
+    """Let the page fill the vote tab when it loads."""
+
+    def greet(request: gr.Request) -> tuple[Any, ...]:
+        language = _language(request)
+        return voting.greet(booth, language, _empty("", say(language, "vote_empty")))
+
+    page.load(greet, None, [tab.pair, *tab.logs, *tab.titles, tab.tally], **_PRIVATE)
 
 
 def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
