@@ -1,27 +1,30 @@
-"""The training loop beside a plain PyTorch loop and TRL's SFTTrainer: the same model, texts, LoRA and optimizer, in one run.
+"""The training loop beside a plain PyTorch loop, transformers' Trainer and TRL's SFTTrainer: the same model, texts, LoRA and optimizer.
 
     python benchmarks/tuning_loops.py                        the model that ships, on the CPU
     python benchmarks/tuning_loops.py --device cuda --shape 1.5b --gradient-checkpointing
                                                              a GLM-Edge-1.5B of random weights in bfloat16, on a GPU
+    python benchmarks/tuning_loops.py --attention eager      likewise with another attention, or with --float32 in full precision
     pip install trl                                          for TRL's row; without it the row is left out
 
-Every loop is a fork, so that its peak memory is its own. All see texts of the same kind in batches of the same size; tokens are counted
-without padding; the first two steps are not timed. `busy` is the processor's own time, which other programs on the machine do not lengthen.
+Every loop is a fork, so that its peak memory is its own. All see the same batches; tokens are counted without padding; the first two
+steps are not timed. `busy` counts the processor's own time, which other programs on the machine lengthen less. `--rows FILE` keeps each
+row as soon as it is there, and the same command goes on.
 """
 
 import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import GlmConfig, GlmForCausalLM, PreTrainedModel, TrainerCallback
-from tuning_methods import forked
+from transformers import GlmConfig, GlmForCausalLM, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+from tuning_rows import Row, kept_rows
 
 from finetune.batches import collate, epoch_batches
 from finetune.encode import Encoded, encode
@@ -51,18 +54,30 @@ def main() -> None:
     parser.add_argument("--shape", choices=("shipped", "1.5b"), default="shipped")
     parser.add_argument("--steps", type=int, default=20, help="timed steps of each loop")
     parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--attention", choices=("sdpa", "eager"), default="sdpa")
+    parser.add_argument("--float32", action="store_true", help="no bfloat16 where the hardware has it")
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--rounds", type=int, default=1, help="how often all loops run; the best of each counts")
+    parser.add_argument("--loops", help="only these, with commas")
+    parser.add_argument("--rows", type=Path, help="keep each row in this file as soon as it is there, and pass over those that it holds")
     options = parser.parse_args()
-    loops: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {"clone-agent": ours, "plain PyTorch": plain}
+    loops: dict[str, Callable[[argparse.Namespace], Row]] = {"clone-agent": ours, "plain PyTorch": plain, "transformers Trainer": trainer}
     if trl is not None:
         loops["TRL SFTTrainer"] = with_trl
-    rounds = [{name: forked(lambda loop=loop: loop(options)) for name, loop in loops.items()} for _ in range(options.rounds)]  # type: ignore[misc]
+    if options.loops:
+        loops = {name: loops[name] for name in options.loops.split(",")}
+    works = {f"{name}, round {number}": partial(loop, options) for number in range(1, options.rounds + 1) for name, loop in loops.items()}
+    rows = dict(kept_rows(works, options.rows))
     print("| loop | tokens/s | tokens/s busy | peak MiB | loss after |\n|---|---|---|---|---|")
     for name in loops:
-        speed, busy = (max(figures[name][key] for figures in rounds) for key in ("speed", "busy_speed"))
-        peak, loss = min(figures[name]["peak"] for figures in rounds), rounds[0][name]["loss"]
-        print(f"| {name} | {speed:,.0f} | {busy:,.0f} | {peak / 2**20:,.0f} | {loss:.3f} |")
+        own = [row for made, row in rows.items() if made.startswith(f"{name}, ")]
+        speed, busy = (max(row[key] for row in own) for key in ("speed", "busy_speed"))
+        print(f"| {name} | {speed:,.0f} | {busy:,.0f} | {min(row['peak'] for row in own) / 2**20:,.0f} | {own[0]['loss']:.3f} |")
+
+
+def autocast(options: argparse.Namespace, model: PreTrainedModel) -> AbstractContextManager[object]:
+    """That of the program, unless full precision is asked for."""
+    return nullcontext() if options.float32 else autocast_for(model)
 
 
 def load(options: argparse.Namespace) -> tuple[LoadedModel, list[Encoded]]:
@@ -91,12 +106,13 @@ def load(options: argparse.Namespace) -> tuple[LoadedModel, list[Encoded]]:
             )
         )
     model.to(options.device)  # type: ignore[arg-type]
+    model.set_attn_implementation(options.attention)
     if options.gradient_checkpointing:
         model.activation_checkpointing_enable()
     return LoadedModel(name=loaded.name, fingerprint="", model=model, tokenizer=loaded.tokenizer, format=loaded.format), texts
 
 
-def figures(marks: Sequence[tuple[float, float]], tokens: int, loss: float, device: torch.device) -> dict[str, Any]:
+def figures(marks: Sequence[tuple[float, float]], tokens: int, loss: float, device: torch.device) -> Row:
     """From the clock before the first timed step and after the last: speeds, memory, loss."""
     (start, busy), (end, busy_end) = marks[0], marks[-1]
     return {"speed": tokens / (end - start), "busy_speed": tokens / (busy_end - busy), "peak": peak_memory(device), "loss": loss}
@@ -122,6 +138,7 @@ def ours(options: argparse.Namespace) -> dict[str, Any]:
         loaded=loaded, adapter=adapter, train=texts, rows=options.batch_size, evaluation=[], shown=[], dataset={}, plan=plan
     )
     stepper, marks, tokens, loss = Stepper(config, prepared, ALONE), [], 0, 0.0
+    stepper._autocast = autocast(options, loaded.model)  # else it goes by the hardware
     for step in range(steps):
         if step == _WARM_UP:
             marks.append(clock())
@@ -146,7 +163,7 @@ def plain(options: argparse.Namespace) -> dict[str, Any]:
         if step == _WARM_UP:
             marks.append(clock())
         batch = collate([texts[index] for index in indexes]).to(device)
-        with autocast_for(model):
+        with autocast(options, model):
             logits = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits
             loss = cross_entropy(logits[:, :-1].flatten(0, 1).float(), batch.labels[:, 1:].flatten())
         optimizer.zero_grad()
@@ -175,39 +192,64 @@ class _Marks(TrainerCallback):  # type: ignore[misc]
         self.loss = float((logs or {}).get("loss", self.loss))
 
 
-def with_trl(options: argparse.Namespace) -> dict[str, Any]:
+def trainer_settings(options: argparse.Namespace, loaded: LoadedModel, folder: str) -> dict[str, Any]:
+    """What a trainer of transformers is told, so that it takes the same steps."""
+    with autocast(options, loaded.model):
+        in_bfloat16 = torch.is_autocast_enabled(loaded.device.type)
+    return {
+        "output_dir": folder,
+        "per_device_train_batch_size": options.batch_size,
+        "max_steps": options.steps + _WARM_UP,
+        "learning_rate": RATE,
+        "lr_scheduler_type": "constant",
+        "max_grad_norm": CLIP,
+        "weight_decay": 0.0,
+        "bf16": in_bfloat16,
+        "use_cpu": loaded.device.type == "cpu",
+        "gradient_checkpointing": options.gradient_checkpointing,
+        "save_strategy": "no",
+        "report_to": [],
+        "logging_steps": 1,
+        "disable_tqdm": True,
+        "train_sampling_strategy": "sequential",
+    }
+
+
+def trainer(options: argparse.Namespace) -> Row:
+    """Train with transformers' own Trainer, on texts in the same order."""
+    loaded, texts = load(options)
+    attach(loaded.model, "lora", LORA)
+    order = [texts[index] for batch in batches(texts, options) for index in batch]
+    marks = _Marks()
+
+    def side_by_side(rows: Sequence[Encoded]) -> dict[str, torch.Tensor]:
+        batch = collate(rows)
+        return {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "labels": batch.labels}
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(**trainer_settings(options, loaded, folder), remove_unused_columns=False)
+        Trainer(model=loaded.model, args=arguments, train_dataset=order, data_collator=side_by_side, callbacks=[marks]).train()
+    return figures(marks.marks, timed_tokens(order, options), marks.loss, loaded.device)
+
+
+def with_trl(options: argparse.Namespace) -> Row:
     """TRL's SFTTrainer on texts that are token ids already, in the same order."""
     loaded, texts = load(options)
     attach(loaded.model, "lora", LORA)
     order = [texts[index] for batch in batches(texts, options) for index in batch]
-    rows = datasets.Dataset.from_list([{"input_ids": text.input_ids, "labels": text.labels} for text in order])
+    columns = {"input_ids": [text.input_ids for text in order], "labels": [text.labels for text in order]}
+    rows = datasets.Dataset(datasets.table.InMemoryTable.from_pydict(columns), fingerprint="texts")
     marks = _Marks()
-    with autocast_for(loaded.model):
-        in_bfloat16 = torch.is_autocast_enabled(loaded.device.type)
     with tempfile.TemporaryDirectory() as folder:
-        arguments = trl.SFTConfig(
-            output_dir=folder,
-            per_device_train_batch_size=options.batch_size,
-            max_steps=options.steps + _WARM_UP,
-            learning_rate=RATE,
-            lr_scheduler_type="constant",
-            max_grad_norm=CLIP,
-            weight_decay=0.0,
-            bf16=in_bfloat16,
-            use_cpu=loaded.device.type == "cpu",
-            gradient_checkpointing=options.gradient_checkpointing,
-            save_strategy="no",
-            report_to=[],
-            logging_steps=options.steps + _WARM_UP,
-            disable_tqdm=True,
-            max_length=None,
-            packing=False,
-            dataset_kwargs={"skip_prepare_dataset": True},
-            train_sampling_strategy="sequential",
-        )
+        own = {"max_length": None, "packing": False, "dataset_kwargs": {"skip_prepare_dataset": True}}
+        arguments = trl.SFTConfig(**trainer_settings(options, loaded, folder), **own)
         trl.SFTTrainer(model=loaded.model, args=arguments, train_dataset=rows, processing_class=loaded.tokenizer, callbacks=[marks]).train()
-    tokens = sum(len(text.input_ids) for text in order[_WARM_UP * options.batch_size :])
-    return figures(marks.marks, tokens, marks.loss, loaded.device) | {"folder": str(Path(folder).name)}
+    return figures(marks.marks, timed_tokens(order, options), marks.loss, loaded.device)
+
+
+def timed_tokens(order: Sequence[Encoded], options: argparse.Namespace) -> int:
+    """Of all steps but the first."""
+    return sum(len(text.input_ids) for text in order[_WARM_UP * options.batch_size :])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """An adapter and its base as one plain model folder: for vLLM, for llama.cpp, for anything that reads Hugging Face's layout.
 
 LoRA is added to the weights it belongs to; full tuning is such a model already. A prefix and gates that depend on the text are no weights
-of a plain model, so `ptuning` and `unipelt` answer through this program only.
+of a plain model, so `ptuning` and `unipelt` answer through this program only. So does a merged ChatGLM-6B: its class is this program's own.
 
 The chat template that is written renders a talk as the adapter was trained on it, and the stop tokens stand in both configurations, so that
 a server stops where a reply ends.
@@ -20,13 +20,14 @@ from clone_agent.errors import ModelError, UsageError
 from clone_agent.records import ChatTurn
 from finetune.adapter_files import load_adapter
 from finetune.chat_format import GlmFormat
+from finetune.chatglm import modeling
 from finetune.checkpoint import AdapterInfo, check_base, read_adapter
 from finetune.files import replacing_folder, require_space, write_json, write_lines
 from finetune.generate import Sampling
 from finetune.glm import LoadedModel, load_model
 from finetune.methods.adapter import move
 from finetune.methods.registry import METHODS, find_method
-from finetune.model_card import model_card
+from finetune.model_card import Program, model_card
 from finetune.model_files import SHIPPED_NAME, find_model
 
 TARGETS = ("hf", "gguf")
@@ -48,6 +49,7 @@ class MergeReport:
     parameters: int
     bytes: int
     template_matches: bool  # the written chat template gives the very token ids of the training
+    served_here_only: bool  # the class is this program's own, so neither vLLM nor llama.cpp knows it
 
 
 def merge(adapter_folder: Path, out: Path, *, to: str = "hf", precision: str | None = None) -> MergeReport:
@@ -96,6 +98,7 @@ def merge(adapter_folder: Path, out: Path, *, to: str = "hf", precision: str | N
         parameters=sum(parameter.numel() for parameter in loaded.model.parameters()),
         bytes=sum(path.stat().st_size for path in out.iterdir()),
         template_matches=matches,
+        served_here_only=loaded.model.config.model_type == modeling.MODEL_TYPE,
     )
 
 
@@ -113,11 +116,18 @@ def _write(folder: Path, loaded: LoadedModel, info: AdapterInfo, *, kind: str, e
     tokenizer.save_pretrained(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     write_json(folder / "config.json", {**config, **extra})
-    write_lines(folder / "README.md", [model_card(info, precision=kind, for_gguf=bool(extra))])
+    write_lines(folder / "README.md", [model_card(info, precision=kind, program=_program(loaded, extra))])
     ids = tokenizer.apply_chat_template(
         [{"role": turn.role, "content": turn.text} for turn in _TALK], add_generation_prompt=True, return_dict=False
     )
     return bool(ids == loaded.format.prompt_ids(_TALK))
+
+
+def _program(loaded: LoadedModel, extra: Mapping[str, Any]) -> Program:
+    """What will serve the folder."""
+    if loaded.model.config.model_type == modeling.MODEL_TYPE:
+        return "clone-agent"
+    return "llama.cpp" if extra else "vLLM"
 
 
 def glm_template(chat_format: GlmFormat) -> str:
@@ -142,7 +152,7 @@ def gguf_fields(loaded: LoadedModel) -> dict[str, Any]:
     """
     config = loaded.model.config
     if config.model_type not in ("glm", "glm4"):
-        raise ModelError(f"This program knows of no GGUF fields for a {config.model_type}.", remedy="Use --to hf.")
+        raise ModelError(f"llama.cpp's converter knows no {config.model_type} that this program writes.", remedy="Use --to hf.")
     if "<|endoftext|>" not in loaded.tokenizer.get_added_vocab():
         raise ModelError(
             "llama.cpp's converter reads GLM tokenizers with <|endoftext|> only; this one, of ChatGLM2 or 3, has none.",

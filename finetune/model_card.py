@@ -1,15 +1,22 @@
 """The README of an adapter or a merged model: what it was made of, how to serve it, and what its base's licence asks for."""
 
+from typing import Literal
+
 from finetune.checkpoint import AdapterInfo
 from finetune.known_models import LICENCES, Licence
 
-_SERVE = "Serve it with `vllm serve FOLDER`, then let the clone answer through it: `clone-agent chat --server http://127.0.0.1:8000/v1`."
+Program = Literal["vLLM", "llama.cpp", "clone-agent"]
+
 _PRIVATE = "It can repeat them: keep it as private as they are."
-_GGUF = "Turn it into a GGUF with llama.cpp: `python convert_hf_to_gguf.py FOLDER`, then `llama-quantize` and `llama-server`."
+_SERVE: dict[Program, str] = {
+    "vLLM": "Serve it with `vllm serve FOLDER`, then let the clone answer through it: `clone-agent chat --server http://127.0.0.1:8000/v1`.",
+    "llama.cpp": "Turn it into a GGUF with llama.cpp: `python convert_hf_to_gguf.py FOLDER`, then `llama-quantize` and `llama-server`.",
+    "clone-agent": "ChatGLM-6B's class is clone-agent's own, so no server loads it: `clone-agent chat --base FOLDER --adapter none` does.",
+}
 
 
-def model_card(info: AdapterInfo, *, precision: str, for_gguf: bool) -> str:
-    """The card of a merged model, in Markdown."""
+def model_card(info: AdapterInfo, *, precision: str, program: Program) -> str:
+    """The card of a merged model that a program is to serve, in Markdown."""
     licence = LICENCES.get(str(info.manifest["base"].get("licence")))
     lines = [
         f"# {_title(info.name, licence)}",
@@ -17,7 +24,7 @@ def model_card(info: AdapterInfo, *, precision: str, for_gguf: bool) -> str:
         f"Made by clone-agent from {info.base} ({info.method}, merged, {precision}) on one person's own chats.",
         _PRIVATE,
         "",
-        _GGUF if for_gguf else _SERVE,
+        _SERVE[program],
         *_licence_lines(licence),
     ]
     return "\n".join(lines)

@@ -42,7 +42,7 @@ _Talk = tuple[str, tuple[ChatTurn, ...], str]  # system message, turns with the 
 
 def _reading(random: Random, language: str) -> Iterator[_Talk]:
     """The questions of one memory block, each after the ones before it."""
-    task = draw_reading(random, Level(), language=language, said=_corpus().said(language))
+    task = draw_reading(random, Level(), language=language, said=general_corpus().said(language))
     turns: tuple[ChatTurn, ...] = ()
     for question in task.questions:
         turns = (*turns, ChatTurn(role="user", text=question.text))
@@ -51,12 +51,12 @@ def _reading(random: Random, language: str) -> Iterator[_Talk]:
 
 
 def _chat(random: Random, language: str) -> Iterator[_Talk]:
-    task = draw_chat(random, _corpus(), language=language)
+    task = draw_chat(random, general_corpus(), language=language)
     yield task.turns[0].text, task.turns[1:], task.reply
 
 
 @cache
-def _corpus() -> Corpus:
+def general_corpus() -> Corpus:
     """A corpus of the small talk that ships and nothing else."""
     return replace(gather([]), sentences={language: _sentences(language) for language in ("zh", "en")})
 

@@ -1,16 +1,21 @@
 """Kills trainings with SIGKILL at many points, in steps and in the middle of saves, and resumes them.
 
-    python tests/kill_training.py BASE DATASET SCRATCH --points 30
+    python tests/kill_training.py BASE DATASET SCRATCH --points 30 --methods lora,ptuning,unipelt,full
 
-Every run is a fork of this process, which has imported everything and trained nothing. Prints one JSON object: the log of the unbroken run,
-and of each killed one where it was killed and its log after resuming.
+Every run is a fork of this process, which has imported everything and trained nothing. The points go round the methods; every third is at
+the end of a step, the others lie at even distances among all moments when something is forced to the disk. Prints one JSON object: of each
+killed run where it was killed, whether it was, whether it resumed, and whether log and adapter are the unbroken run's. The last line of
+stderr counts them.
 """
 
 import argparse
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from finetune import files
@@ -20,9 +25,26 @@ from finetune.tune_config import TuneConfig, TuneProgress
 STEPS = 6
 
 
-def train(base: Path, dataset: Path, out: Path, *, resume: bool = False, on_progress: Callable[[TuneProgress], None] | None = None) -> None:
-    settings = TuneConfig(base=str(base), batch_size=8, evaluations=3, samples=1, learning_rate=0.02, max_steps=STEPS)
-    tune(settings, dataset, out, resume=resume, on_progress=on_progress)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where runs of one method read and write."""
+
+    base: Path
+    dataset: Path
+    scratch: Path
+    method: str
+
+    def train(self, name: str, *, resume: bool = False, on_progress: Callable[[TuneProgress], None] | None = None) -> None:
+        settings = TuneConfig(
+            base=str(self.base), method=self.method, batch_size=8, evaluations=3, samples=1, learning_rate=0.02, max_steps=STEPS
+        )
+        tune(settings, self.dataset, self.scratch / name, resume=resume, on_progress=on_progress)
+
+    def left(self, name: str) -> tuple[list[dict[str, object]], bytes]:
+        """The log without its times, which differ from run to run, and the adapter's weights."""
+        lines = [json.loads(line) for line in (self.scratch / name / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+        weights = (self.scratch / name / "adapter_model.safetensors").read_bytes()
+        return [{key: value for key, value in line.items() if key != "seconds"} for line in lines], weights
 
 
 def forked(work: Callable[[], None]) -> int:
@@ -42,52 +64,68 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def killed_in_step(step: int, base: Path, dataset: Path, out: Path) -> None:
-    train(base, dataset, out, on_progress=lambda progress: die() if progress.step == step else None)
-
-
-def killed_in_save(number: int, base: Path, dataset: Path, out: Path) -> None:
-    """Die when something is forced to the disk for the `number`th time: half of a checkpoint or of the adapter is there."""
-    real, calls = files.sync, [0]
+def on_sync(act: Callable[[int], object]) -> None:
+    """Call `act` with 1, 2, … each time before something is forced to the disk."""
+    real, calls = files.sync, count(1)
 
     def sync(path: Path) -> None:
-        calls[0] += 1
-        if calls[0] == number:
-            die()
+        act(next(calls))
         real(path)
 
     files.sync = sync
-    train(base, dataset, out)
 
 
-def log(out: Path) -> list[dict[str, object]]:
-    lines = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+def unbroken(place: Place) -> int:
+    """Train to the end; how many times something was forced to the disk."""
+    counted = place.scratch / f"{place.method}.syncs"
+
+    def work() -> None:
+        on_sync(lambda number: counted.write_text(str(number)))
+        place.train(f"{place.method}-unbroken")
+
+    place.scratch.mkdir(parents=True, exist_ok=True)
+    assert forked(work) == 0
+    return int(counted.read_text())
+
+
+def killed_in_step(place: Place, name: str, step: int) -> None:
+    place.train(name, on_progress=lambda progress: die() if progress.step == step else None)
+
+
+def killed_in_save(place: Place, name: str, number: int) -> None:
+    """Die when something is forced to the disk for the `number`th time: half of a checkpoint or of the adapter is there."""
+    on_sync(lambda called: die() if called == number else None)
+    place.train(name)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("base", "dataset", "scratch"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--points", type=int, default=30)
+    parser.add_argument("--methods", default="lora")
     options = parser.parse_args()
-    base, dataset, scratch = options.base, options.dataset, options.scratch
-    assert forked(lambda: train(base, dataset, scratch / "unbroken")) == 0
-    runs = []
+    methods = options.methods.split(",")
+    places = [Place(base=options.base, dataset=options.dataset, scratch=options.scratch, method=method) for method in methods]
+    syncs = {place.method: unbroken(place) for place in places}
+    in_saves = options.points - len(range(0, options.points, 3))
+    runs: list[dict[str, object]] = []
     for point in range(options.points):
-        out = scratch / f"killed-{point}"
+        place, name = places[point % len(places)], f"killed-{point}"
         if point % 3 == 0:
             where, number, kill = "step", 1 + point // 3 % STEPS, killed_in_step
         else:
-            where, number, kill = "save", 3 + 2 * (point - point // 3 - 1) % 28, killed_in_save
-        status = forked(lambda kill=kill, number=number, out=out: kill(number, base, dataset, out))
+            order = point - point // 3 - 1
+            where, number, kill = "save", 1 + (2 * order + 1) * syncs[place.method] // (2 * in_saves), killed_in_save
+        status = forked(lambda kill=kill, place=place, name=name, number=number: kill(place, name, number))
         killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        resumed = forked(lambda out=out: train(base, dataset, out, resume=True)) == 0
-        weights = [(path / "adapter_model.safetensors").read_bytes() for path in (out, scratch / "unbroken")]
-        runs.append(
-            {"where": where, "number": number, "killed": killed, "resumed": resumed, "log": log(out), "same": len(set(weights)) == 1}
-        )
-    print(json.dumps({"unbroken": log(scratch / "unbroken"), "runs": runs}))
+        resumed = forked(lambda place=place, name=name: place.train(name, resume=True)) == 0
+        (log, weights), (whole_log, whole_weights) = place.left(name), place.left(f"{place.method}-unbroken")
+        found = {"killed": killed, "resumed": resumed, "same log": log == whole_log, "same adapter": weights == whole_weights}
+        runs.append({"method": place.method, "where": where, "number": number, **found})
+    print(json.dumps({"syncs": syncs, "runs": runs}))
+    total = {key: sum(bool(run[key]) for run in runs) for key in ("killed", "resumed", "same log", "same adapter")}
+    print(f"{len(runs)} points: " + ", ".join(f"{value} {key}" for key, value in total.items()), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from chatglm_original import CHATTING
 from transformers import PreTrainedModel
 
 from clone_agent.records import ChatTurn
-from finetune.adapter_files import load_adapter
+from finetune.adapter_files import load_adapter, save_adapter
 from finetune.batches import collate
 from finetune.chat_model import load_chat_model
 from finetune.encode import NO_LOSS, Encoded
@@ -19,6 +19,7 @@ from finetune.examples import Example, write_dataset
 from finetune.generate import Sampling, generate
 from finetune.glm import load_model, load_weights
 from finetune.loss import summed_loss
+from finetune.merge import merge
 from finetune.methods.adapter import Adapter
 from finetune.methods.registry import METHODS, attach
 from finetune.replies import write_replies
@@ -130,6 +131,27 @@ def test_it_is_tuned_saved_and_answers(base: Path, tmp_path: Path, method: str) 
     text = torch.tensor([TALK])
     with torch.no_grad():
         assert torch.allclose(again.model(input_ids=text).logits, model.engine.loaded.model(input_ids=text).logits, atol=1e-6)
+
+
+def test_a_merged_one_answers_here_and_its_card_promises_no_server(base: Path, tmp_path: Path) -> None:
+    loaded = load_model(base)
+    adapter = attach(loaded.model, "lora", SMALL["lora"])
+    torch.manual_seed(7)
+    adapter.load_state({name: tensor + 0.1 * torch.randn_like(tensor) for name, tensor in adapter.state().items()})
+    facts = {"dataset": {"hash": "d1"}, "losses": {"before": None, "after": None}, "training": {}, "samples": []}
+    save_adapter(tmp_path / "a", adapter, loaded, facts)
+    report = merge(tmp_path / "a", tmp_path / "out", precision="float32")
+    assert report.served_here_only
+    merged = load_model(tmp_path / "out")
+    with torch.no_grad():
+        logits = [each.model.eval()(input_ids=torch.tensor([TALK])).logits for each in (loaded, merged)]
+    assert torch.allclose(*logits, atol=2e-5)
+    assert merged.format.prompt_ids([ChatTurn(role="user", text="吃了吗")]) == loaded.format.prompt_ids(
+        [ChatTurn(role="user", text="吃了吗")]
+    )
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "clone-agent chat --base" in card
+    assert "vllm" not in card.lower()
 
 
 def test_replies_written_together_are_those_written_alone(base: Path) -> None:

@@ -41,6 +41,7 @@ def merge(call: Call, out: Path, adapter: str | None, to: str, precision: str | 
             "parameters": report.parameters,
             "bytes": report.bytes,
             "template_matches": report.template_matches,
+            "served_here_only": report.served_here_only,
         }
     )
     if call.screen.as_json:
@@ -50,4 +51,8 @@ def merge(call: Call, out: Path, adapter: str | None, to: str, precision: str | 
     )
     if not report.template_matches:
         call.screen.note("The chat template renders talks a little differently from how the adapter was trained.")
+    if report.served_here_only:
+        call.screen.note(f"No other program knows the class of {report.base}, which is clone-agent's own.")
+        call.screen.next(f"clone-agent chat --base {report.folder} --adapter none")
+        return
     call.screen.next(f"vllm serve {report.folder}" if to == "hf" else f"python llama.cpp/convert_hf_to_gguf.py {report.folder}")
