@@ -66,6 +66,7 @@ def test_a_backtest_goes_on_after_an_interrupt_never_knows_the_hidden_weeks_and_
     assert not work.exists()
     told = json.loads(done.stdout)
     assert [one["kind"] for one in told["figures"]] == KINDS
+    assert set(told["figures"][2]["ordinary"]) == {"loss", "on_topic", "degenerate"}
     assert [one["complaint"] for one in told["verdicts"]] == ["Replies too short", "Replies beside the point", "Forgets"]
     assert told["figures"][0]["distance"] == {"length": 0, "bubbles": 0, "punctuation": 0, "emoji": 0}
     report = (tmp_path / "out" / "backtest.md").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from clone_agent.archive import Archive
 from finetune.authorship import OWNER, Attributor
 from finetune.copies import CopyIndex
 from finetune.matching import blocks
+from finetune.probe import OrdinaryTalk
 from finetune.style import Style, StyleDistance, bubbles_of, style, style_distance
 from ui.questions import Question, says_unknown
 
@@ -43,7 +44,7 @@ class Figures:
     known: tuple[int, int]  # right answers to questions about what happened, of how many
     never: tuple[int, int]  # "I do not remember" to questions about what never happened, of how many
     false_unknown: tuple[int, int]  # "I do not remember" to questions about what happened
-    ordinary: float | None = None  # of the probe of ordinary talk
+    ordinary: OrdinaryTalk | None = None  # what it makes of everyday questions
 
 
 class Measure:
@@ -80,7 +81,7 @@ class Measure:
         self._encode = embedder.encode
         self._prompts = self._encode([example.context[-1].text for example in examples])
 
-    def of(self, kind: str, part: "Part", *, ordinary: float | None = None) -> Figures:
+    def of(self, kind: str, part: "Part", *, ordinary: OrdinaryTalk | None = None) -> Figures:
         """The figures of what a voice did."""
         tokens = sum(number for _, number in part.losses)
         return self._figures(
@@ -108,7 +109,7 @@ class Measure:
         loss: float | None,
         matched: Sequence[bool | None],
         answers: Sequence[str],
-        ordinary: float | None,
+        ordinary: OrdinaryTalk | None,
         is_answer: bool = True,
     ) -> Figures:
         hand, copying = self.attributor.attribute(bubbles_of(replies)), self._copies.copying(replies)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from finetune.authorship import BUNDLE
+from finetune.probe import OrdinaryTalk, is_lost
 from ui.backtest.figures import BEFORE, REAL, Figures
 from ui.backtest.run import BASE, Outcome
 from ui.backtest.verdicts import RULES, verdicts
@@ -25,7 +26,9 @@ _MEANING = (
     "scores high too.",
     "Remembers: questions about what happened before the hidden weeks; right by the words that a right answer must and must not hold. "
     "Admits not knowing: questions about what never happened, answered with not remembering; wrongly, the same to what did happen.",
-    "Ordinary talk: loss on general talk that no run is trained on; above the base's, tuning has cost some of it.",
+    "Everyday questions: of 24 that any speaker answers, the loss of sensible replies, and how often a question's own reply is found "
+    "likelier than those of three others (by chance 25 %). Lost: much worse than the base, by the rule that keeps such an adapter from "
+    "being made current.",
 )
 
 
@@ -120,6 +123,7 @@ def _nearness(figures: Sequence[Figures]) -> Table:
 
 
 def _answers(figures: Sequence[Figures]) -> Table:
+    base = next((one.ordinary for one in figures if one.kind == BASE), None)
     rows = [
         (
             one.kind,
@@ -130,13 +134,20 @@ def _answers(figures: Sequence[Figures]) -> Table:
             _of(one.known),
             _of(one.never),
             _of(one.false_unknown),
-            _number(one.ordinary, 3),
+            _everyday(one, base),
         )
         for one in figures
         if one.kind != BEFORE
     ]
     columns = ("voice", "picks the real reply", "in groups", "to the point", "in groups", "remembers", "admits not knowing", "wrongly")
-    return Table((*columns, "ordinary talk"), rows)
+    return Table((*columns, "everyday questions"), rows)
+
+
+def _everyday(one: Figures, base: OrdinaryTalk | None) -> str:
+    if one.ordinary is None:
+        return _DASH
+    told = f"{one.ordinary.loss:.2f}; {one.ordinary.on_topic:.0%}"
+    return f"{told}, lost" if base is not None and is_lost(base, one.ordinary) else told
 
 
 def _nearness_charts(figures: Sequence[Figures]) -> list[Chart]:

@@ -17,8 +17,8 @@ from clone_agent.records import ChatTurn
 from finetune.examples import Example, from_json, read_dataset, to_json
 from finetune.glm import LoadedModel
 from finetune.model_files import find_model, fingerprint, recall_habits
-from finetune.ordinary import ordinary_loss
 from finetune.prepare import plan_run
+from finetune.probe import OrdinaryTalk, probe
 from finetune.replies import write_replies
 from finetune.tune_config import TuneConfig
 from memory.embed import load_embedder
@@ -35,7 +35,7 @@ from ui.show import Screen
 from ui.wiring import open_memory
 
 BASE = "base"
-_FORMAT = 2  # rises when kept pieces of an older program no longer fit
+_FORMAT = 3  # rises when kept pieces of an older program no longer fit
 _LOOKS = 1.3  # of a tuning run's time, with its evaluations
 _TIMED = 6  # replies that are timed for the estimate
 
@@ -82,7 +82,6 @@ class Backtest:
         self._call, self._options, self._choose = call, options, questions
         self._folder = call.home.temporary / "backtest"
         self._loaded: tuple[str, LoadedModel] | None = None
-        self._language = "zh"
 
     def run(self) -> Outcome:
         """Do what is left, and measure.
@@ -166,7 +165,6 @@ class Backtest:
     ) -> tuple[list[Example], list[Prompts], list[bool], Sequence[Question], list[Prompts]]:
         with Archive.open(self._past.home.root) as past:
             persona, questions = past.persona(), self._choose(past)
-            self._language = persona.language
 
             def find() -> list[str]:
                 with self._call.screen.progress("Reading the hidden weeks", unit="chats") as advance:
@@ -201,10 +199,10 @@ class Backtest:
 
     # --- the voices ---
 
-    def _voices(self, kept: Kept, work: Work) -> tuple[dict[str, Part], dict[str, float | None], dict[str, ModelError]]:
-        """What every voice did, its loss on ordinary talk, and the methods that could not be tuned here."""
+    def _voices(self, kept: Kept, work: Work) -> tuple[dict[str, Part], dict[str, OrdinaryTalk], dict[str, ModelError]]:
+        """What every voice did, what it makes of everyday questions, and the methods that could not be tuned here."""
         parts: dict[str, Part] = {}
-        ordinary: dict[str, float | None] = {}
+        ordinary: dict[str, OrdinaryTalk] = {}
         failed: dict[str, ModelError] = {}
         for voice in (BASE, *self._options.methods):
             adapter = None
@@ -226,10 +224,12 @@ class Backtest:
         self._loaded = None
         return parts, ordinary, failed
 
-    def _ordinary(self, kept: Kept, voice: str, adapter: Path | None) -> float | None:
+    def _ordinary(self, kept: Kept, voice: str, adapter: Path | None) -> OrdinaryTalk:
+        """The probe that every tuning run takes, for the base too."""
+        with Archive.open(self._past.home.root) as past:
+            persona = past.persona()
         speaker = self._speaker_of(voice, adapter)
-        loss = kept.value(f"{voice}.ordinary", lambda: ordinary_loss(speaker(), language=self._language))
-        return None if loss is None else float(loss)
+        return OrdinaryTalk(**kept.value(f"{voice}.ordinary", lambda: asdict(probe(speaker(), persona))))
 
     @contextmanager
     def _measuring(self, kind: str, size: int) -> Iterator[Callable[[int], None]]:
