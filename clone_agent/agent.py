@@ -23,6 +23,7 @@ from langgraph.runtime import Runtime
 
 from clone_agent.citations import ReplyWords
 from clone_agent.errors import CloneError, UsageError
+from clone_agent.importers.cleaning import clean
 from clone_agent.prompt import new_nonce, system_prompt
 from clone_agent.records import ChatTurn, Delta, Hit, Persona, Recalled, Reply, Scope, SearchMemory
 from clone_agent.search_tool import search_tool
@@ -85,6 +86,7 @@ class CloneAgent:
             UsageError: the question is blank.
             CloneError: the model failed.
         """
+        question, history = clean(question), [replace(turn, text=clean(turn.text)) for turn in history]
         if not question.strip():
             raise UsageError("The question is empty.", remedy="Ask something.")
         moment = now or datetime.now().astimezone()

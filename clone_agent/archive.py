@@ -74,15 +74,19 @@ class Archive:
         (place.create if create else place.require)()
         try:
             connection = sqlite3.connect(place.archive, isolation_level=None, check_same_thread=False)
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON", "cache_size=-65536", "busy_timeout=5000"):
-                connection.execute(f"PRAGMA {pragma}")
-            migrate(connection, "archive", STEPS)
-        except sqlite3.DatabaseError as cause:
+            try:
+                for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON", "cache_size=-65536", "busy_timeout=5000"):
+                    connection.execute(f"PRAGMA {pragma}")
+                migrate(connection, "archive", STEPS)
+                place.archive.chmod(0o600)
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as cause:
             raise storage_error(cause) or StoreError(
                 f"{place.archive} cannot be opened ({cause}).",
                 remedy="Restore it from a copy, or move it away and import the exports again.",
             ) from cause
-        place.archive.chmod(0o600)
         return cls(connection)
 
     def __enter__(self) -> "Archive":

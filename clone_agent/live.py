@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from clone_agent.archive import Archive
+from clone_agent.importers.cleaning import clean
 from clone_agent.importers.identity import MessageIds
 from clone_agent.records import LIVE_PLATFORM, ChatKind, Conversation, Kind, Message
 
@@ -62,7 +63,7 @@ def keep_talk(
             kind=Kind.TEXT,
             text=text,
         )
-        for sender, who, text in [(VISITOR, visitor, said), *((CLONE, clone, bubble) for bubble in answered)]
+        for sender, who, text in [(VISITOR, visitor, clean(said)), *((CLONE, clone, clean(bubble)) for bubble in answered)]
     ]
     archive.add([conversation, *messages])
     return conversation, [message.id for message in messages]

@@ -9,7 +9,9 @@ _REMEMBER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _FORGET = re.compile(
-    r"^\s*(?:(?:请|麻烦|帮我|你)?\s*(?:忘掉|忘记|把)\s*|(?:please\s+)?forget\s+(?:(?:everything\s+)?about\s+)?)(?P<what>.+)$",
+    # A bare 忘记 mostly tells what somebody forgot: 忘记带钥匙了.
+    r"^\s*(?:(?:请|麻烦|帮我|你)?\s*(?:忘掉|把)\s*|(?:请|麻烦|帮我)\s*忘记\s*|忘记\s*(?=关于|有关|所有|[「『《“\"]))(?P<what>.+)$"
+    r"|^\s*(?:please\s+)?forget\s+(?:(?:everything\s+)?about\s+)?(?P<english>.+)$",
     re.IGNORECASE | re.DOTALL,
 )
 _ABOUT = re.compile(
@@ -17,6 +19,11 @@ _ABOUT = re.compile(
 )
 _QUOTES = "「」『』“”\"'‘’《》 。.!！"
 _QUESTION = re.compile(r"[?？]\s*$|(?:吗|呢|没有)\s*$")
+# "Forget it" is a way of speaking, and whoever wants everything forgotten removes the data home.
+_NOTHING = re.compile(
+    r"it|this|that|these|those|me|you|him|her|them|us|everything|all|anything|一切|所有|[这那][些个事]|[我你他她它]们|自己", re.IGNORECASE
+)
+_PARTICLES = "了啦哦噢哈呀呢嘛吧。.!！~～ "
 _YES = frozenset({"确认", "确定", "是", "是的", "好", "好的", "忘掉", "忘掉吧", "yes", "y", "confirm", "ok"})
 
 
@@ -38,10 +45,11 @@ def read_order(text: str) -> Remember | Forget | None:
     """The order that a line of a chat gives; None for ordinary talk. A question is never an order."""
     if _QUESTION.search(text):
         return None
-    if (found := _REMEMBER.match(text)) and (what := found["what"].strip()):
+    if (found := _REMEMBER.match(text)) and (what := found["what"].strip()).strip(_PARTICLES):
         return Remember(what)
-    if (found := _FORGET.match(text)) and _is_forget(text, found["what"]) and len(what := _bare(found["what"])) > 1:
-        return Forget(what)
+    if (found := _FORGET.match(text)) and _is_forget(text, wish := found["what"] or found["english"]):
+        what = _bare(wish)
+        return Forget(what) if len(what) > 1 and not _NOTHING.fullmatch(what) else None
     return None
 
 

@@ -49,7 +49,7 @@ def read_profile(home: Path) -> list[ProfileLine]:
     if not path.is_file():
         return []
     try:
-        rows = tomllib.loads(path.read_text(encoding="utf-8")).get("line", [])
+        rows = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("line", [])
         return [_line(row) for row in rows]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as cause:
         raise CloneError(

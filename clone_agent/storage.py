@@ -1,33 +1,72 @@
-"""Failures of the disk as errors with a remedy: full, read-only, gone.
+"""Failures of the disk as errors with a remedy: full, read-only, forbidden, in use, gone.
 
 SQLite and the system report them at any write; what was committed before stays, so the same command goes on once there is space.
 """
 
 import errno
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from clone_agent.errors import CloneError, StoreError
+from clone_agent.errors import CloneError, LockedError, StoreError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_REFUSED = {
+    errno.EROFS: "lies on a read-only disk",
+    errno.EACCES: "may not be used by you",
+    errno.EPERM: "may not be used by you",
+    errno.ENOTDIR: "lies below a file, not a folder",
+    errno.EISDIR: "is a folder, not a file",
+    errno.EEXIST: "is there already",
+    errno.ENAMETOOLONG: "has too long a name",
+}
 _CODES = {
     sqlite3.SQLITE_FULL: "The disk is full",
     sqlite3.SQLITE_IOERR: "The disk cannot be written or read",
-    sqlite3.SQLITE_READONLY: "The data home is read-only",
-    sqlite3.SQLITE_CANTOPEN: "A file of the data home cannot be opened",
 }
+_CLOSED = {
+    sqlite3.SQLITE_READONLY: "The data home is read-only.",
+    sqlite3.SQLITE_PERM: "The data home may not be used by you.",
+    sqlite3.SQLITE_CANTOPEN: "A file of the data home cannot be opened.",
+}
+_IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 def storage_error(cause: BaseException) -> CloneError | None:
     """The error to show for a failure of the disk; None where the cause is something else."""
     if isinstance(cause, OSError) and cause.errno in _FULL:
         return _full("The disk is full")
+    if isinstance(cause, OSError) and cause.errno in _REFUSED and cause.filename is not None:
+        return CloneError(
+            f"{cause.filename} {_REFUSED[cause.errno]}.", remedy="Name another place, or change what the system allows you to do there."
+        )
     if isinstance(cause, sqlite3.Error):
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest tells which operation failed
         if code in _CODES:
             return _full(_CODES[code])
+        if code in _CLOSED:
+            return CloneError(_CLOSED[code], remedy="Make its folder yours to write, or name another one with --home.")
+        if code in _IN_USE:
+            return LockedError("Another program is using the archive.", remedy="Wait for it, or close it, and try again.")
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             return StoreError("The archive is damaged.", remedy="Restore it from a copy, or move it away and import the exports again.")
     return None
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Raise a failure of the disk inside the block as the error to show for it.
+
+    Raises:
+        CloneError: the disk failed.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.Error) as cause:
+        expected = storage_error(cause)
+        if expected is None:
+            raise
+        raise expected from cause
 
 
 def _full(problem: str) -> CloneError:

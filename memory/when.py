@@ -28,7 +28,10 @@ def find_span(question: str, *, now: datetime) -> Span | None:
         now: what "yesterday" counts from; the span is in its zone.
     """
     here = now.replace(tzinfo=None)
-    found = when_chinese.find_chinese(question, here) or when_english.find_english(question, here)
+    try:
+        found = when_chinese.find_chinese(question, here) or when_english.find_english(question, here)
+    except (OverflowError, ValueError):  # "5000年前" lies before the calendar of datetime begins
+        return None
     if found is None or found[0].start > here:
         return None
     period, confidence = found

@@ -286,3 +286,27 @@ def test_the_clone_goes_by_the_name_that_was_given(tmp_path: Path) -> None:
     run("import", COUSIN, "--name", "小晚", home=tmp_path)
     with Archive.open(tmp_path) as archive:
         assert archive.persona().name == "小晚"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["forget", "--until", "9999-12-31", "--dry-run"], ["recall", "x", "--after", "9999-12-31"], ["ask", "x", "--on", "9999-12-31"]],
+)
+def test_a_day_beyond_the_calendar_is_wrong_usage(arguments: list[str], tmp_path: Path) -> None:
+    result = run(*arguments, home=tmp_path)
+    assert result.exit_code == 2
+    assert "beyond the calendar" in result.stderr
+
+
+def test_a_home_below_a_file_is_said_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = run("import", COUSIN, home=tmp_path / "file" / "home")
+    assert result.exit_code == 1
+    assert "below a file" in result.stderr
+    assert "Unexpected" not in result.stderr
+
+
+def test_a_profile_is_shown_beside_another_process(tmp_path: Path) -> None:
+    run("import", COUSIN, home=tmp_path)
+    with DataHome(tmp_path).lock():
+        assert run("profile", "--show", home=tmp_path).exit_code == 0

@@ -100,3 +100,19 @@ def test_a_folder_that_holds_something_is_left_alone(home: Path, tmp_path: Path)
     result = run(home, "export", tmp_path / "full")
     assert result.exit_code == 2
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
+
+
+def test_an_export_of_nothing_says_so(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("今天很困", encoding="utf-8")
+    run(tmp_path / "home", "import", tmp_path / "notes.txt")
+    result = run(tmp_path / "home", "export", tmp_path / "out")
+    assert result.exit_code == 10
+    assert "clone-agent import" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("who", ["", " "])
+def test_a_blank_name_fits_nobody(home: Path, who: str) -> None:
+    result = run(home, "people", who)
+    assert result.exit_code == 2
+    assert "names nobody" in result.stderr

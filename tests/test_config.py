@@ -46,6 +46,10 @@ def test_every_key_reaches_the_settings(tmp_path: Path) -> None:
     )
 
 
+def test_a_file_saved_by_notepad_is_read_as_any_other(tmp_path: Path) -> None:
+    assert load_settings(write(tmp_path, "\ufeff[chat]\nport = 7900")).port == 7900
+
+
 def test_an_unknown_key_is_named_without_its_value(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"model\.pasword") as caught:
         load_settings(write(tmp_path, '[model]\npasword = "geheim"'))

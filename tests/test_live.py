@@ -10,10 +10,11 @@ from web_stage import GRADIO_WARNINGS, Actor
 
 from clone_agent.agent import CloneAgent
 from clone_agent.archive import Archive
+from clone_agent.errors import CloneError
 from clone_agent.home import DataHome
 from clone_agent.live import CLONE, VISITOR, conversation_at, keep_talk
 from clone_agent.orders import Forget, Remember, is_consent, read_order
-from clone_agent.records import LIVE_PLATFORM, Persona
+from clone_agent.records import LIVE_PLATFORM, ChatTurn, Persona, Reply
 from finetune.examples import build_examples
 from memory.recall import MemoryIndex
 from ui.commands.answering import hit_fields
@@ -52,6 +53,17 @@ pytestmark = [*map(pytest.mark.filterwarnings, GRADIO_WARNINGS)]
         ("忘掉吧", None),
         ("我忘记密码了怎么办", None),
         ("unforgettable", None),
+        ("请忘记周屿", Forget("周屿")),
+        ("忘记关于黄山的一切", Forget("黄山")),
+        ("forget Huangshan", Forget("Huangshan")),
+        ("忘记带钥匙了", None),
+        ("忘记了", None),
+        ("忘掉这些吧", None),
+        ("把一切都忘掉", None),
+        ("Forget it.", None),
+        ("forget about that", None),
+        ("记住了", None),
+        ("记住啦！", None),
     ],
 )
 def test_orders_are_told_from_talk(text: str, order: object) -> None:
@@ -143,6 +155,32 @@ def test_remember_keeps_the_line_and_forget_asks_first_then_leaves_no_byte(clone
     nothing = keeper.obey("忘掉从没说过的话", waiting=None)
     assert nothing is not None
     assert nothing.waiting is None
+
+
+def test_what_cannot_be_kept_is_an_error_with_a_remedy(clone: Clone, tmp_path: Path) -> None:
+    keeper = companion(clone, tmp_path)
+    clone.archive.connection.execute("PRAGMA query_only=1")  # as on a disk that is read-only
+    for say in (lambda: keeper.keep("我养了一只三花猫", []), lambda: keeper.obey("记住我对花生过敏", waiting=None)):
+        with pytest.raises(CloneError, match="read-only"):
+            say()
+
+
+def test_forgetting_is_done_even_when_the_rest_cannot_be_indexed_again(clone: Clone, tmp_path: Path) -> None:
+    asked = companion(clone, tmp_path).obey("忘掉陈一宁", waiting=None)
+    assert asked is not None
+    lost = Settings(home=tmp_path, embedding=str(tmp_path / "no such model"))
+    done = Companion(DataHome(tmp_path), clone, lost, is_live=True).obey("确认", waiting=asked.waiting)
+    assert done is not None
+    assert done.text.startswith("忘掉了。")
+    assert "clone-agent index" in done.text
+    assert "陈一宁" not in [person.name for person in clone.archive.people()]
+
+
+def test_half_a_character_from_a_keyboard_or_browser_does_no_harm(clone: Clone, tmp_path: Path) -> None:
+    *_, reply = clone.agent.answer("黄山\ud83d呢", history=[ChatTurn(role="user", text="在\udcff吗")], now=NOW)
+    assert isinstance(reply, Reply)
+    companion(clone, tmp_path).keep("我养了一只三花猫\ud83d叫豆包", ["好\udcff"])
+    assert "豆包" in recalled(clone, "猫叫什么")
 
 
 def test_a_person_is_forgotten_by_name_from_the_chat(clone: Clone, tmp_path: Path) -> None:

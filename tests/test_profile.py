@@ -55,6 +55,11 @@ def test_a_profile_comes_back_as_it_was_written_and_may_be_edited(tmp_path: Path
     assert not profile_file(tmp_path).exists()
 
 
+def test_a_profile_saved_by_notepad_is_read_as_any_other(tmp_path: Path) -> None:
+    profile_file(tmp_path).write_text('\ufeff[[line]]\nabout = "qq:1"\nsays = "在杭州"\n', encoding="utf-8")
+    assert [line.says for line in read_profile(tmp_path)] == ["在杭州"]
+
+
 def test_facts_stand_in_the_prompt_the_owners_first_and_within_bounds(tmp_path: Path) -> None:
     lines = [
         ProfileLine(about="qq:2", says="在杭州\n做设计"),

@@ -1,15 +1,18 @@
 """An import survives what happens to programs: killed, interrupted, a full disk, a second process, a zip that is made to hurt."""
 
+import errno
 import json
 import os
 import re
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
 import time
 import zipfile
 import zlib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,9 @@ from click.testing import CliRunner, Result
 from same_chat import QQ, part_of, put, scene
 
 from clone_agent.archive import Archive
+from clone_agent.errors import CloneError, LockedError
+from clone_agent.home import DataHome
+from clone_agent.storage import storage_errors
 from ui.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -197,3 +203,29 @@ def test_a_zip_that_is_made_to_hurt_is_refused_in_two_seconds(tmp_path: Path, ma
     written = sum(file.stat().st_size for file in (tmp_path / "home").rglob("*") if file.is_file())
     assert written < 50_000_000
     assert {one.name for one in tmp_path.iterdir()} == {"export.zip", "home"}
+
+
+@pytest.mark.parametrize(
+    ("cause", "code", "words"),
+    [
+        (OSError(errno.EROFS, "", "/mnt/home/owner.lock"), 1, "/mnt/home/owner.lock lies on a read-only disk"),
+        (PermissionError(errno.EACCES, "", "/root/x"), 1, "/root/x may not be used by you"),
+        (OSError(errno.ENOSPC, ""), 1, "The disk is full"),
+    ],
+)
+def test_what_the_system_refuses_is_said_with_what_to_do(cause: OSError, code: int, words: str) -> None:
+    with pytest.raises(CloneError, match=re.escape(words)) as caught, storage_errors():
+        raise cause
+    assert caught.value.exit_code == code
+    assert caught.value.remedy
+
+
+def test_an_archive_that_another_program_holds_is_locked_not_broken(tmp_path: Path) -> None:
+    with (
+        Archive.open(tmp_path, create=True) as archive,
+        closing(sqlite3.connect(DataHome(tmp_path).archive, isolation_level=None)) as other,
+    ):
+        archive.connection.execute("PRAGMA busy_timeout=0")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LockedError, match="Another program"), storage_errors():
+            archive.keep_fact("a", "b")

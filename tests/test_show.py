@@ -1,12 +1,18 @@
 """What the terminal shows: straight tables, JSON alone on stdout, no markup from messages, no words in faults."""
 
 import json
+import os
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
 from clone_agent.errors import ExportError
 from ui.show import Screen, count, day, show_error, show_unexpected, size
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_json_has_stdout_to_itself(capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,6 +90,20 @@ def test_a_fault_is_reported_by_place_and_never_by_its_message(capsys: pytest.Ca
     assert "KeyError" in err
     assert "test_show.py" in err
     assert "秘密" not in err
+
+
+def test_output_comes_through_whatever_the_terminal_is_able_to_write() -> None:
+    code = "from ui.show import *; print_anything(); Screen().say('山😀'); Screen(as_json=True).result({'said': '山😀'})"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "gbk", "PYTHONUTF8": "0"},
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    said, told = done.stdout.decode("gbk").splitlines()
+    assert said == "山?"
+    assert json.loads(told) == {"said": "山😀"}
 
 
 def test_numbers_are_written_for_people() -> None:

@@ -137,6 +137,11 @@ def test_a_question_without_a_past_time_has_none(question: str) -> None:
     assert find_span(question, now=NOW) is None
 
 
+@pytest.mark.parametrize("question", ["5000年前这里有什么", "最近99999年", "9999999 days ago", "上" * 40_000 + "个月"])
+def test_a_time_before_the_calendar_begins_is_none(question: str) -> None:
+    assert find_span(question, now=NOW) is None
+
+
 def test_the_subject_is_what_is_left_without_the_time() -> None:
     assert "".join(without_time("去年国庆和周屿爬的山").split()) == "和周屿爬的山"
     assert without_time("where did I go last spring").split() == ["where", "did", "I", "go"]

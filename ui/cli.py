@@ -21,6 +21,7 @@ from ui.commands.teaching import dataset, tune
 from ui.commands.voting import vote
 from ui.environment import silence
 from ui.options import CloneGroup
+from ui.show import print_anything
 
 _COMMANDS = (
     import_,
@@ -60,6 +61,7 @@ _COMMANDS = (
 def main() -> None:
     """Turn your own chats into a clone that speaks like you and remembers what you lived."""
     silence()
+    print_anything()
 
 
 for _command in _COMMANDS:

@@ -10,10 +10,12 @@ from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from clone_agent.errors import StoreError
 from clone_agent.forgetting import Wish
 from clone_agent.home import DataHome
 from clone_agent.live import keep_talk
 from clone_agent.orders import Forget, Remember, is_consent, read_order
+from clone_agent.storage import storage_errors
 
 if TYPE_CHECKING:
     from ui.config import Settings
@@ -33,6 +35,10 @@ _SAID = {
     "dataset": (
         "微调用的数据也去掉了，重新做一份：clone-agent dataset",
         "The dataset went with them; to make it again: clone-agent dataset",
+    ),
+    "index": (
+        "它们前后的聊天还没放回记忆里，需要运行：clone-agent index",
+        "What was said around them is not back in the memory yet: clone-agent index",
     ),
     "adapters": (
         "微调过的声音学过这些话，可能还会说出来，需要重新微调：{names}",
@@ -72,8 +78,11 @@ class Companion:
         Args:
             text: the line.
             waiting: what `Obeyed.waiting` held after the line before.
+
+        Raises:
+            CloneError: it could not be done.
         """
-        with self._lock:
+        with self._lock, storage_errors():
             if waiting is not None and is_consent(text):
                 return self._forget(waiting)
             match read_order(text):
@@ -85,8 +94,12 @@ class Companion:
         return None
 
     def keep(self, said: str, answered: Sequence[str]) -> None:
-        """Keep a question and its answer, and make it recallable."""
-        with self._lock:
+        """Keep a question and its answer, and make it recallable.
+
+        Raises:
+            CloneError: they could not be kept.
+        """
+        with self._lock, storage_errors():
             self._keep(said, answered)
 
     def _keep(self, said: str, answered: Sequence[str]) -> None:
@@ -134,9 +147,12 @@ class Companion:
         if self._clone.memory is not None:
             self._clone.memory.close()
         carry_out(self._home, self._clone.archive, plan)
-        if plan.passages:
-            refill(self._home.root, embedding=self._settings.embedding, server=self._settings.chroma)
         lines = [self._say("done")]
+        if plan.passages:
+            try:
+                refill(self._home.root, embedding=self._settings.embedding, server=self._settings.chroma)
+            except StoreError:  # the messages are gone; the rest can wait
+                lines.append(self._say("index"))
         if plan.dataset:
             lines.append(self._say("dataset"))
         if plan.adapters:

@@ -136,7 +136,7 @@ def parse_zone(name: str) -> ZoneInfo:
 
 def _parse(path: Path) -> _File:
     try:
-        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
         raise UsageError(f"{path} is not a TOML file.", remedy="Correct it, or move it away to work with the defaults.") from cause
     except ValidationError as cause:

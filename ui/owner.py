@@ -50,8 +50,10 @@ def matching(people: Sequence[Person], who: str, screen: Screen, *, option: str)
         option: that the user wrote it with, for the error.
 
     Raises:
-        UsageError: it fits nobody, or several people of one platform.
+        UsageError: it is blank, or fits nobody, or several people of one platform.
     """
+    if not who.strip():
+        raise UsageError(f"{option} names nobody.", remedy=f"Give a name, a number or an id: {option} WHO.")
     by_id = [person for person in people if any(one.id == who or one.id.endswith(f":{who}") for one in person.accounts)]
     by_name = [person for person in people if who in person.names or who == person.name]
     found = by_id or by_name

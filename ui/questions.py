@@ -66,10 +66,10 @@ def read_questions(path: Path) -> list[Question]:
         UsageError: the file holds none, or a line is not what it should be. The message names the line, not its words.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # no other line end counts: JSON may hold U+2028 as it is
     except UnicodeDecodeError as cause:
         raise UsageError(f"{path.name} is not UTF-8 text.", remedy="Save it as UTF-8.") from cause
-    numbered = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip() and not line.startswith("#")]
+    numbered = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip() and not line.lstrip().startswith("#")]
     is_json = path.suffix == ".jsonl"
     questions = [_from_json(line, f"{path.name}:{number}") if is_json else Question(text=line) for number, line in numbered]
     if not questions:

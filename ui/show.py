@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from clone_agent.errors import CloneError
@@ -73,7 +74,8 @@ class Screen:
     def result(self, fields: Mapping[str, object]) -> None:
         """Print the machine-readable result, when it was asked for."""
         if self.as_json:
-            sys.stdout.write(json.dumps(fields, ensure_ascii=False, default=_plain) + "\n")
+            is_readable = "utf" in (sys.stdout.encoding or "").lower()  # elsewhere escapes are the only JSON that everybody reads
+            sys.stdout.write(json.dumps(fields, ensure_ascii=not is_readable, default=_plain) + "\n")
             sys.stdout.flush()
 
     def table(
@@ -126,6 +128,13 @@ class Screen:
         with Progress(*columns, TextColumn("{task.fields[note]}"), console=self.err, transient=True) as bar:
             task = bar.add_task(label, total=None, note="")
             yield lambda done, total=None, note="", /: bar.update(task, completed=done, total=total, note=note)
+
+
+def print_anything() -> None:
+    """Let stdout and stderr take every character: what their encoding has no sign for (an emoji in GBK) becomes a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def show_error(error: CloneError) -> None:

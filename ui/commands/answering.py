@@ -12,6 +12,7 @@ import click
 from clone_agent.errors import UsageError
 from clone_agent.forgetting import is_unfinished
 from clone_agent.records import LIVE_PLATFORM, Delta, Hit, Reply, Scope
+from ui.moments import MOMENT
 from ui.options import Call, chroma_option, common, is_asked, with_chroma
 from ui.show import Screen, count
 
@@ -57,7 +58,7 @@ def voice_options(function: _F) -> _F:
 @click.command(epilog="Example: clone-agent ask 去年国庆我们去哪了")
 @click.argument("question")
 @click.option("--memory/--no-memory", "use_memory", default=True, help="Recall before answering.")
-@click.option("--on", "moment", type=click.DateTime(), help="Answer as of this moment, like 2024-06-01.  [default: now]")
+@click.option("--on", "moment", type=MOMENT, metavar="DAY", help="Answer as of this moment, like 2024-06-01.  [default: now]")
 @voice_options
 @common
 def ask(call: Call, question: str, use_memory: bool, moment: datetime | None, **voice: object) -> None:
@@ -119,7 +120,7 @@ def show_sources(screen: Screen, reply: Reply) -> None:
     if reply.recalled is None:
         return
     if not reply.sources:
-        screen.say("Sources: none; nothing about this was found.")
+        screen.say("Sources: none; " + ("what was found does not answer this." if reply.recalled.hits else "nothing about this was found."))
         return
     screen.table(("date", "who", "chat", "said"), [(*_where(hit), _snippet(hit.memory.text)) for hit in reply.sources], title="Sources")
 

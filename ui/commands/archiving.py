@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clone_agent.errors import UsageError
+from clone_agent.errors import NoHomeError, UsageError
 from ui.options import Call, common, is_asked
 from ui.show import count
 
@@ -63,6 +63,8 @@ def export(call: Call, folder: Path, shape: str, chats: tuple[str, ...]) -> None
         raise UsageError(f"{folder} is not empty.", remedy="Name a new folder, so that nothing is overwritten.")
     with Archive.open(home.root) as archive:
         infos = _chosen(archive.conversations(), chats)
+        if not infos:
+            raise NoHomeError("There is no message to write.", remedy="Import chats first: clone-agent import PATH.")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         files = []
         with call.screen.progress("Writing", unit="chats") as advance:

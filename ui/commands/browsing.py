@@ -14,6 +14,7 @@ import click
 from clone_agent.errors import CloneError, UsageError
 from clone_agent.records import ChatTurn, Delta, Recalled, Reply
 from ui.commands.answering import VoiceOptions, choose_voice, remind, reply_fields, voice_options
+from ui.moments import MOMENT
 from ui.options import Call, common, is_asked
 from ui.show import Screen
 
@@ -37,7 +38,7 @@ _HISTORY = 12
 @click.option("--share", is_flag=True, help="Also make a public link; needs a password.")
 @click.option("--memory/--no-memory", "use_memory", default=True, help="Recall before answering.")
 @click.option("--live-memory/--no-live-memory", "live", default=None, help="Keep what is said here and recall it.  [default: keep]")
-@click.option("--on", "moment", type=click.DateTime(), help="Talk as of this moment, like 2024-06-01.  [default: now]")
+@click.option("--on", "moment", type=MOMENT, metavar="DAY", help="Talk as of this moment, like 2024-06-01.  [default: now]")
 @voice_options
 @common
 def chat(
@@ -154,24 +155,38 @@ def talk_here(screen: Screen, clone: "Clone", companion: "Companion | None" = No
     history: list[ChatTurn] = []
     obeyed: Obeyed | None = None
     screen.note(f"{clone.voice.label}. AI-generated, not the person. An empty line ends the talk.")
-    while question := _next_line():
+    while question := _next_line(screen):
         try:
             obeyed = companion.obey(question, waiting=None if obeyed is None else obeyed.waiting) if companion is not None else None
-            reply = Reply(text=obeyed.text, bubbles=(obeyed.text,)) if obeyed else _reply_here(screen, clone, question, history, now)
+            if obeyed is not None:
+                reply = Reply(text=obeyed.text, bubbles=(obeyed.text,))
+                if not screen.as_json:
+                    screen.say(obeyed.text)
+            elif (answered := _reply_here(screen, clone, question, history, now)) is not None:
+                reply = answered
+                history += [ChatTurn(role="user", text=question), ChatTurn(role="assistant", text=reply.text)]
+            else:
+                continue
+            screen.result(reply_fields(question, reply))
+            if companion is not None and obeyed is None:
+                companion.keep(question, reply.bubbles)
         except CloneError as error:
             screen.warn(f"{error.problem} {error.remedy}")
-            continue
-        if obeyed is not None:
-            if not screen.as_json:
-                screen.say(obeyed.text)
-        else:
-            history += [ChatTurn(role="user", text=question), ChatTurn(role="assistant", text=reply.text)]
-            if companion is not None:
-                companion.keep(question, reply.bubbles)
-        screen.result(reply_fields(question, reply))
 
 
-def _reply_here(screen: Screen, clone: "Clone", question: str, history: Sequence[ChatTurn], now: datetime | None) -> Reply:
+def _reply_here(screen: Screen, clone: "Clone", question: str, history: Sequence[ChatTurn], now: datetime | None) -> Reply | None:
+    """Print the reply as it comes; None when Ctrl-C stopped it."""
+    try:
+        return _print_reply(screen, clone, question, history, now)
+    except KeyboardInterrupt:
+        if not is_asked():
+            raise
+        screen.say()
+        screen.note("Stopped. Ctrl-C once more ends the talk.")
+        return None
+
+
+def _print_reply(screen: Screen, clone: "Clone", question: str, history: Sequence[ChatTurn], now: datetime | None) -> Reply:
     for event in clone.agent.answer(question, history=history[-_HISTORY:], use_memory=clone.memory is not None, now=now):
         match event:
             case Recalled():
@@ -188,9 +203,11 @@ def _reply_here(screen: Screen, clone: "Clone", question: str, history: Sequence
     raise AssertionError("an answer ends with its reply")
 
 
-def _next_line() -> str:
+def _next_line(screen: Screen) -> str:
     try:
-        return input("> " if is_asked() else "").strip()
+        if screen.as_json and is_asked():  # stdout belongs to JSON
+            screen.err.print("> ", end="")
+        return input("> " if is_asked() and not screen.as_json else "").strip()
     except EOFError:
         return ""
 

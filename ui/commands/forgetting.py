@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clone_agent.errors import StoreError, UsageError
+from ui.moments import DAY
 from ui.options import Call, common, is_asked
 from ui.show import Screen, count, day
 
@@ -16,14 +17,12 @@ if TYPE_CHECKING:
     from clone_agent.forgetting import Wish
     from ui.erasing import Plan
 
-_DAY = click.DateTime(["%Y-%m-%d"])
-
 
 @click.command(epilog="Example: clone-agent forget --person 小明 --dry-run")
 @click.option("--person", "people", multiple=True, metavar="WHO", help="All this person said, and the private chats with them.")
 @click.option("--chat", "chats", multiple=True, metavar="NAME", help="This chat, by name or id.")
-@click.option("--since", type=_DAY, help="Only from this day on.")
-@click.option("--until", type=_DAY, help="Only up to the end of this day.")
+@click.option("--since", type=DAY, metavar="DAY", help="Only from this day on, like 2023-10-01.")
+@click.option("--until", type=DAY, metavar="DAY", help="Only up to the end of this day.")
 @click.option("--phrase", "phrases", multiple=True, metavar="WORDS", help="Messages that hold these words.")
 @click.option("--message", "messages", multiple=True, metavar="ID", help="This message, by the id that `recall --json` shows.")
 @click.option("--dry-run", is_flag=True, help="Only show what would go.")

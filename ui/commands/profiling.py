@@ -1,6 +1,7 @@
 """`profile`: standing facts about you and the people you talk with, made by the answering model and edited by you."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ def profile(call: Call, people: tuple[str, ...], show: bool, edit: bool, **voice
     from clone_agent.profile import profile_file, read_profile
 
     home = call.home.require()
-    with home.lock(), Archive.open(home.root) as archive:
+    with home.lock() if edit or not show else nullcontext(), Archive.open(home.root) as archive:
         asked = 0
         if edit:
             _edit(call)

@@ -9,6 +9,7 @@ from clone_agent.archive import Archive
 from clone_agent.records import Scope
 from ui.commands.answering import hit_fields
 from ui.erasing import finished_forgetting
+from ui.moments import DAY
 from ui.options import Call, chroma_option, common, with_chroma
 from ui.show import count
 
@@ -44,8 +45,8 @@ def index(call: Call, embedding: str | None, chroma: str | None) -> None:
 @click.option("--top-k", default=12, type=click.IntRange(1, 100), help="How many hits, at most.")
 @click.option("--person", "people", multiple=True, metavar="NAME", help="Only with this person.")
 @click.option("--chat", "chats", multiple=True, metavar="NAME", help="Only in this chat.")
-@click.option("--after", type=click.DateTime(["%Y-%m-%d"]), help="Only from this day on.")
-@click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="Only before this day.")
+@click.option("--after", type=DAY, metavar="DAY", help="Only from this day on, like 2023-10-01.")
+@click.option("--before", type=DAY, metavar="DAY", help="Only before this day.")
 @chroma_option
 @common
 def recall(

@@ -14,6 +14,7 @@ from clone_agent.errors import DatasetError, UsageError
 from clone_agent.records import LIVE_PLATFORM
 from ui.commands.explaining import show_verdict
 from ui.commands.judging import open_judge
+from ui.moments import PERIOD_START
 from ui.options import Call, common
 from ui.show import count
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from finetune.tune_config import TuneConfig, TunePlan, TuneProgress, TuneReport
 
 DATASET_FACT = "dataset_revision"
-_DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
 _LOSS = "{:.3f}"
 
 
@@ -43,8 +43,8 @@ _LOSS = "{:.3f}"
 @click.option(
     "--with", "people", multiple=True, metavar="NAME", help="Learn from chats with this person or from this chat only; repeatable."
 )
-@click.option("--since", type=_DAY, help="Learn from replies of this day on.")
-@click.option("--until", type=_DAY, help="Learn from replies before this day.")
+@click.option("--since", type=PERIOD_START, metavar="DAY", help="Learn from replies of this day on, like 2021-06-01, 2021-06 or 2021.")
+@click.option("--until", type=PERIOD_START, metavar="DAY", help="Learn from replies before this day.")
 @click.option("--half-life", type=click.FloatRange(0, min_open=True), metavar="DAYS", help="A reply that much older counts half as much.")
 @click.option("--balance", default=0.7, type=click.FloatRange(0, 1), help="1 draws replies as they are, less draws long ones more often.")
 @click.option("--contacts", is_flag=True, help="Say in each prompt whom you talk to, so that the tone follows; ask with --contact later.")
