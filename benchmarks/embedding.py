@@ -5,15 +5,14 @@ from pathlib import Path
 
 from memory.evaluate import METHODS as ALONE
 from memory.evaluate import evaluate_memory, weighed
-from memory.ranking import Weights
+from memory.ranking import Ranker
+from memory.weights import NAMES, Weights
 
 METHODS = {
     "BM25 alone": ALONE["bm25"],
     "embedding alone": ALONE["dense"],
-    "BM25 + embedding": weighed(
-        Weights(turn=0.55, near=0, far=0, dense_turn=0.45, dense_segment=0, person=0, time=0, answer=0, asks=0, follows=0)
-    ),
-    "all without embedding": weighed(Weights(dense_turn=0, dense_segment=0)),
+    "BM25 + embedding": weighed(Weights(**(dict.fromkeys(NAMES, 0.0) | {"turn": 0.55, "dense_turn": 0.45}))),
+    "all without embedding": lambda history, embedder: Ranker(history.table, None, None),
     "fused": ALONE["fused"],
 }
 COLUMNS = ("R@5", "R@10", "hit@5", "MRR@10", "nDCG@10")

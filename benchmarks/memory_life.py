@@ -16,7 +16,7 @@ import numpy as np
 
 from clone_agent.archive import Archive
 from clone_agent.importers import find_exports, read_export
-from clone_agent.records import Skipped
+from clone_agent.records import Scope, Skipped
 from clone_agent.sample_life.questions import HERE, gold_sets, is_right, key_ids, load_questions
 from memory.metrics import auroc, kept_and_rejected
 from memory.recall import CONFIDENT, MemoryIndex
@@ -40,7 +40,7 @@ def main() -> None:
         for question in load_questions():
             if question.split != arguments.split:
                 continue
-            recalled = memory.search(question.question, now=question.asked_at, top_k=arguments.top_k)
+            recalled = memory.search(question.question, scope=Scope(before=question.asked_at), now=question.asked_at, top_k=arguments.top_k)
             confidences["foreign" if question.never_happened else "answerable"].append(recalled.confidence)
             if not question.never_happened:
                 got = {message for hit in recalled.hits for message in hit.memory.message_ids}

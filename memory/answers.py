@@ -1,8 +1,8 @@
 """What kind of answer a question wants, and which passages could be one.
 
-"一天卖出去多少碗" wants a number and best one before 碗, "when did she leave" a moment, "谁唱的" a name. In a chat of short bubbles the
-answer ("三十三年。") shares no word with its question, so among the lines near those that do, the ones of the right kind are preferred. A
-line that asks is seldom the answer itself; the lines after it may be.
+"一天卖出去多少碗" wants a number and best one before 碗, "几点" a time of the clock, "哪天" a day, "谁唱的" a name. In a chat of short
+bubbles the answer ("三十三年。") shares no word with its question, so among the lines near those that do, the ones of the right kind are
+preferred. A line that asks is seldom the answer itself; the lines after it may be.
 """
 
 import re
@@ -16,6 +16,8 @@ class Kind(Enum):
 
     AMOUNT = "amount"
     MOMENT = "moment"
+    DAY = "day"
+    CLOCK = "clock"
     PERSON = "person"
 
 
@@ -32,6 +34,8 @@ _NUMBER = rf"(?:\d[\d.,]*|{_HAN_NUMBER}+)"
 _MOMENT_WORDS = re.compile(
     r"哪[天日年]|哪个?月|什么时候|啥时候?|何时|几点|几号|几月|[周星期]几|初几|\bwhen\b|\bwhat (?:time|day|date|year|month)\b", re.IGNORECASE
 )
+_CLOCK_WORDS = re.compile(r"几点|什么时间|\bwhat time\b", re.IGNORECASE)
+_DAY_WORDS = re.compile(r"几号|哪一?[天日]|初几|[周星期]几|\bwhat (?:day|date)\b", re.IGNORECASE)
 _COUNTED = re.compile(r"(?:多少|几(?![乎何率]))(?:个|来)?([\u4e00-\u9fff])?")
 _MEASURED = re.compile(r"多([大高重长久远贵宽深快])")
 _ENGLISH_AMOUNT = re.compile(
@@ -67,6 +71,12 @@ _DATED = re.compile(
     r"|(?:last|next|this) (?:week|month|year|night|morning|\w+day))\b",
     re.IGNORECASE,
 )
+_CLOCK = re.compile(rf"\d\s*[:：]\s*\d|(?:\d|{_HAN_NUMBER})+\s*点|\d\s*[ap]m\b|\bo.clock\b|\bpast\b", re.IGNORECASE)
+_DAY = re.compile(
+    r"\d+\s*[号日]|\d月|(?:周|星期|礼拜)[一二三四五六日天末]|初[一二三四五六七八九十]|[一二三四五六七八九十]+[号月]|\d(?:st|nd|rd|th)\b|day\b",
+    re.IGNORECASE,
+)
+_DAY_FROM_HERE = re.compile(r"[今明昨前后]天|[昨今]晚|刚刚")
 _RELATIVE = re.compile(
     r"[爸妈哥姐弟妹爷奶婆叔姨舅嫂]|同事|老师|室友|男朋友|女朋友|老板"
     r"|\b(?:mom|mum|dad|mother|father|brother|sister|aunt|uncle|grandm\w+|grandp\w+|cousin|friends?|husband|wife|boss|neighbou?r)\b",
@@ -78,6 +88,10 @@ _ASKS = re.compile(r"[?？][)）~～]*\s*$|[吗呢]$|(?:什么|怎么|谁|哪|�
 
 def wanted(question: str) -> Wanted | None:
     """The kind of answer that a question wants; None where it does not tell."""
+    if _CLOCK_WORDS.search(question):
+        return Wanted(Kind.CLOCK)
+    if _DAY_WORDS.search(question):
+        return Wanted(Kind.DAY)
     if _MOMENT_WORDS.search(question):
         return Wanted(Kind.MOMENT)
     if match := _COUNTED.search(question):
@@ -96,10 +110,20 @@ def suits(text: str, want: Wanted, names: Collection[str] = ()) -> float:
             if want.unit and re.search(rf"{_NUMBER}\s*(?:多|来)?(?:{want.unit})", text, re.IGNORECASE):
                 return 1.0
             return 0.8 if _DIGIT.search(text) else 0.7 if _SPELLED.search(text) else 0.0
+        case Kind.CLOCK:
+            return 1.0 if _CLOCK.search(text) else 0.0
+        case Kind.DAY:
+            return 1.0 if _DAY.search(text) else 0.6 if _DAY_FROM_HERE.search(text) else 0.2 if _DIGIT.search(text) else 0.0
         case Kind.MOMENT:
             return 1.0 if _DATED.search(text) else 0.4 if _DIGIT.search(text) else 0.0
         case Kind.PERSON:
             return 1.0 if any(name in text for name in names) else 0.5 if _RELATIVE.search(text) or _NAME_WITHIN.search(text) else 0.0
+
+
+def is_alike(kind: Kind, other: Kind) -> bool:
+    """Whether one question asks for what another asks for; a day, a time of the clock and a moment are the same here."""
+    moments = {Kind.MOMENT, Kind.DAY, Kind.CLOCK}
+    return kind is other or {kind, other} <= moments
 
 
 def asks(text: str) -> bool:

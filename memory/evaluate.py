@@ -18,8 +18,9 @@ from memory.embed import Embedder, load_embedder
 from memory.labelled import History, build_history, read_lines, understand
 from memory.metrics import Figures, auroc, kept_and_rejected, summarise
 from memory.packing import BUDGET, pack
-from memory.ranking import ARM_DEPTH, Named, Ranker, Ranking, Weights, together
+from memory.ranking import ARM_DEPTH, Named, Ranker, Ranking, together
 from memory.reranking import Reranker
+from memory.weights import Weights
 
 
 class Ranks(Protocol):

@@ -39,7 +39,7 @@ class Stretch:
     lengths: NDArray[np.float32]  # characters
     mean_length: float  # of all passages, about
 
-    def position(self, shift: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def position(self, shift: int | Numbers) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """For each passage where its neighbour `shift` further stands here, and whether it does and is of the same session."""
         found = np.searchsorted(self.numbers, self.numbers + shift)
         found = np.minimum(found, len(self.numbers) - 1)
@@ -88,6 +88,42 @@ def words_around(postings: Postings, stretch: Stretch, radius: int) -> Scores:
         return np.asarray(np.searchsorted(numbers, last, side="right") - np.searchsorted(numbers, first, side="left"), dtype=np.int64)
 
     return _bm25(postings, count, lengths / ((2 * radius + 1) * (stretch.mean_length + _PAD)), _AROUND_B)
+
+
+def words_before(postings: Postings, stretch: Stretch, *, share: float, reach: int) -> Scores:
+    """How much of the question's words, weighed by rarity, a passage and the `reach` before it hold: `share` of a word for each step back.
+
+    An answer comes after what it answers, so what was said before a passage tells more of its subject than what was said after it.
+    """
+    scores = np.zeros(len(stretch.numbers), dtype=np.float32)
+    is_answering = in_exchange(stretch)
+    for term, numbers in postings.numbers.items():
+        if not len(numbers):
+            continue
+        last = np.searchsorted(numbers, stretch.numbers, side="right") - 1
+        steps = stretch.numbers - numbers[np.maximum(last, 0)]
+        _, is_there = stretch.position(-steps)
+        counts = (last >= 0) & is_there & (steps <= np.where(is_answering, reach, 0))
+        scores += postings.idf[term] * np.where(counts, share ** np.clip(steps, 0, reach), 0)
+    return scores
+
+
+def handed_on(stretch: Stretch, values: Scores, shares: Sequence[float]) -> Scores:
+    """What a passage inherits from those before it in its session: the most of their values, of the one k before it `shares[k - 1]`."""
+    inherited = np.zeros(len(values), dtype=np.float32)
+    for steps, share in enumerate(shares, start=1):
+        found, is_there = stretch.position(-steps)
+        inherited = np.maximum(inherited, np.where(is_there, share * values[found], 0))
+    return inherited
+
+
+def in_exchange(stretch: Stretch) -> NDArray[np.bool_]:
+    """Whether somebody else speaks within two passages."""
+    is_exchange = np.zeros(len(stretch.numbers), dtype=bool)
+    for shift in (-2, -1, 1, 2):
+        found, is_there = stretch.position(shift)
+        is_exchange |= is_there & (stretch.people[found] != stretch.people)
+    return is_exchange
 
 
 def held(postings: Postings, stretch: Stretch, rows: Sequence[int], radius: int) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from clone_agent.archive_people import Person
 from clone_agent.home import DataHome
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Memory, Recalled, Scope
 from memory.checking import disagreements, mend_words
+from memory.evidence import Evidence
 from memory.indexing import OnProgress, Progress, pending, stale, update_words
 from memory.keeping import Keeper
 from memory.packing import BUDGET, pack
@@ -143,9 +144,8 @@ class MemoryIndex:
         known = self._known()
         text = resolve(question, history, names=[name for person in known.people for name in person.names if len(name) > 1])
         moment = now or datetime.now().astimezone()
-        ranker = Ranker(self._table, self._keeper.vectors, self._keeper.embedder)
         allowed = self._allowed(scope, known)
-        ranking = together([ranker.rank(part, named=known.named(part, moment), allowed=allowed) for part in parts(text)])
+        ranking = together([self._ranker.rank(part, named=known.named(part, moment), allowed=allowed) for part in parts(text)])
         if self._reranker is not None:
             ranking = self._reranker.rerank(ranking, text, self._table)
         kept = None if allowed is None else set(allowed)
@@ -164,6 +164,16 @@ class MemoryIndex:
             confidence=round(ranking.confidence, 4),
             is_confident=bool(packed) and ranking.confidence >= CONFIDENT,
         )
+
+    def evidence(self, question: str, *, now: datetime, scope: Scope = Scope()) -> list[Evidence]:
+        """What speaks for each passage, for each part of a question that stands alone: what `benchmarks/memory_weights.py` fits on."""
+        known = self._known()
+        allowed = self._allowed(scope, known)
+        return [self._ranker.collect(part, named=known.named(part, now), allowed=allowed) for part in parts(question)]
+
+    @property
+    def _ranker(self) -> Ranker:
+        return Ranker(self._table, self._keeper.vectors, self._keeper.embedder)
 
     def close(self) -> None:
         """Let go of the vector store, which the next search opens again; the archive stays open."""

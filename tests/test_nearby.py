@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from memory.nearby import Postings, Stretch, candidates, held, own_words, words_around
+from memory.nearby import Postings, Stretch, candidates, handed_on, held, own_words, words_around, words_before
 
 
 def stretch(sessions: list[int], people: list[int], first: int = 1) -> Stretch:
@@ -55,3 +55,19 @@ def test_the_surroundings_tell_which_words_they_hold() -> None:
     here = stretch([1] * 4 + [2] * 2, [1, 2] * 3)
     found = held(postings(cost=[1], lamp=[4, 5], ship=[]), here, [0, 2, 4], 2)
     assert found.tolist() == [[True, False, False], [True, True, False], [False, True, False]]
+
+
+def test_words_count_for_what_is_said_after_them_and_less_with_each_step() -> None:
+    here = stretch([1] * 6, [1, 2] * 3)
+    found = words_before(postings(cost=[3]), here, share=0.5, reach=2)
+    assert found.tolist() == [0.0, 0.0, 2.0, 1.0, 0.5, 0.0]
+
+
+def test_words_before_do_not_reach_into_another_session_nor_through_a_diary() -> None:
+    assert words_before(postings(cost=[2]), stretch([1, 1, 2, 2], [1, 2, 1, 2]), share=0.5, reach=3)[2:].tolist() == [0.0, 0.0]
+    assert words_before(postings(cost=[2]), stretch([1] * 4, [7] * 4), share=0.5, reach=3).tolist() == [0.0, 2.0, 0.0, 0.0]
+
+
+def test_what_a_line_hands_on_stays_in_its_session() -> None:
+    here = stretch([1, 1, 1, 2], [1, 2, 1, 2])
+    assert handed_on(here, np.array([1.0, 0.0, 0.8, 0.0], dtype=np.float32), (1.0, 0.5)).tolist() == [0.0, 1.0, 0.5, 0.0]

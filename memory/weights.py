@@ -1,0 +1,94 @@
+"""What each reason for a passage counts. Fitted by `benchmarks/memory_weights.py` on the development sets, and kept here by hand.
+
+Chinese and English have weights of their own: the sets differ, and the embedding that ships hardly knows English.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from memory.embed import Embedder
+from memory.evidence import Evidence
+from memory.nearby import Scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What each column of `memory.evidence` counts; below 0: it speaks against a passage."""
+
+    turn: float  # BM25 of a passage's own words
+    near: float  # ... of the exchange around it
+    far: float  # ... of the wider stretch around it
+    before: float  # the question's words in a passage and in the few before it
+    long_before: float  # ... and in the many before it
+    dense_turn: float  # nearness of a passage
+    dense_segment: float  # ... of the segment around it
+    dense_before: float  # ... of a passage or one of the four before it
+    person: float  # one of the people named speaks, or the chat is with them
+    time: float  # said in the time named
+    kind: float  # of the kind that is asked for
+    answer: float  # ... and near the question's words
+    asks: float  # asks itself
+    follows: float  # one of two passages after one that asks
+    alike: float  # one of three passages after one that asks for the same kind
+    length: float  # longer lines tell more
+    late: float  # what is said later corrects what was said before
+
+
+CHINESE = Weights(
+    turn=0.05,
+    near=0.02,
+    far=0.15,
+    before=0.15,
+    long_before=0.18,
+    dense_turn=0.06,
+    dense_segment=0.06,
+    dense_before=0.13,
+    person=0.30,
+    time=0.26,
+    kind=0.32,
+    answer=0.03,
+    asks=-0.13,
+    follows=0.16,
+    alike=0.10,
+    length=0.16,
+    late=0.17,
+)
+ENGLISH = Weights(
+    turn=0.10,
+    near=0.15,
+    far=0.06,
+    before=0.18,
+    long_before=0.15,
+    dense_turn=0.09,
+    dense_segment=0.16,
+    dense_before=0.0,
+    person=0.16,
+    time=0.39,
+    kind=0.09,
+    answer=0.16,
+    asks=-0.08,
+    follows=0.26,
+    alike=0.06,
+    length=0.12,
+    late=0.0,
+)
+NAMES = tuple(field.name for field in fields(Weights))
+
+
+def weights_for(question: str, embedder: Embedder | None) -> Weights:
+    """The weights for a question's language and for what the encoder knows of it."""
+    is_han = any("\u3400" <= char <= "\u9fff" for char in question)
+    weights = CHINESE if is_han else ENGLISH
+    if embedder is not None and is_han and not embedder.knows_chinese:
+        return replace(weights, dense_turn=weights.dense_turn / 2, dense_segment=weights.dense_segment / 2, dense_before=0.0)
+    if embedder is not None and not is_han and embedder.knows_english:
+        return replace(weights, dense_turn=0.2, dense_segment=0.15)
+    return weights
+
+
+def fuse(evidence: Evidence, weights: Weights) -> Scores:
+    """One score for each passage of the evidence, 0 to 1; 0 where no arm found it."""
+    values = np.array([getattr(weights, name) for name in NAMES], dtype=np.float32)
+    scores = values @ np.stack([evidence.columns[name] for name in NAMES])
+    return np.where(evidence.is_found, np.clip(scores / values[values > 0].sum(), 1e-6, 1), 0).astype(np.float32)
