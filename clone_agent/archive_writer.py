@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from clone_agent.archive_matching import Matcher, Place
 from clone_agent.archive_schema import Row, second_of
+from clone_agent.message_ids import IMPOSSIBLE, is_possible
 from clone_agent.message_ids import second_of as second_of_moment
 from clone_agent.records import Conversation, Message, Skipped
 from clone_agent.sessions import person_id
@@ -111,11 +112,15 @@ class ArchiveWriter:
         )
 
     def _take(self, message: Message) -> None:
+        sent_at = message.sent_at
+        second = second_of_moment(sent_at)
+        if not is_possible(second):
+            self._skipped[IMPOSSIBLE] += 1
+            return
         self._messages += 1
         chat = self._chats[message.conversation]
-        sent_at = message.sent_at
         offset = sent_at.utcoffset() or _NO_OFFSET
-        milliseconds = second_of_moment(sent_at) * 1000 + round(sent_at.microsecond / 1000)
+        milliseconds = second * 1000 + round(sent_at.microsecond / 1000)
         if self._tombstones is not None and (
             chat.place.number == _FORGOTTEN or self._is_forgotten(chat.conversation, message, milliseconds)
         ):

@@ -10,8 +10,14 @@ _SECONDS = 1 << 40
 _UNNUMBERED = re.compile(r"[a-z_]+:(?:[0-9a-f]{16}|private:u_.*)")  # a hash of names, or an id that only one program knows
 
 
+IMPOSSIBLE = "impossible time stamp"  # why a message at such a second is left out
 _FIRST_DAY = datetime(1970, 1, 1).toordinal()
 _NO_OFFSET = timedelta()
+
+
+def is_possible(second: int) -> bool:
+    """Whether every zone can show a second since 1970: the years 2 to 9998. Others would stop whatever shows dates."""
+    return -62_104_060_800 <= second < 253_370_764_800
 
 
 def second_of(moment: datetime) -> int:

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 from clone_agent.errors import AmbiguousError, ExportError, UsageError
 from clone_agent.importers.dates import Order
-from clone_agent.importers.encrypted import refusal
-from clone_agent.importers.finding import candidates, exports_in
+from clone_agent.importers.finding import NESTED, candidates, exports_in
 from clone_agent.importers.format import Format, ReadOptions, Record, head_of, system_zone
+from clone_agent.importers.other_files import OFFICE, is_office, refusal
 from clone_agent.importers.source import FolderTree, Source
 from clone_agent.importers.table import FORMATS
 from clone_agent.importers.zips import ZipTree, is_zip
@@ -73,9 +73,10 @@ def read_export(
         ExportError: not recognised, unreadable, or without a single message.
     """
     options = ReadOptions(timezone=timezone or system_zone(), columns=columns or {}, date_order=date_order)
-    has_messages = False
+    has_messages = has_zips = False
     for source in _sources(path, format_name):
         if isinstance(source, Skipped):
+            has_zips = has_zips or source.reason == NESTED
             yield source
             continue
         records = _format_of(source, format_name).read(source, options)
@@ -86,9 +87,9 @@ def read_export(
                 break
         yield from records  # what follows needs no look
     if not has_messages:
-        raise ExportError(
-            f"{path.name} holds no message that can be read.", remedy="Export the chat again, or name its format with --format."
-        )
+        usual = "Export the chat again, or name its format with --format."
+        remedy = "Unpack it and import the folder: zips inside a zip are not opened." if has_zips else usual
+        raise ExportError(f"{path.name} holds no message that can be read.", remedy=remedy)
 
 
 def find_exports(path: Path) -> Iterator[Path | Skipped]:
@@ -101,6 +102,10 @@ def find_exports(path: Path) -> Iterator[Path | Skipped]:
 
 
 def _sources(path: Path, format_name: str | None) -> Iterator[Source | Skipped]:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ExportError(f"{path.name} is no file.", remedy="Name the file or folder of an export.")
+    if is_zip(path) and is_office(path.name):
+        raise ExportError(f"{path.name} {OFFICE.problem}.", remedy=OFFICE.remedy)
     if is_zip(path):
         return exports_in(ZipTree(path), formats=FORMATS, are_zips_opened=False)
     if not path.exists():

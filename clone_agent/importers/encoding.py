@@ -73,7 +73,8 @@ def _decoded(chunks: Iterator[bytes], encoding: str, *, is_whole: bool) -> Itera
     is_start = True
     for chunk in chunks:
         text = decoder.decode(chunk)
-        yield text.removeprefix("\ufeff") if is_start else text
+        text = text.lstrip("\ufeff") if is_start else text  # files that were put together or saved again have two marks
+        yield text
         is_start = is_start and not text
     if is_whole:
         yield decoder.decode(b"", final=True)

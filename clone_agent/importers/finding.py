@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from clone_agent.importers.encrypted import refusal
 from clone_agent.importers.format import Format, head_of
+from clone_agent.importers.other_files import refusal
 from clone_agent.importers.source import Source, Tree
 from clone_agent.records import Skipped
 
@@ -14,7 +14,7 @@ NO_EXPORT = "no chat export"
 NESTED = "a zip inside a zip: unpack it first"
 _MEDIA = re.compile(
     r"\.(jpe?g|png|gif|webp|bmp|heic|ico|svg|mp4|mov|avi|mkv|3gp|webm|mp3|m4a|aac|amr|silk|slk|ogg|opus|wav|flac|dat"
-    r"|pdf|docx?|xlsx?|pptx?|exe|apk|7z|rar|gz|css|js)",
+    r"|exe|apk|css|js)",
 )
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from clone_agent.importers import formats_of, read_export
 from clone_agent.importers.dates import Order
+from clone_agent.message_ids import IMPOSSIBLE, is_possible, second_of
 from clone_agent.records import Conversation, Message
 
 _TEMPORARY = ("journal_mode=OFF", "synchronous=OFF", "cache_size=-32768")
@@ -60,7 +61,7 @@ class Inspection:
             for record in read_export(
                 self.path, timezone=self.timezone, format_name=self.format_name, columns=self.columns, date_order=self.date_order
             ):
-                if isinstance(record, Message) and seen.is_new(record.id):
+                if isinstance(record, Message) and is_possible(second_of(record.sent_at)) and seen.is_new(record.id):
                     yield record
 
     def to_json(self, *, messages: bool = False) -> dict[str, object]:
@@ -102,7 +103,9 @@ def inspect(
     with closing(_Seen()) as seen:
         for record in read_export(path, timezone=timezone, format_name=format_name, columns=columns, date_order=date_order):
             if isinstance(record, Message):
-                if seen.is_new(record.id):
+                if not is_possible(second_of(record.sent_at)):
+                    skipped[IMPOSSIBLE] += 1
+                elif seen.is_new(record.id):
                     tallies.setdefault(record.conversation, _Tally()).add(record)
             elif isinstance(record, Conversation):
                 conversations[record.id] = _joined(conversations.get(record.id), record)

@@ -119,7 +119,7 @@ class _Table:
     def _cells(self, lines: list[str], *, is_strict: bool) -> list[str]:
         """The cells of the one row that the lines are; none where they are no row of this table."""
         try:
-            found = [row for row in csv.reader((f"{line.rstrip(chr(13))}\n" for line in lines), strict=is_strict) if row]
+            found = [row for row in csv.reader((f"{line.rstrip(chr(13))}\n" for line in lines), strict=is_strict) if "".join(row).strip()]
         except csv.Error:
             return []
         cells = found[0] if len(found) == 1 else []
