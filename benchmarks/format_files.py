@@ -166,6 +166,11 @@ LAYOUTS: dict[str, Layout] = {
         ),
         "群 님과 카카오톡 대화\n저장한 날짜 : 2024-03-11 22:14:03\n\n",
     ),
+    "kakaotalk_csv": Layout(
+        "KakaoTalk_Chat_群_2024-03-11-22-14-03.csv",
+        lambda n, t, who, text: f'{clock(t)},"{name(who)}","{text}"\r\n',
+        "\ufeffDate,User,Message\r\n",
+    ),
     "signal_sigtop_txt": Layout(
         "chat.txt",
         lambda n, t, who, text: f"From: {name(who)} (+1555{who:04d})\nType: incoming\nSent: {t:%a, %-d %b %Y %H:%M:%S %z}\n\n{text}\n\n",

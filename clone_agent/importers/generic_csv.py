@@ -20,37 +20,44 @@ from clone_agent.importers.source import Source
 from clone_agent.records import Skipped
 
 _OF_PROGRAMS = frozenset({"MsgSvrID", "TalkerId", "StrContent", "消息ID", "SenderName", "TalkerName", "更多信息"})
+_OF_KAKAOTALK = ["Date", "User", "Message"]
 _DELIMITERS = ",;\t"
 _LONGEST = 200_000  # characters between an open quote and its end
 
 
 def matches(head: Head) -> bool:
     """A first line whose columns surely are a chat's, and none of a known program's."""
-    line = re.split(r"\r?\n|\r", head.text.lstrip("\ufeff"), maxsplit=1)[0]
-    if line[:1] in {"{", "[", "<"} or len(line) > 2000 or is_qce_text(head):
-        return False
-    columns = _cells(line, _delimiter(line))
-    return 3 <= len(columns) <= 60 and not _OF_PROGRAMS & set(columns) and is_chat(columns)
+    columns = columns_of(head.text)
+    is_known = is_qce_text(head) or columns == _OF_KAKAOTALK or _OF_PROGRAMS & set(columns)
+    return 3 <= len(columns) <= 60 and not is_known and is_chat(columns)
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every row below the line of columns."""
-    lines = lines_of(source)
-    first = next(lines, "").lstrip("\ufeff")
-    delimiter = _delimiter(first)
-    columns = _cells(first, delimiter)
-    fields = map_columns(columns, options.columns)
-    yield from read_cells(_rows(lines, columns, delimiter, source.name), fields, source, options)
+    columns, rows = rows_of(source)
+    yield from read_cells(rows, map_columns(columns, options.columns), source, options)
 
 
 def order_doubt(source: Source) -> str | None:
     """A date of the table, where its dates do not tell which number is the day."""
+    columns, rows = rows_of(source)
+    found = suggest(columns)
+    return doubtful_date(rows, found, source) if {"time", "text"} <= found.keys() else None
+
+
+def columns_of(text: str) -> list[str]:
+    """The columns that the first line of a text names; none where it is no such line."""
+    line = re.split(r"\r?\n|\r", text.lstrip("\ufeff"), maxsplit=1)[0]
+    return [] if line[:1] in {"{", "[", "<"} or len(line) > 2000 else _cells(line, _delimiter(line))
+
+
+def rows_of(source: Source) -> tuple[list[str], Iterator[Cells | Skipped]]:
+    """The columns of a table, and its rows."""
     lines = lines_of(source)
     first = next(lines, "").lstrip("\ufeff")
     delimiter = _delimiter(first)
     columns = _cells(first, delimiter)
-    found = suggest(columns)
-    return doubtful_date(_rows(lines, columns, delimiter, source.name), found, source) if {"time", "text"} <= found.keys() else None
+    return columns, _rows(lines, columns, delimiter, source.name)
 
 
 def _rows(lines: Iterator[str], columns: list[str], delimiter: str, name: str) -> Iterator[Cells | Skipped]:

@@ -28,7 +28,7 @@ from clone_agent.importers.source import Source
 from clone_agent.records import Kind, Skipped
 
 PLATFORM = "kakaotalk"
-_PROGRAM = "KakaoTalk"
+PROGRAM = "KakaoTalk"
 _OWNER = "회원님"
 _LOOK_AHEAD = 5000  # lines
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -102,11 +102,11 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         name, text = _speech(entry.head)
         own, notices = _parted(entry.body) if entry.head.re is _PC else (entry.body, [])
         text = "\n".join([text, *own]).rstrip()
-        kind, words, files = _content(text) if name else (Kind.SYSTEM, text, ())
+        kind, words, files = read_content(text) if name else (Kind.SYSTEM, text, ())
         yield from chat.add(
             Bubble(
-                sender=named(name or _PROGRAM),
-                sender_name=name or _PROGRAM,
+                sender=named(name or PROGRAM),
+                sender_name=name or PROGRAM,
                 sent_at=sent_at,
                 kind=kind,
                 text=words,
@@ -136,10 +136,20 @@ def _owner(source: Source, title: str) -> str | None:
     """Who exported the chat, by the names of its first records; None where nothing tells."""
     heads = (_head(line) for line in islice(lines_of(source), _LOOK_AHEAD))
     names = {_speech(head)[0] for head in heads if head is not None and head.re not in _RULES} - {""}
+    return owner_among(names, title)
+
+
+def owner_among(names: set[str], title: str) -> str | None:
+    """The owner's name among those who speak in a chat; None where nothing tells."""
     if _OWNER in names:
         return _OWNER
     others = names - {title}
     return others.pop() if title in names and len(others) == 1 else None
+
+
+def is_notice(text: str) -> bool:
+    """Whether a text is the program's: somebody came, went, was invited."""
+    return _NOTICE.fullmatch(text) is not None
 
 
 def _day(head: re.Match[str]) -> date | None:
@@ -179,13 +189,14 @@ def _between(lines: list[str], moment: datetime | None, chat: Chat, source: Sour
         place = f"{source.name}:{number}"
         if moment is not None and _NOTICE.fullmatch(text):
             yield from chat.add(
-                Bubble(sender=named(_PROGRAM), sender_name=_PROGRAM, sent_at=moment, kind=Kind.SYSTEM, text=text, source=place)
+                Bubble(sender=named(PROGRAM), sender_name=PROGRAM, sent_at=moment, kind=Kind.SYSTEM, text=text, source=place)
             )
         elif text and number > 4 and not _SAVED.fullmatch(text):
             yield Skipped(source=place, reason="no time stamp")
 
 
-def _content(text: str) -> tuple[Kind, str, tuple[str, ...]]:
+def read_content(text: str) -> tuple[Kind, str, tuple[str, ...]]:
+    """Kind, own words, names of files."""
     for kind, pattern in _KIND:
         if (found := pattern.fullmatch(text)) is not None:
             return kind, "", ((found["file"],) if kind is Kind.FILE else ())

@@ -9,6 +9,7 @@ from clone_agent.importers import (
     google_chat_json,
     imessage_db,
     imessage_txt,
+    kakaotalk_csv,
     kakaotalk_txt,
     line_txt,
     meta_json,
@@ -284,6 +285,13 @@ FORMATS: tuple[Format, ...] = (
         how_to_export="KakaoTalk → a chat → ≡ → Settings → Export chat messages → text",
         matches=kakaotalk_txt.matches,
         read=kakaotalk_txt.read,
+    ),
+    Format(
+        name="kakaotalk_csv",
+        title="KakaoTalk on a Mac: CSV",
+        how_to_export="KakaoTalk (Mac) → a chat → ≡ → Settings → Export chat messages → CSV",
+        matches=kakaotalk_csv.matches,
+        read=kakaotalk_csv.read,
     ),
     Format(
         name="signal_sigtop_txt",
