@@ -16,13 +16,14 @@ from datetime import tzinfo
 
 from clone_agent.archive_people import BY_EVIDENCE, join
 from clone_agent.archive_recalls import pair_recalls
-from clone_agent.archive_same_chat import SPEECH, Rival, rivals_of, same_chat
+from clone_agent.archive_same_chat import SPEECH, Rival, near_rivals, rivals_of, same_chat
 from clone_agent.archive_schema import CONVERSATION, ID, KIND, PERSON, TEXT, Row, second_of
 from clone_agent.archive_zones import find_shift, move, refuse
 from clone_agent.records import Conversation, Kind
 
 _MOST_SEEN = 20_000
 _CHUNK = 5_000
+_MOST_ZONE_CHECKS = 3
 _VOTES_TO_JOIN = 3  # messages that two accounts were seen to share
 _VOTES_TO_JOIN_NUMBERS = 12  # the same for two accounts that both have a number
 _SHARE_TO_JOIN = 0.8
@@ -54,6 +55,7 @@ class Place:
     votes: Counter[tuple[int, int]] = field(default_factory=Counter)  # (account here, account there) -> messages they share
     rivals: Sequence[Rival] | None = None  # other chats that may be the same; None: not looked for yet
     zone: tzinfo | None = None  # in which the import reads its clocks
+    zone_checks: int = 0  # batches in which the chat was looked for at other times
     is_settled: bool = False  # something of this import was found where it is stored, so that both agree on the time
 
 
@@ -91,7 +93,7 @@ class Matcher:
             same = same_chat(self._connection, place.told, place.rivals, fresh, newest=place.newest)
             if same is not None:
                 self._make_one(place, same)
-        if fresh and place.newest and not place.is_settled:
+        if fresh and place.newest and not place.is_settled and place.zone_checks < _MOST_ZONE_CHECKS:
             self._compare_zones(place, fresh)
         if fresh and place.is_known:
             matched = self._match(place, fresh)
@@ -124,7 +126,9 @@ class Matcher:
         Raises:
             ExportError: it is, and the user has not said which times are right.
         """
-        chats = ([place.number] if place.is_known else []) + [rival.number for rival in place.rivals or ()]
+        place.zone_checks += 1
+        own = [place.number] if place.is_known else []
+        chats = own + near_rivals(self._connection, place.told, place.rivals or (), rows)
         shift = find_shift(self._connection, chats, rows, newest=place.newest)
         if shift is None:
             return

@@ -17,6 +17,8 @@ from clone_agent.records import Conversation, Kind
 
 SPEECH = frozenset({Kind.TEXT.value, Kind.REPLY.value})
 _SAMPLE = 200  # rows of a batch that are looked for in other chats
+_DAY = 86_400
+_MOST_NEAR = 20
 _LEAST_HITS = 2
 _LEAST_SHARE = 0.5  # of what both could hold
 _LEAST_LETTERS = 8  # in all that was found; 嗯 and 哈哈 alone prove nothing
@@ -78,6 +80,13 @@ def same_chat(
         if len(found) >= _LEAST_SHARE * min(within, there) and (speakers > 1 or _is_namesake(connection, told, rival.number)):
             return rival.number
     return None
+
+
+def near_rivals(connection: sqlite3.Connection, told: Conversation, rivals: Sequence[Rival], rows: Sequence[Row]) -> list[int]:
+    """Numbers of the rivals that have messages within a day of the rows, those of the same name first; not more than a few."""
+    times = [second_of(row) for row in rows]
+    near = [one.number for one in rivals if one.first - _DAY <= max(times) and min(times) - _DAY <= one.last]
+    return sorted(near, key=lambda number: not _is_namesake(connection, told, number))[:_MOST_NEAR]
 
 
 def _hits(connection: sqlite3.Connection, sample: Sequence[Row], newest: int) -> dict[int, dict[int, int]]:

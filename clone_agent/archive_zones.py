@@ -14,7 +14,7 @@ from clone_agent.archive_schema import SENT_AT, TEXT, UTC_OFFSET, Row
 from clone_agent.errors import ExportError
 from clone_agent.message_ids import second_of
 
-_SAMPLE = 40  # rows of a batch that are looked for
+_SAMPLE = 16  # rows of a batch that are looked for
 _MOST_AWAY = 86_400_000 - 1  # milliseconds; what is said a day apart, as a greeting is, is said twice
 _STEP = 900_000  # zones differ by quarters of an hour
 _LEAST_HITS = 3
