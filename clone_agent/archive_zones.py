@@ -43,13 +43,23 @@ def find_shift(connection: sqlite3.Connection, chats: Sequence[int], rows: Seque
     by_text = {str(row[TEXT]): row for row in rows if len(str(row[TEXT])) >= _SHORTEST}
     texts = list(by_text)[:: len(by_text) // _SAMPLE + 1]
     for chat in chats if len(texts) >= _LEAST_HITS else ():
-        found = _pairs(connection, chat, [by_text[text] for text in texts], newest)
+        sample = [by_text[text] for text in texts]
+        found = _pairs(connection, chat, sample, newest)
         for kind in sorted(found, key=lambda kind: -len(found[kind])):
             hits = found[kind]
+            away = Counter(hits.values()).most_common(1)[0][0]
             is_enough = len(hits) >= _LEAST_HITS and sum(map(len, hits)) >= _LEAST_LETTERS
-            if is_enough and len(hits) * 2 > len(set().union(*found.values())):
-                return Shift(chat, Counter(hits.values()).most_common(1)[0][0], kind == _WALL)
+            # What people say every day comes again hours away, too; but then most of what stands around it does not.
+            if is_enough and len(hits) * 2 > _within(connection, chat, sample, away, newest):
+                return Shift(chat, away, kind == _WALL)
     return None
+
+
+def _within(connection: sqlite3.Connection, chat: int, rows: Sequence[Row], away: int, newest: int) -> int:
+    """How many of the rows lie in the time of the chat, once they are moved."""
+    query = "SELECT min(sent_at), max(sent_at) FROM messages WHERE conversation = ? AND n <= ?"
+    first, last = connection.execute(query, (chat, newest)).fetchone()
+    return sum(first <= int(row[SENT_AT] or 0) + away <= last for row in rows)
 
 
 def refuse(shift: Shift) -> ExportError:
