@@ -227,7 +227,7 @@ class Archive:
             conversation=self.conversation(conversation),
             owner=self.owner_ids(),
             name_of=lambda message: self.display_name(conversation, message.sender),
-            person_of=self._speakers(conversation).__getitem__,
+            person_of=self.speakers(conversation).__getitem__,
             gap=gap,
         )
 
@@ -291,7 +291,7 @@ class Archive:
             self._name_chat(conversation)
         return self._names.by_person.get(key, person.rpartition(":")[2])
 
-    def _speakers(self, conversation: str) -> dict[str, str]:
+    def speakers(self, conversation: str) -> dict[str, str]:
         """`Message.sender` to person id."""
         rows = self.connection.execute(
             f"SELECT m.sender, main.id {_SPEAKERS}",

@@ -8,6 +8,12 @@ words too.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clone_agent.records import ChatKind
+
+if TYPE_CHECKING:
+    from clone_agent.archive import Archive
 
 _STEMS = "甲乙丙丁戊己庚辛壬癸"
 _LATIN = re.compile(r"[\w'-]+", re.ASCII)
@@ -19,6 +25,18 @@ class NamedPerson:
 
     names: tuple[str, ...]
     is_owner: bool
+
+
+def named_people(archive: "Archive") -> list[NamedPerson]:
+    """Everybody in an archive, also by the name of their private chat: a remark that the owner gave stands nowhere else."""
+    people = archive.people()
+    own = {person.id for person in people if person.is_owner}
+    remarks: dict[str, list[str]] = {}
+    for info in archive.conversations():
+        others = set(archive.speakers(info.conversation.id).values()) - own
+        if info.conversation.kind is ChatKind.PRIVATE and len(others) == 1:
+            remarks.setdefault(others.pop(), []).append(info.conversation.name)
+    return [NamedPerson(names=(person.name, *person.names, *remarks.get(person.id, ())), is_owner=person.is_owner) for person in people]
 
 
 class Pseudonyms:

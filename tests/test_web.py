@@ -169,8 +169,8 @@ def test_a_password_stands_before_everything_and_the_login_page_names_nobody(bro
             expect(page.get_by_text("光明顶山庄")).to_be_visible()
 
 
-def log_in(page: Page, password: str) -> None:
+def log_in(page: Page, password: str, *, user: str = "friend") -> None:
     fields = page.locator("form input, input")
-    fields.nth(0).fill("friend")
+    fields.nth(0).fill(user)
     page.locator("input[type=password]").fill(password)
     page.get_by_role("button", name="登录").or_(page.get_by_role("button", name="Login")).first.click()

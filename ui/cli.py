@@ -13,6 +13,7 @@ from ui.commands.demonstrating import demo
 from ui.commands.evaluating import evaluate
 from ui.commands.forgetting import forget
 from ui.commands.importing import formats, import_, inspect
+from ui.commands.inviting import guest
 from ui.commands.merging import merge
 from ui.commands.profiling import profile
 from ui.commands.remembering import index, recall
@@ -38,6 +39,7 @@ _COMMANDS = (
     compare,
     vote,
     chat,
+    guest,
     merge,
     convert,
     profile,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from clone_agent.agent import CloneAgent
-    from clone_agent.records import Persona
+    from clone_agent.records import Persona, SearchMemory
     from finetune.checkpoint import AdapterInfo
     from finetune.model_files import RecallHabits
     from memory.recall import MemoryIndex
@@ -204,11 +204,13 @@ def told_persona(archive: Archive, home: Path) -> "Persona":
     return replace(persona, facts=(*persona.facts, *told))
 
 
-def make_agent(archive: Archive, memory: "MemoryIndex | None", voice: Voice, settings: Settings) -> "CloneAgent":
-    """The agent that speaks with this voice."""
+def make_agent(
+    archive: Archive, memory: "SearchMemory | None", voice: Voice, settings: Settings, *, persona: "Persona | None" = None
+) -> "CloneAgent":
+    """The agent that speaks with this voice; as the owner with their profile, or as another `persona`."""
     from clone_agent.agent import TOP_K, CloneAgent
 
-    persona = with_contact(told_persona(archive, settings.home), [settings.contact] if settings.contact else [])
+    persona = with_contact(persona or told_persona(archive, settings.home), [settings.contact] if settings.contact else [])
     habits = habits_of(voice)
     top_k = settings.top_k or habits.lines or TOP_K
     return CloneAgent(voice.model, persona=persona, memory=memory, top_k=top_k, best_first=habits.best_first)

@@ -3,10 +3,11 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
@@ -112,10 +113,10 @@ def serve_page(
     )
     speaker = Speaker(agent=clone.agent, where=where, now=now, companion=companion)
     page = build_page(speaker, facts, _booth(call, clone, settings, speaker))
-    with _terminated_like_interrupted():
+    with terminated_like_interrupted():
         served = serve(page, home=call.home.root, port=port, password=password, share=share)
         try:
-            _announce(call, served.url, served.share_url, share=share)
+            announce(call, served.url, served.share_url, share=share)
             served.wait()
         except KeyboardInterrupt:
             call.screen.note("Stopped.")
@@ -141,7 +142,7 @@ def _booth(call: Call, clone: "Clone", settings: "Settings", speaker: "Speaker")
 
 
 @contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
+def terminated_like_interrupted() -> Iterator[None]:
     """Let SIGTERM do what Ctrl-C does: a page started in the background by a script never hears Ctrl-C, which shells have it ignore."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -258,8 +259,9 @@ def _notices(clone: "Clone", settings: "Settings") -> "list[Notice]":
     return notices
 
 
-def _announce(call: Call, url: str, share_url: str | None, *, share: bool) -> None:
-    call.screen.result({"url": url, "share_url": share_url})
+def announce(call: Call, url: str, share_url: str | None, *, share: bool, more: Mapping[str, object] = MappingProxyType({})) -> None:
+    """Say where the page is; `more` goes into the `--json` object."""
+    call.screen.result({"url": url, "share_url": share_url, **more})
     if not call.screen.as_json:
         call.screen.say(f"Open {url}")
     if share_url is not None:

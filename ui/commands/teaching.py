@@ -205,14 +205,13 @@ def _example_options(
     pseudonyms: bool,
     **rest: Any,
 ) -> "ExampleOptions":
-    from clone_agent.pseudonyms import NamedPerson, Pseudonyms
+    from clone_agent.pseudonyms import Pseudonyms, named_people
     from finetune.choosing import Wanted
     from finetune.examples import ExampleOptions
 
     names = None
     if pseudonyms:
-        known = [NamedPerson(names=(person.name, *person.names), is_owner=person.is_owner) for person in archive.people()]
-        names = Pseudonyms(known, language=archive.persona().language)
+        names = Pseudonyms(named_people(archive), language=archive.persona().language)
     return ExampleOptions(
         wanted=Wanted(since=since, until=until, people=people),
         half_life=timedelta(days=half_life) if half_life else None,

@@ -57,8 +57,8 @@ def source_bubbles(reply: Reply, where: Surroundings, language: str, *, first_id
     if reply.recalled is None:
         return []
     if not reply.sources:
-        return [_folded(say(language, "nothing_recalled"), "", identity=first_id)]
-    parent = _folded(say(language, "sources", count=len(reply.sources)), "", identity=first_id)
+        return [folded(say(language, "nothing_recalled"), "", identity=first_id)]
+    parent = folded(say(language, "sources", count=len(reply.sources)), "", identity=first_id)
     return [
         parent,
         *(_source(hit, where, language, parent=first_id, identity=first_id + n) for n, hit in enumerate(reply.sources, start=1)),
@@ -74,7 +74,7 @@ def _source(hit: Hit, where: Surroundings, language: str, *, parent: int, identi
     memory = hit.memory
     title = say(language, "source", date=f"{memory.started_at:%Y-%m-%d}", person=memory.speaker_name)
     text = _with_neighbours(hit, where, language)
-    return _folded(title, text, identity=identity, parent=parent, log=_snippet(memory.text))
+    return folded(title, text, identity=identity, parent=parent, log=_snippet(memory.text))
 
 
 def _with_neighbours(hit: Hit, where: Surroundings, language: str) -> str:
@@ -97,7 +97,8 @@ def _snippet(text: str) -> str:
     return words if len(words) <= SNIPPET else words[:SNIPPET] + "…"
 
 
-def _folded(title: str, text: str, *, identity: int, parent: int | None = None, log: str = "") -> ChatMessage:
+def folded(title: str, text: str, *, identity: int, parent: int | None = None, log: str = "") -> ChatMessage:
+    """A part that is closed until somebody opens it, by itself or in a parent."""
     metadata = MetadataDict(title=escape(title), id=identity, status="done")
     if parent is not None:
         metadata["parent_id"] = parent

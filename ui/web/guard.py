@@ -8,6 +8,7 @@ import hmac
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextvars import ContextVar
 
 from starlette.responses import PlainTextResponse
@@ -72,15 +73,23 @@ class Lockout:
     never locked out by others, and wait seconds, not minutes, after mistyping.
 
     Args:
-        password: the right one.
+        password: the right one, or what tells whether a user's password is right.
         tries: wrong passwords before a client has to wait.
         pause_s: how long a client from elsewhere waits.
         local_pause_s: how long somebody on this machine waits.
         budget: wrong passwords of all clients from elsewhere before all of them wait.
     """
 
-    def __init__(self, password: str, *, tries: int = 5, pause_s: float = 300, local_pause_s: float = 10, budget: int = 30) -> None:
-        self._password = password.encode()
+    def __init__(
+        self,
+        password: str | Callable[[str, str], bool],
+        *,
+        tries: int = 5,
+        pause_s: float = 300,
+        local_pause_s: float = 10,
+        budget: int = 30,
+    ) -> None:
+        self._password = password
         self._tries = tries
         self._pause_s = pause_s
         self._local_pause_s = local_pause_s
@@ -89,7 +98,7 @@ class Lockout:
         self._guard = threading.Lock()
 
     def __call__(self, user: str, password: str) -> bool:
-        """Whether the password is right and the client may still try. The user name does not matter."""
+        """Whether the password is right and the client may still try. The user name does not matter to a single password."""
         who, now = client.get(), time.monotonic()
         with self._guard:
             self._forget_old(now)
@@ -97,11 +106,16 @@ class Lockout:
             others = sum(len(times) for name, times in self._failures.items() if name != _OWNER)
             if len(mine) >= self._tries or (who != _OWNER and others >= self._budget):
                 return False
-            if hmac.compare_digest(password.encode(), self._password):
+            if self._is_right(user, password):
                 self._failures.pop(who, None)
                 return True
             self._failures.setdefault(who, deque()).append(now)
             return False
+
+    def _is_right(self, user: str, password: str) -> bool:
+        if callable(self._password):
+            return self._password(user, password)
+        return hmac.compare_digest(password.encode(), self._password.encode())
 
     def _forget_old(self, now: float) -> None:
         for who in list(self._failures):

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import gradio as gr
@@ -20,7 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from clone_agent.errors import CloneError
 from ui.web.guard import Guard, Lockout
 from ui.web.look import STYLE_SHEET, theme
-from ui.web.page import labels_for_browser
+from ui.web.parts import labels_for_browser
 from ui.web.texts import say
 
 _HOSTS = ["127.0.0.1", "localhost"]
@@ -35,18 +36,28 @@ class Served:
     url: str
     share_url: str | None
     wait: Callable[[], None]
+    wait_until: Callable[[datetime], None]  # or shorter, where the page ends by itself
     close: Callable[[], None]
 
 
-def serve(page: gr.Blocks, *, home: Path, port: int | None, password: str | None, share: bool = False) -> Served:
+def serve(
+    page: gr.Blocks,
+    *,
+    home: Path,
+    port: int | None,
+    password: str | Callable[[str, str], bool] | None,
+    share: bool = False,
+    welcome: str = "login",
+) -> Served:
     """Serve the page on 127.0.0.1 and return at once.
 
     Args:
         page: from `build_page`.
         home: the data home; nothing in it is ever handed out as a file.
         port: None: the first free one from 7860 on.
-        password: asked from every visitor; None: nobody is asked.
+        password: asked from every visitor, or what tells whether a user's password is right; None: nobody is asked.
         share: make a public link too; needs a password. `Served.share_url` is None when the tunnel could not be opened.
+        welcome: a text of `texts`, on the login page.
 
     Raises:
         CloneError: the port is taken.
@@ -59,7 +70,7 @@ def serve(page: gr.Blocks, *, home: Path, port: int | None, password: str | None
             server_port=port,
             share=False,
             auth=Lockout(password) if password else None,
-            auth_message=f"{say('zh', 'login')}<br>{say('en', 'login')}" if password else None,
+            auth_message=f"{say('zh', welcome)}<br>{say('en', welcome)}" if password else None,
             prevent_thread_lock=True,
             quiet=True,
             show_error=False,
@@ -89,11 +100,17 @@ def serve(page: gr.Blocks, *, home: Path, port: int | None, password: str | None
     except OSError as cause:
         raise CloneError(f"Port {port or '7860 to 7959'} is taken.", remedy="Name another with --port.") from cause
     share_url = _open_tunnel(page, home / "tmp") if share else None
-    return Served(url=url, share_url=share_url, wait=lambda: _wait(page), close=lambda: page.close(verbose=False))
+    return Served(
+        url=url,
+        share_url=share_url,
+        wait=lambda: _wait(page),
+        wait_until=lambda end: _wait(page, end),
+        close=lambda: page.close(verbose=False),
+    )
 
 
-def _wait(page: gr.Blocks) -> None:
-    while page.is_running:
+def _wait(page: gr.Blocks, end: datetime | None = None) -> None:
+    while page.is_running and (end is None or datetime.now().astimezone() < end):
         time.sleep(0.2)
 
 

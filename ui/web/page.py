@@ -11,12 +11,12 @@ import gradio as gr
 
 from ui.web import voting
 from ui.web.bubbles import escape
+from ui.web.parts import PRIVATE, chat_log, labels_for_browser, language_asked, nothing_said, question_box
 from ui.web.talk import Speaker, Talk
-from ui.web.texts import labels, language_of, say
+from ui.web.texts import say
 from ui.web.voting import Booth, VoteTab, vote_tab
 
 Shown = list[gr.ChatMessage]
-_PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,6 @@ class PageFacts:
     notices: tuple[Notice, ...] = ()
 
 
-def labels_for_browser() -> gr.I18n:
-    """The static labels; the browser picks its language."""
-    return gr.I18n(**{"en": labels("en"), "zh": labels("zh"), "zh-CN": labels("zh"), "zh-TW": labels("zh"), "zh-HK": labels("zh")})
-
-
 def build_page(speaker: Speaker, facts: PageFacts, booth: Booth | None = None) -> gr.Blocks:
     """Lay the page out and wire it.
 
@@ -64,12 +59,12 @@ def build_page(speaker: Speaker, facts: PageFacts, booth: Booth | None = None) -
                 left, right = _compare_tab(speaker, facts, i18n)
             if booth is not None and booth.pairs:
                 with gr.Tab(i18n("vote"), elem_id="vote-tab"):
-                    _greeted(booth, page, vote_tab(booth, i18n, question=_question_box, chatbot=_chatbot))
+                    _greeted(booth, page, vote_tab(booth, i18n))
 
         def greet(request: gr.Request) -> tuple[str, gr.Chatbot, gr.Chatbot, gr.Chatbot]:
-            return _greeting(_language(request), facts)
+            return _greeting(language_asked(request), facts)
 
-        page.load(greet, None, [heading, chatbot, left, right], **_PRIVATE)
+        page.load(greet, None, [heading, chatbot, left, right], **PRIVATE)
     return page
 
 
@@ -77,17 +72,17 @@ def _greeted(booth: Booth, page: gr.Blocks, tab: VoteTab) -> None:
     """Let the page fill the vote tab when it loads."""
 
     def greet(request: gr.Request) -> tuple[Any, ...]:
-        language = _language(request)
-        return voting.greet(booth, language, _empty("", say(language, "vote_empty")))
+        language = language_asked(request)
+        return voting.greet(booth, language, nothing_said("", say(language, "vote_empty")))
 
-    page.load(greet, None, [tab.pair, *tab.logs, *tab.titles, tab.tally], **_PRIVATE)
+    page.load(greet, None, [tab.pair, *tab.logs, *tab.titles, tab.tally], **PRIVATE)
 
 
 def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
-    chatbot = _chatbot("chat-log")
+    chatbot = chat_log("chat-log")
     talk = gr.State(Talk(), time_to_live=24 * 3600)
     with gr.Row(elem_classes="ask-row"):
-        question = _question_box(i18n("ask_here"), elem_id="chat-question")
+        question = question_box(i18n("ask_here"), elem_id="chat-question")
         send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="chat-send")
         stop = gr.Button(i18n("stop"), scale=0, min_width=88, elem_id="chat-stop", visible=False)
     with gr.Row(elem_classes="below-row"):
@@ -97,7 +92,7 @@ def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
         again = gr.Button(i18n("again"), size="sm", scale=0, min_width=72, elem_id="chat-clear", variant="secondary")
 
     def reply(text: str, so_far: Talk, remember: bool, request: gr.Request) -> Iterator[tuple[Talk, Shown]]:
-        for state in speaker.chat(so_far, text, use_memory=remember, language=_language(request)) if text else ():
+        for state in speaker.chat(so_far, text, use_memory=remember, language=language_asked(request)) if text else ():
             yield state, list(state.shown)
 
     asked = gr.State("")
@@ -106,23 +101,23 @@ def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
         lambda text: ("", text.strip(), *_busy(True)),
         [question],
         [question, asked, send, stop],
-        **_PRIVATE,
+        **PRIVATE,
         queue=False,
-    ).then(reply, [asked, talk, use_memory], [talk, chatbot], concurrency_id="chat", **_PRIVATE)
-    flow.then(lambda: _busy(False), None, [send, stop], queue=False, **_PRIVATE)
-    stop.click(lambda: _busy(False), None, [send, stop], cancels=[flow], queue=False, **_PRIVATE)
-    gr.on([again.click, chatbot.clear], lambda: (Talk(), []), None, [talk, chatbot], cancels=[flow], queue=False, **_PRIVATE)
+    ).then(reply, [asked, talk, use_memory], [talk, chatbot], concurrency_id="chat", **PRIVATE)
+    flow.then(lambda: _busy(False), None, [send, stop], queue=False, **PRIVATE)
+    stop.click(lambda: _busy(False), None, [send, stop], cancels=[flow], queue=False, **PRIVATE)
+    gr.on([again.click, chatbot.clear], lambda: (Talk(), []), None, [talk, chatbot], cancels=[flow], queue=False, **PRIVATE)
     return chatbot
 
 
 def _compare_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.Chatbot, gr.Chatbot]:
     with gr.Row(elem_classes="ask-row"):
-        question = _question_box(i18n("ask_both"), elem_id="compare-question")
+        question = question_box(i18n("ask_both"), elem_id="compare-question")
         send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="compare-send")
     with gr.Row(elem_classes="sides", equal_height=True):
         with gr.Column(min_width=280):
             gr.Button(i18n("tuned" if facts.is_tuned else "base"), interactive=False, size="sm", elem_classes="side-title")
-            left = _chatbot("compare-tuned")
+            left = chat_log("compare-tuned")
         with gr.Column(min_width=280):
             gr.Button(
                 i18n("tuned_memory" if facts.is_tuned else "base_memory"),
@@ -130,48 +125,21 @@ def _compare_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.
                 size="sm",
                 elem_classes="side-title with-memory",
             )
-            right = _chatbot("compare-memory")
+            right = chat_log("compare-memory")
 
     def answer(use_memory: bool) -> Callable[[str, gr.Request], Iterator[Shown]]:
         def reply(text: str, request: gr.Request) -> Iterator[Shown]:
-            for state in speaker.answer(Talk(), text.strip(), use_memory=use_memory, language=_language(request)) if text.strip() else ():
+            for state in (
+                speaker.answer(Talk(), text.strip(), use_memory=use_memory, language=language_asked(request)) if text.strip() else ()
+            ):
                 yield list(state.shown)
 
         return reply
 
     for chatbot, use_memory, identity in ((left, False, "compare-tuned"), (right, True, "compare-memory")):
         events = [send.click, question.submit]
-        gr.on(events, answer(use_memory), [question], [chatbot], concurrency_id=identity, trigger_mode="once", **_PRIVATE)
+        gr.on(events, answer(use_memory), [question], [chatbot], concurrency_id=identity, trigger_mode="once", **PRIVATE)
     return left, right
-
-
-def _chatbot(elem_id: str) -> gr.Chatbot:
-    return gr.Chatbot(
-        elem_id=elem_id,
-        height="100%",
-        show_label=False,
-        container=False,
-        buttons=["copy"],
-        allow_tags=False,
-        render_markdown=False,
-        latex_delimiters=[],
-        allow_file_downloads=False,
-        group_consecutive_messages=False,
-        feedback_options=None,
-        watermark=f"{say('zh', 'ai_label')} · {say('en', 'ai_label')}",
-    )
-
-
-def _question_box(placeholder: Any, *, elem_id: str) -> gr.Textbox:
-    return gr.Textbox(
-        placeholder=placeholder,
-        show_label=False,
-        container=False,
-        max_lines=4,
-        max_length=2_000,
-        autofocus=elem_id == "chat-question",
-        elem_id=elem_id,
-    )
 
 
 def _busy(is_busy: bool) -> tuple[gr.Button, gr.Button]:
@@ -181,9 +149,9 @@ def _busy(is_busy: bool) -> tuple[gr.Button, gr.Button]:
 def _greeting(language: str, facts: PageFacts) -> tuple[str, gr.Chatbot, gr.Chatbot, gr.Chatbot]:
     return (
         _heading(language, facts),
-        gr.Chatbot(placeholder=_empty(say(language, "chat_empty_title", name=facts.name), say(language, "chat_empty"))),
-        gr.Chatbot(placeholder=_empty("", say(language, "compare_empty_tuned"))),
-        gr.Chatbot(placeholder=_empty("", say(language, "compare_empty_memory"))),
+        gr.Chatbot(placeholder=nothing_said(say(language, "chat_empty_title", name=facts.name), say(language, "chat_empty"))),
+        gr.Chatbot(placeholder=nothing_said("", say(language, "compare_empty_tuned"))),
+        gr.Chatbot(placeholder=nothing_said("", say(language, "compare_empty_memory"))),
     )
 
 
@@ -200,12 +168,3 @@ def _heading(language: str, facts: PageFacts) -> str:
     )
     label = escape(say(language, "ai_label"))
     return f'<div class="heading"><h1>{name}</h1><span class="ai-label">{label}</span><span class="model">{model}</span></div>{notices}'
-
-
-def _empty(title: str, text: str) -> str:
-    lines = "".join(f"<p>{escape(line)}</p>" for line in text.split("\n"))
-    return f'<div class="empty">{f"<h2>{escape(title)}</h2>" if title else ""}{lines}</div>'
-
-
-def _language(request: gr.Request) -> str:
-    return language_of(request.headers.get("accept-language"))

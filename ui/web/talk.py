@@ -73,7 +73,7 @@ class Speaker:
         except CloneError as error:
             yield _with(asked, [failure(language, f"{error.problem}\n{error.remedy}")])
         except Exception as error:  # noqa: BLE001 - one question must not end the page; its message may hold somebody's words
-            _LOG.error("A reply failed: %s", _place(error))
+            _LOG.error("A reply failed: %s", place_of(error))
             yield _with(asked, [failure(language, say(language, "fault"))])
 
     def _stream(self, asked: Talk, question: str, *, use_memory: bool, language: str) -> Iterator[Talk]:
@@ -105,7 +105,8 @@ def _page(messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
     return messages[-SHOWN:]
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
+    """Where an error happened, without its message."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

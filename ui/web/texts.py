@@ -78,6 +78,17 @@ _TEXTS: dict[str, tuple[str, str]] = {
     ),
     "do_index": ("记忆还没有建立，问过去的事只会说不记得。建立记忆：", "There is no memory index yet. To build it:"),
     "do_reindex": ("有新的聊天还没进记忆。更新：", "Some chats are not in the memory yet. To renew it:"),
+    "login_guest": (
+        "这里是一个 AI 分身，回答由 AI 生成，并非本人。填邀请你的人给的名字和密码。",
+        "An AI clone; what it says is generated, not said by the person. Enter the name and the password that you were given.",
+    ),
+    "guest_empty": (
+        "这是一个 AI 分身，说的话由 AI 生成，不是本人说的。\n你说的话不会被存下来，只记下你说过几次话。",
+        "This is an AI clone; what it says is generated, not said by the person.\nWhat you say is not kept, only how often you spoke.",
+    ),
+    "guest_closed": ("这个邀请已经结束了。", "This invitation has ended."),
+    "guest_limit": ("歇一会儿吧：十分钟里最多说 {messages} 句。", "Take a break: at most {messages} messages in ten minutes."),
+    "guest_long": ("太长了，最多 {longest} 个字。", "Too long: at most {longest} characters."),
     "login": (
         "这里是一个 AI 分身，回答由 AI 生成，并非本人。名字随便填。",
         "An AI clone; what it says is generated, not said by the person. Any user name will do.",

@@ -13,11 +13,11 @@ import gradio as gr
 
 from ui.votes import SAME, Tally, Vote, ballot_of, tally_between
 from ui.web.bubbles import escape, question_bubble, waiting
+from ui.web.parts import PRIVATE, chat_log, language_asked, question_box
 from ui.web.talk import Speaker, Talk
-from ui.web.texts import language_of, say
+from ui.web.texts import say
 
 Shown = list[gr.ChatMessage]
-_PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +63,12 @@ class VoteTab:
     tally: gr.HTML
 
 
-def vote_tab(booth: Booth, i18n: gr.I18n, *, question: Callable[..., gr.Textbox], chatbot: Callable[[str], gr.Chatbot]) -> VoteTab:
+def vote_tab(booth: Booth, i18n: gr.I18n) -> VoteTab:
     """Lay the tab out and wire it.
 
     Args:
         booth: who can be compared.
         i18n: the static labels.
-        question: makes the box for the question.
-        chatbot: makes a log with an id.
     """
     pair = gr.Dropdown(
         choices=[(f"{number + 1}", number) for number in range(len(booth.pairs))],
@@ -81,10 +79,10 @@ def vote_tab(booth: Booth, i18n: gr.I18n, *, question: Callable[..., gr.Textbox]
         elem_id="vote-pair",
     )
     with gr.Row(elem_classes="ask-row"):
-        box = question(i18n("ask_vote"), elem_id="vote-question")
+        box = question_box(i18n("ask_vote"), elem_id="vote-question")
         send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="vote-send")
     with gr.Row(elem_classes="sides", equal_height=True):
-        titles, logs = zip(*(_side(i18n, which, chatbot) for which in ("first", "second")), strict=True)
+        titles, logs = zip(*(_side(i18n, which) for which in ("first", "second")), strict=True)
     with gr.Row(elem_classes="ballot-row", visible=False, elem_id="ballot") as ballot_row:
         cast = [gr.Button(i18n(f"vote_{which}"), elem_id=f"vote-{which}") for which in ("first", "same", "second")]
     tally = gr.HTML(elem_id="vote-tally", padding=False)
@@ -92,22 +90,22 @@ def vote_tab(booth: Booth, i18n: gr.I18n, *, question: Callable[..., gr.Textbox]
     answered = [waiting_ballot, *logs, *titles, ballot_row]
 
     def ask(text: str, number: int, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        yield from _ask(booth, text, number, _language(request)) if text else ()
+        yield from _ask(booth, text, number, language_asked(request)) if text else ()
 
-    gr.on([send.click, box.submit], lambda text: ("", text.strip()), [box], [box, asked], queue=False, **_PRIVATE).then(
-        ask, [asked, pair], answered, concurrency_id="vote", trigger_mode="once", **_PRIVATE
+    gr.on([send.click, box.submit], lambda text: ("", text.strip()), [box], [box, asked], queue=False, **PRIVATE).then(
+        ask, [asked, pair], answered, concurrency_id="vote", trigger_mode="once", **PRIVATE
     )
     for place, button in enumerate(cast):
 
         def judge(ballot: Ballot | None, request: gr.Request, place: int = place) -> tuple[Any, ...]:
-            return _judge(booth, ballot, place, _language(request))
+            return _judge(booth, ballot, place, language_asked(request))
 
-        button.click(judge, [waiting_ballot], [*answered, tally], queue=False, **_PRIVATE)
+        button.click(judge, [waiting_ballot], [*answered, tally], queue=False, **PRIVATE)
 
     def count(number: int, request: gr.Request) -> str:
-        return tally_text(booth.tally(number), _language(request))
+        return tally_text(booth.tally(number), language_asked(request))
 
-    pair.change(count, [pair], [tally], queue=False, **_PRIVATE)
+    pair.change(count, [pair], [tally], queue=False, **PRIVATE)
     return VoteTab(pair=pair, logs=logs, titles=titles, tally=tally)
 
 
@@ -141,10 +139,10 @@ def tally_text(tally: Tally, language: str) -> str:
     return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
-def _side(i18n: gr.I18n, which: str, chatbot: Callable[[str], gr.Chatbot]) -> tuple[gr.Button, gr.Chatbot]:
+def _side(i18n: gr.I18n, which: str) -> tuple[gr.Button, gr.Chatbot]:
     with gr.Column(min_width=280):
         title = gr.Button(i18n(f"side_{which}"), interactive=False, size="sm", elem_classes="side-title", elem_id=f"vote-title-{which}")
-        return title, chatbot(f"vote-log-{which}")
+        return title, chat_log(f"vote-log-{which}")
 
 
 def _ask(booth: Booth, text: str, number: int, language: str) -> Iterator[tuple[Any, ...]]:
@@ -190,10 +188,6 @@ def _judge(booth: Booth, ballot: Ballot | None, place: int, language: str) -> tu
 
 def _name(language: str, kind: str) -> str:
     return say(language, kind.replace("+", "_"))
-
-
-def _language(request: gr.Request) -> str:
-    return language_of(request.headers.get("accept-language"))
 
 
 def contenders(tuned: Speaker, base: Speaker | None, *, kind: str, has_memory: bool) -> list[tuple[Contender, Contender]]:
