@@ -1,6 +1,7 @@
 """The agent recalls, prompts, streams, and never lets recalled text give orders."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -10,10 +11,12 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from web_stage import Actor
 
 from clone_agent.agent import CloneAgent
 from clone_agent.errors import CloneError, UsageError
 from clone_agent.records import ChatTurn, Delta, Hit, Memory, Persona, Recalled, Reply, Scope
+from ui.environment import silence
 
 ZONE = timezone(timedelta(hours=8))
 NOW = datetime(2024, 5, 15, 20, 10, tzinfo=ZONE)
@@ -298,3 +301,12 @@ def test_without_memory_a_reply_may_begin_with_a_bracket() -> None:
     *_, reply = CloneAgent(reader(script=("[2] 号线",)), persona=LIN_WAN, memory=None).answer("去哪了")
     assert isinstance(reply, Reply)
     assert reply.text == "[2] 号线"
+
+
+def test_an_answer_that_is_stopped_leaves_no_line_in_the_terminal(caplog: pytest.LogCaptureFixture) -> None:
+    silence()
+    events = CloneAgent(Actor(pause_s=0.01), persona=LIN_WAN, memory=None).answer("在吗", now=NOW)
+    next(events)
+    events.close()  # type: ignore[attr-defined]
+    time.sleep(0.1)
+    assert caplog.records == []

@@ -218,3 +218,13 @@ def test_the_page_obeys_keeps_and_forgets_only_after_consent(clone: Clone, tmp_p
     talk, answer = line(talk, "确认")
     assert answer == "忘掉了。"
     assert "豆包" not in recalled(clone, "猫叫什么")
+
+
+def test_the_page_says_what_could_not_be_kept_and_still_answers(clone: Clone, tmp_path: Path) -> None:
+    where = Surroundings(around=lambda *_: [], name_of=lambda message: message.sender_name)
+    speaker = Speaker(agent=clone.agent, where=where, companion=companion(clone, tmp_path))
+    clone.archive.connection.execute("PRAGMA query_only=1")
+    *_, talk = speaker.chat(Talk(), "我养了一只三花猫", use_memory=False, language="zh")
+    assert len(talk.turns) == 2
+    assert "read-only" in str(talk.shown[-1].content)
+    assert talk.shown[-1].metadata["title"] == "这句没能记下来"

@@ -2,11 +2,15 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from web_stage import ATTACK, GRADIO_WARNINGS, Stage, open_stage
+
+from clone_agent.records import Hit, Kind, Memory, Message, Recalled, Reply
+from ui.web.bubbles import Surroundings, source_bubbles
 
 pytestmark = [pytest.mark.browser, *map(pytest.mark.filterwarnings, GRADIO_WARNINGS)]
 expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
@@ -126,6 +130,50 @@ def test_clearing_empties_the_talk(page: Page) -> None:
     expect(page.get_by_text("光明顶山庄")).to_be_visible()
     page.locator("#chat-clear").click()
     expect(page.locator("#chat-log .message-row")).to_have_count(0)
+
+
+def test_an_answer_is_stopped_or_cleared_at_any_moment_and_another_visitor_only_waits(browser: Browser, tmp_path: Path) -> None:
+    for stage in open_stage(tmp_path, pause_s=0.5):
+        for page, other in zip(open_page(browser, stage.url), open_page(browser, stage.url), strict=True):
+            rows, box = page.locator("#chat-log .message-row"), page.locator("#chat-question textarea")
+            ask(page, "去黄山了吗")
+            expect(page.locator("#chat-log .bot-row .message-content").first).to_contain_text("黄山")
+            ask(page, "还有呢")
+            expect(box).to_have_value("还有呢")  # a line sent while an answer runs stays in the box
+            ask(other, "西安好玩吗")
+            expect(other.locator("#chat-log .user-row")).to_have_text("西安好玩吗")
+            expect(other.get_by_text("等一下……")).to_be_visible()
+            page.locator("#chat-stop").click()
+            expect(page.locator("#chat-send")).to_be_visible()
+            expect(other.get_by_text("记不清")).to_be_visible()
+            said = rows.count()
+            ask(page, "去黄山了吗")
+            expect(rows).not_to_have_count(said)
+            page.locator("#chat-clear").click()
+            expect(rows).to_have_count(0)
+            page.wait_for_timeout(1_200)  # two pieces of the answer more, if it went on
+            expect(rows).to_have_count(0)
+            expect(page.locator("#chat-send")).to_be_visible()
+
+
+def test_names_that_run_from_right_to_left_turn_nothing_around() -> None:
+    message = Message(
+        id="a",
+        conversation="c",
+        sender="1",
+        sender_name="مريم",
+        sent_at=datetime(2022, 10, 2, 21, 3, tzinfo=UTC),
+        kind=Kind.TEXT,
+        text="שלום 3",
+    )
+    memory = Memory(
+        id="a", conversation="c", conversation_name="", speaker="1", speaker_name="مريم", is_owner=False,
+        started_at=message.sent_at, ended_at=message.sent_at, text="שלום 3", message_ids=("a",),
+    )  # fmt: skip
+    reply = Reply(text="好", bubbles=("好",), sources=(Hit(memory=memory, score=1.0),), recalled=Recalled(question="好"))
+    where = Surroundings(around=lambda *_: [message], name_of=lambda one: one.sender_name)
+    _, source = source_bubbles(reply, where, "zh", first_id=1)
+    assert source.content == "▸ 10-02 21:03  \u2068مريم\u2069：\u2068שלום 3\u2069"
 
 
 def test_compare_answers_both_sides_at_once(browser: Browser, tmp_path: Path) -> None:

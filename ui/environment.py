@@ -24,7 +24,13 @@ def silence() -> None:
     """Switch telemetry and tracing off and make every new file private to the user."""
     os.umask(0o077)
     os.environ.update(_SILENT)
+    logging.getLogger("langchain_core.callbacks.manager").addFilter(_is_no_stop)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns that it cannot fetch code to run from a hub; nor should it
+
+
+def _is_no_stop(record: logging.LogRecord) -> bool:
+    """False for what LangChain says whenever an answer is stopped (`clone_agent.agent`)."""
+    return "_StopOnRequest" not in record.getMessage()
 
 
 def stay_offline(*names: str | None) -> None:

@@ -4,6 +4,7 @@ Every text is escaped: the browser would take it for HTML otherwise, and message
 """
 
 import html
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -40,9 +41,14 @@ def waiting(language: str, key: str) -> ChatMessage:
     return ChatMessage(role="assistant", content="", metadata=MetadataDict(title=escape(say(language, key)), status="pending"))
 
 
-def failure(language: str, text: str) -> ChatMessage:
-    """An error as a bubble."""
-    return ChatMessage(role="assistant", content=escape(text), metadata=MetadataDict(title=escape(say(language, "failed"))))
+def is_waiting(message: ChatMessage) -> bool:
+    """Whether it is one of those."""
+    return message.metadata.get("status") == "pending"
+
+
+def failure(language: str, text: str, *, title: str = "failed") -> ChatMessage:
+    """An error as a bubble; `title` names a text of `texts`."""
+    return ChatMessage(role="assistant", content=escape(text), metadata=MetadataDict(title=escape(say(language, title))))
 
 
 def source_bubbles(reply: Reply, where: Surroundings, language: str, *, first_id: int) -> list[ChatMessage]:
@@ -57,7 +63,8 @@ def source_bubbles(reply: Reply, where: Surroundings, language: str, *, first_id
     if reply.recalled is None:
         return []
     if not reply.sources:
-        return [folded(say(language, "nothing_recalled"), "", identity=first_id)]
+        key = "nothing_fits" if reply.recalled.hits else "nothing_recalled"
+        return [folded(say(language, key), "", identity=first_id)]
     parent = folded(say(language, "sources", count=len(reply.sources)), "", identity=first_id)
     return [
         parent,
@@ -72,7 +79,7 @@ def escape(text: str) -> str:
 
 def _source(hit: Hit, where: Surroundings, language: str, *, parent: int, identity: int) -> ChatMessage:
     memory = hit.memory
-    title = say(language, "source", date=f"{memory.started_at:%Y-%m-%d}", person=memory.speaker_name)
+    title = say(language, "source", date=f"{memory.started_at:%Y-%m-%d}", person=_apart(memory.speaker_name))
     text = _with_neighbours(hit, where, language)
     return folded(title, text, identity=identity, parent=parent, log=_snippet(memory.text))
 
@@ -89,7 +96,13 @@ def _with_neighbours(hit: Hit, where: Surroundings, language: str) -> str:
 
 def _line(message: Message, where: Surroundings, language: str, *, is_hit: bool) -> str:
     words = " ".join(message.text.split()) or kind_label(language, message.kind)
-    return f"{'▸' if is_hit else '　'} {message.sent_at:%m-%d %H:%M}  {where.name_of(message)}：{words}"
+    return f"{'▸' if is_hit else '　'} {message.sent_at:%m-%d %H:%M}  {_apart(where.name_of(message))}：{_apart(words)}"
+
+
+def _apart(text: str) -> str:
+    """A name or words; those that run from right to left are kept from turning around what stands beside them (U+2068 … U+2069)."""
+    is_mixed = any(unicodedata.bidirectional(character) in ("R", "AL") for character in text)
+    return f"\u2068{text}\u2069" if is_mixed else text
 
 
 def _snippet(text: str) -> str:

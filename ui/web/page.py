@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from ui.web import voting
-from ui.web.bubbles import escape
+from ui.web.bubbles import escape, question_bubble, waiting
 from ui.web.parts import PRIVATE, chat_log, labels_for_browser, language_asked, nothing_said, question_box
 from ui.web.talk import Speaker, Talk
 from ui.web.texts import say
@@ -91,22 +91,41 @@ def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
         )
         again = gr.Button(i18n("again"), size="sm", scale=0, min_width=72, elem_id="chat-clear", variant="secondary")
 
+    asked, is_answering = gr.State(""), gr.State(False)
+    buttons = [is_answering, send, stop]
+
+    def take(text: str, so_far: Talk, is_busy: bool, request: gr.Request) -> tuple[Any, ...]:
+        """Show the line at once: another visitor's answer may come first."""
+        line, language = text.strip(), language_asked(request)
+        if line and is_busy:
+            raise gr.Error("", print_exception=False)  # nothing follows, and the line stays in the box
+        shown = [*so_far.shown, question_bubble(line), waiting(language, "waiting")] if line else list(so_far.shown)
+        return "", line, shown, *_busy(bool(line))
+
     def reply(text: str, so_far: Talk, remember: bool, request: gr.Request) -> Iterator[tuple[Talk, Shown]]:
         for state in speaker.chat(so_far, text, use_memory=remember, language=language_asked(request)) if text else ():
             yield state, list(state.shown)
 
-    asked = gr.State("")
-    flow = gr.on(
+    def settle(so_far: Talk) -> tuple[Talk, Shown]:
+        """What was said stays when an answer is stopped; what was only announced goes."""
+        kept = so_far.without_waiting()
+        return kept, list(kept.shown)
+
+    taken = gr.on(
         [send.click, question.submit],
-        lambda text: ("", text.strip(), *_busy(True)),
-        [question],
-        [question, asked, send, stop],
+        take,
+        [question, talk, is_answering],
+        [question, asked, chatbot, *buttons],
         **PRIVATE,
         queue=False,
-    ).then(reply, [asked, talk, use_memory], [talk, chatbot], concurrency_id="chat", **PRIVATE)
-    flow.then(lambda: _busy(False), None, [send, stop], queue=False, **PRIVATE)
-    stop.click(lambda: _busy(False), None, [send, stop], cancels=[flow], queue=False, **PRIVATE)
-    gr.on([again.click, chatbot.clear], lambda: (Talk(), []), None, [talk, chatbot], cancels=[flow], queue=False, **PRIVATE)
+    )
+    flow = taken.success(reply, [asked, talk, use_memory], [talk, chatbot], concurrency_id="chat", **PRIVATE)
+    flow.then(lambda: _busy(False), None, buttons, queue=False, **PRIVATE)
+    # First the answer is stopped, then the log is written: a piece of the answer that is under way would undo it.
+    stopped = stop.click(lambda: _busy(False), None, buttons, cancels=[flow], queue=False, **PRIVATE)
+    stopped.then(settle, [talk], [talk, chatbot], queue=False, **PRIVATE)
+    cleared = gr.on([again.click, chatbot.clear], lambda: _busy(False), None, buttons, cancels=[flow], queue=False, **PRIVATE)
+    cleared.then(lambda: (Talk(), []), None, [talk, chatbot], queue=False, **PRIVATE)
     return chatbot
 
 
@@ -142,8 +161,8 @@ def _compare_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.
     return left, right
 
 
-def _busy(is_busy: bool) -> tuple[gr.Button, gr.Button]:
-    return gr.Button(visible=not is_busy), gr.Button(visible=is_busy)
+def _busy(is_busy: bool) -> tuple[bool, gr.Button, gr.Button]:
+    return is_busy, gr.Button(visible=not is_busy), gr.Button(visible=is_busy)
 
 
 def _greeting(language: str, facts: PageFacts) -> tuple[str, gr.Chatbot, gr.Chatbot, gr.Chatbot]:

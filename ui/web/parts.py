@@ -38,6 +38,7 @@ def question_box(placeholder: Any, *, elem_id: str, longest: int = 2_000) -> gr.
     """Where one writes."""
     return gr.Textbox(
         placeholder=placeholder,
+        label=placeholder,  # for screen readers
         show_label=False,
         container=False,
         max_lines=4,

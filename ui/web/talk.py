@@ -16,7 +16,7 @@ from clone_agent.errors import CloneError
 from clone_agent.forgetting import Wish
 from clone_agent.records import ChatTurn, Delta, Recalled, Reply
 from ui.companion import Companion
-from ui.web.bubbles import Surroundings, failure, question_bubble, reply_bubbles, source_bubbles, waiting
+from ui.web.bubbles import Surroundings, failure, is_waiting, question_bubble, reply_bubbles, source_bubbles, waiting
 from ui.web.texts import say
 
 SHOWN = 200
@@ -33,6 +33,10 @@ class Talk:
     shown: tuple[ChatMessage, ...] = field(default=())  # what the page shows
     folded: int = 0  # ids used so far for folded parts
     waiting: Wish | None = None  # to be forgotten if the next line agrees
+
+    def without_waiting(self) -> "Talk":
+        """The talk without what only says that something is under way."""
+        return replace(self, shown=tuple(one for one in self.shown if not is_waiting(one)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +63,10 @@ class Speaker:
         for last in self.answer(talk, line, use_memory=use_memory, language=language):
             yield last
         if self.companion is not None and len(last.turns) > len(talk.turns):
-            self.companion.keep(line, [bubble for bubble in last.turns[-1].text.splitlines() if bubble.strip()])
+            try:
+                self.companion.keep(line, [bubble for bubble in last.turns[-1].text.splitlines() if bubble.strip()])
+            except CloneError as error:
+                yield _with(last, [failure(language, f"{error.problem}\n{error.remedy}", title="not_kept")])
 
     def answer(self, talk: Talk, question: str, *, use_memory: bool, language: str) -> Iterator[Talk]:
         """Continue a talk by one question; every state is to be shown, the last one to be kept.
