@@ -23,7 +23,7 @@ from finetune.replies import write_replies
 from finetune.style import style, style_distance
 
 LIFE = Path(__file__).parent.parent / "clone_agent" / "sample_life" / "exports"
-ORDINARY, READING, REPLIES = 60, 60, 60  # general examples, questions about a memory block, replies to held-out prompts
+ORDINARY = 60  # general examples
 PROBE_SEED = 987_654
 _GREEDY = Sampling(temperature=0, max_new_tokens=40)
 _DRAWN = Sampling(seed=0, max_new_tokens=48)
@@ -42,12 +42,18 @@ class Measured:
     marks_distance: float  # bits between its and the owner's punctuation
 
 
-def measure(loaded: LoadedModel, dataset: Path) -> dict[str, Any]:
-    """Measure a model, tuned or not; the fields of `Measured`."""
+def measure(loaded: LoadedModel, dataset: Path, *, replies_each: int = 60) -> dict[str, Any]:
+    """Measure a model, tuned or not; the fields of `Measured`.
+
+    Args:
+        loaded: the model.
+        dataset: whose held-out prompts are answered.
+        replies_each: how many of them, at even distances, and how many questions about a memory block.
+    """
     _, held_out, _ = read_dataset(dataset)
-    chosen = held_out[:: -(-len(held_out) // REPLIES)]
+    chosen = held_out[:: -(-len(held_out) // replies_each)]
     language = language_of(held_out)
-    reading = _reading(loaded, language)
+    reading = _reading(loaded, language, replies_each)
     replies = _replies(loaded, {number: example.turns() for number, example in enumerate(chosen)}, _DRAWN)
     own = [example.response for example in chosen]
     distance = style_distance(replies, own)
@@ -71,15 +77,15 @@ def _ordinary(loaded: LoadedModel, language: str) -> float:
 
 
 @cache
-def _questions(language: str) -> list[Probe]:
+def _questions(language: str, size: int) -> list[Probe]:
     corpus = general_corpus()
     return draw_probes(
-        replace(corpus, held_out_sentences=corpus.sentences), size=READING, lines=4, english=float(language == "en"), seed=PROBE_SEED
+        replace(corpus, held_out_sentences=corpus.sentences), size=size, lines=4, english=float(language == "en"), seed=PROBE_SEED
     )
 
 
-def _reading(loaded: LoadedModel, language: str) -> dict[str, float]:
-    probes = _questions(language)
+def _reading(loaded: LoadedModel, language: str, size: int) -> dict[str, float]:
+    probes = _questions(language, size)
     talks = [[ChatTurn(role="system", text=probe.system), ChatTurn(role="user", text=probe.question.text)] for probe in probes]
     return score_reading(probes, _replies(loaded, dict(enumerate(talks)), _GREEDY))
 

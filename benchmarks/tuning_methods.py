@@ -70,13 +70,14 @@ def main(trials: Sequence[Trial] = DEFAULTS, about: str | None = __doc__, argume
     parser.add_argument("--epochs", type=float, help="passes over the examples (default: the method's)")
     parser.add_argument("--max-steps", type=int, help="end every run earlier")
     parser.add_argument("--eval-examples", type=int, default=256, help="held-out examples looked at, at most")
+    parser.add_argument("--replies", type=int, default=60, help="replies to held-out prompts, and to questions about a memory block")
     parser.add_argument("--methods", help="only these, with commas")
     parser.add_argument("--rows", type=Path, help="keep each row in this file as soon as it is there, and pass over those that it holds")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         dataset = options.dataset or sample_dataset(Path(scratch))
         wanted = options.methods.split(",") if options.methods else None
-        works: dict[str, Callable[[], Row]] = {_BASE: lambda: measure(load_model(options.base), dataset)}
+        works: dict[str, Callable[[], Row]] = {_BASE: lambda: measure(load_model(options.base), dataset, replies_each=options.replies)}
         works |= {trial.name: partial(run, trial, dataset, options) for trial in trials if wanted is None or trial.method in wanted}
         print_table(kept_rows(works, options.rows))
 
@@ -104,7 +105,7 @@ def run(trial: Trial, dataset: Path, options: argparse.Namespace) -> Row:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         loaded = load_model(options.base, four_bit=wants_four_bit(folder))
         load_adapter(folder, loaded)
-        after = measure(loaded, dataset)
+        after = measure(loaded, dataset, replies_each=options.replies)
         size = (folder / "adapter_model.safetensors").stat().st_size
     return {
         "learning_rate": report.plan.learning_rate,

@@ -10,11 +10,11 @@ from tuning_methods import Trial, main
 
 _NETWORK = {"prefix_projection": True}
 SWEEP = (
-    *(Trial(method="lora", learning_rate=rate) for rate in (1e-3, 2e-3, 5e-3, 1e-2)),
-    *(Trial(method="ptuning", learning_rate=rate) for rate in (2e-2, 1e-1, 3e-1)),
-    *(Trial(method="ptuning", settings=_NETWORK, learning_rate=rate) for rate in (1e-3, 5e-3, 1e-2)),
-    *(Trial(method="unipelt", learning_rate=rate) for rate in (1e-3, 5e-3, 1e-2)),
-    *(Trial(method="full", learning_rate=rate) for rate in (1e-4, 3e-4, 1e-3)),
+    *(Trial(method="lora", learning_rate=rate) for rate in (2e-3, 5e-3, 1e-2)),
+    *(Trial(method="ptuning", learning_rate=rate) for rate in (1e-1, 3e-1, 1.0)),
+    *(Trial(method="ptuning", settings=_NETWORK, learning_rate=rate) for rate in (2e-3, 5e-3, 1e-2)),
+    *(Trial(method="unipelt", learning_rate=rate) for rate in (5e-3, 1e-2, 2e-2)),
+    *(Trial(method="full", learning_rate=rate) for rate in (2e-4, 5e-4, 1e-3)),
 )
 
 if __name__ == "__main__":

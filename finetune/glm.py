@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
-from clone_agent.errors import ModelError
+from clone_agent.errors import ModelError, UsageError
 from finetune.chat_format import ChatFormat, chat_format
 from finetune.chatglm import modeling
 from finetune.chatglm.checkpoint import MODEL_TYPE, find_tokenizer, tell_generation
@@ -63,19 +63,20 @@ def load_model(name_or_path: str | Path | None = None, *, device: str | None = N
 
     Raises:
         ModelError: missing, truncated, of an unknown architecture, or too large for this machine.
+        UsageError: there is no such device here.
     """
     if four_bit:
         require_four_bit()
     files = find_model(name_or_path)
     tokenizer = _tokenizer(files.folder, files.name)
     found = _checked_format(tokenizer, files)
-    model = _weights(files, torch.device(device or best_device()), four_bit=four_bit)
+    model = _weights(files, find_device(device), four_bit=four_bit)
     return LoadedModel(name=files.name, fingerprint=fingerprint(files), model=model, tokenizer=tokenizer, format=found)
 
 
 def load_weights(name_or_path: str | Path | None = None, *, device: str | None = None) -> PreTrainedModel:
     """Load a model alone, whether or not a tokenizer lies beside it; otherwise as `load_model`."""
-    return _weights(find_model(name_or_path), torch.device(device or best_device()))
+    return _weights(find_model(name_or_path), find_device(device))
 
 
 def load_tokenizer(name_or_path: str | Path | None = None) -> PreTrainedTokenizerBase:
@@ -142,6 +143,23 @@ def best_device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def find_device(name: str | None = None) -> torch.device:
+    """The device of a name; the best one for None.
+
+    Raises:
+        UsageError: torch knows no such device, or this machine has none.
+    """
+    try:
+        device = torch.device(name or best_device())
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as cause:  # torch built without CUDA says so by an assertion
+        raise UsageError(
+            f"There is no device {name} that torch can use here.",
+            remedy=f"Leave it out for {best_device()}, or check torch and the driver.",
+        ) from cause
+    return device
 
 
 def precision(parameters: int, device: torch.device) -> torch.dtype:

@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from finetune.chatglm import modeling
 from finetune.four_bit import BYTES_PER_WEIGHT
-from finetune.glm import best_device, precision
+from finetune.glm import find_device, precision
 from finetune.known_models import KnownModel
 from finetune.memory_limits import free_memory
 from finetune.methods.adapter import decoder
@@ -60,8 +60,12 @@ class Needs:
 
 
 def look_around(device: str | None = None) -> Machine:
-    """Look at memory and speed; takes a fraction of a second."""
-    place = torch.device(device or best_device())
+    """Look at memory and speed; takes a fraction of a second.
+
+    Raises:
+        UsageError: there is no such device here.
+    """
+    place = find_device(device)
     host = free_memory(torch.device("cpu"))
     return Machine(device=str(place), memory=free_memory(place), host=host, speed=_speed(place))
 

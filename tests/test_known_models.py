@@ -115,3 +115,10 @@ def test_other_chat_models_load_with_a_note_and_take_the_methods(
             assert torch.allclose(again.model(input_ids=ids).logits, loaded.model.eval()(input_ids=ids).logits, atol=1e-5)
     assert "untested here" in caplog.text
     assert loaded.format.prompt_ids([ChatTurn(role="user", text="hello")])
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "toaster"])
+def test_a_device_that_is_not_here_ends_in_advice(device: str) -> None:
+    result = CliRunner().invoke(main, ["models", "--device", device])
+    assert result.exit_code == 2
+    assert f"There is no device {device} here" in result.output
