@@ -18,8 +18,9 @@ from clone_agent.archive import Archive
 from clone_agent.importers import find_exports, read_export
 from clone_agent.records import Scope, Skipped
 from clone_agent.sample_life.questions import HERE, gold_sets, is_right, key_ids, load_questions
+from memory.confidence import CONFIDENT
 from memory.metrics import auroc, kept_and_rejected
-from memory.recall import CONFIDENT, MemoryIndex
+from memory.recall import MemoryIndex
 
 
 def main() -> None:

@@ -60,7 +60,7 @@ class _Retrieved:
     def rank(self, question: str, *, named: Named) -> Ranking:
         """Rank passages for a question."""
         numbers = tuple(int(document.metadata["number"]) for document in self._retriever.invoke(question))
-        return Ranking(numbers=numbers, scores=tuple(1 / place for place in range(1, len(numbers) + 1)), cosine=0.0, coverage=0.0)
+        return Ranking(numbers=numbers, scores=tuple(1 / place for place in range(1, len(numbers) + 1)))
 
 
 def langchain_chroma(history: History, embedder: Embedder) -> _Retrieved:

@@ -62,7 +62,7 @@ class _VectorsAlone:
 
 def _ranking(found: Sequence[tuple[int, float]]) -> Ranking:
     numbers, scores = tuple(number for number, _ in found), tuple(score for _, score in found)
-    return Ranking(numbers=numbers, scores=scores, cosine=0.0, coverage=0.0)
+    return Ranking(numbers=numbers, scores=scores)
 
 
 METHODS: Mapping[str, Method] = {"fused": weighed(None), "bm25": _WordsAlone, "dense": _VectorsAlone}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from memory.confidence import MOST_TERMS, NO_SIGNS, Signs, mean, probability
 from memory.embed import Embedder
 from memory.evidence import NEAR, Evidence, far, of_answering, of_meaning, of_words
 from memory.nearby import Numbers, Postings, Scores, Stretch, candidates, held
@@ -23,7 +24,7 @@ ARM_DEPTH = 200
 _MOST_SPREAD = 300  # turns that segments hand their scores to
 _FEWEST_IN_SPAN = 3  # fewer passages in the named time: it was probably not meant, or nothing was said then
 _MOST_IN_SPAN = 5_000  # more: a search of their own costs time and finds nothing new
-_JUDGED = 8  # best passages whose words count for the coverage
+_JUDGED = 8  # best passages whose words count for the confidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +43,15 @@ class Ranking:
 
     numbers: tuple[int, ...]
     scores: tuple[float, ...]  # 0 to 1
-    cosine: float  # of the nearest passage
-    coverage: float  # of the question's rare words by the best passages and what surrounds them
+    signs: Signs = NO_SIGNS
 
     @property
     def confidence(self) -> float:
-        """Mean of similarity and coverage, 0 to 1."""
-        return max(0.0, min(1.0, (self.cosine + self.coverage) / 2))
+        """How likely they are on the subject, 0 to 1."""
+        return probability(self.signs) if self.numbers else 0.0
 
 
-NOTHING = Ranking(numbers=(), scores=(), cosine=0.0, coverage=0.0)
+NOTHING = Ranking(numbers=(), scores=())
 
 
 class Ranker:
@@ -76,8 +76,7 @@ class Ranker:
         return Ranking(
             numbers=tuple(evidence.facts.numbers[order].tolist()),
             scores=tuple(scores[order].tolist()),
-            cosine=evidence.cosine,
-            coverage=self._coverage(question, named, evidence, order[:_JUDGED].tolist()),
+            signs=self._signs(question, named, evidence, order[:_JUDGED].tolist()),
         )
 
     def collect(self, question: str, *, named: Named = Named(), allowed: Collection[int] | None = None) -> Evidence:
@@ -154,18 +153,25 @@ class Ranker:
                 break
         return spread
 
-    def _coverage(self, question: str, named: Named, evidence: Evidence, best: Sequence[int]) -> float:
-        """The share of the subject's words, weighed by rarity: mean of what the exchanges hold together and the best stretch alone."""
+    def _signs(self, question: str, named: Named, evidence: Evidence, best: Sequence[int]) -> Signs:
+        """What tells whether the best passages are on the subject."""
+        if not best:
+            return NO_SIGNS
         query = self._table.lexical.query(question if named.span is None else without_time(question))
-        if query.is_bare and named.span is not None:  # "去年国庆我们去哪了": the time is the subject
-            return float(evidence.span is not None and evidence.facts.is_within(evidence.span)[list(best)].any())
+        is_together = evidence.facts.sessions[list(best)] == evidence.facts.sessions[best[0]]
         total = sum(query.idf.values()) + query.missing
-        if not total or not best:
-            return 0.0
-        postings, weights = self._table.lexical.postings(query), np.array(list(query.idf.values()))
-        exchanges = held(postings, evidence.stretch, best, NEAR).any(axis=0) @ weights
-        stretch = (held(postings, evidence.stretch, best, far(evidence.stretch)) @ weights).max()
-        return float((exchanges + stretch) / 2 / total)
+        exchanges = surroundings = terms = 0.0
+        if query.is_bare and named.span is not None:  # "去年国庆我们去哪了": the time is the subject
+            is_within = evidence.span is not None and evidence.facts.is_within(evidence.span)[list(best)].any()
+            exchanges = surroundings = terms = float(is_within)
+        elif total and query.terms:
+            postings, rarity = self._table.lexical.postings(query), np.array(list(query.idf.values()))
+            exchanges = float(held(postings, evidence.stretch, best, NEAR).any(axis=0) @ rarity) / total
+            surroundings = float(held(postings, evidence.stretch, best[:1], far(evidence.stretch))[0] @ rarity) / total
+            terms = min(1.0, len(query.terms) / MOST_TERMS)
+        return Signs(
+            cosine=evidence.cosine, exchanges=exchanges, surroundings=surroundings, together=float(is_together.mean()), terms=terms
+        )
 
     def _vector(self, question: str) -> NDArray[np.float32] | None:
         if self._embedder is None or self._vectors is None:
@@ -195,8 +201,7 @@ def together(rankings: Sequence[Ranking]) -> Ranking:
     return Ranking(
         numbers=tuple(order),
         scores=tuple(best[number] * scale for number in order),
-        cosine=float(np.mean([ranking.cosine for ranking in rankings])),
-        coverage=float(np.mean([ranking.coverage for ranking in rankings])),
+        signs=mean([ranking.signs for ranking in rankings]),
     )
 
 

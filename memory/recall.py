@@ -16,6 +16,7 @@ from clone_agent.archive_people import Person
 from clone_agent.home import DataHome
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Memory, Recalled, Scope
 from memory.checking import disagreements, mend_words
+from memory.confidence import CONFIDENT, Signs
 from memory.evidence import Evidence
 from memory.indexing import OnProgress, Progress, pending, stale, update_words
 from memory.keeping import Keeper
@@ -26,8 +27,6 @@ from memory.reranking import Reranker
 from memory.table import PassageTable
 from memory.when import find_span
 
-# Below this the clone says that it does not remember: chosen on the development sets (benchmarks/memory.md).
-CONFIDENT = 0.41
 _MOST_NAMES = 400  # of people that answer a "who"
 
 
@@ -164,6 +163,12 @@ class MemoryIndex:
             confidence=round(ranking.confidence, 4),
             is_confident=bool(packed) and ranking.confidence >= CONFIDENT,
         )
+
+    def signs(self, question: str, *, now: datetime, scope: Scope = Scope()) -> Signs:
+        """What tells whether a question that stands alone is answerable: what `benchmarks/memory_confidence.py` fits on."""
+        known = self._known()
+        allowed = self._allowed(scope, known)
+        return together([self._ranker.rank(part, named=known.named(part, now), allowed=allowed) for part in parts(question)]).signs
 
     def evidence(self, question: str, *, now: datetime, scope: Scope = Scope()) -> list[Evidence]:
         """What speaks for each passage, for each part of a question that stands alone: what `benchmarks/memory_weights.py` fits on."""

@@ -48,7 +48,7 @@ def table() -> PassageTable:
 
 
 def test_the_best_passages_are_ordered_by_model_and_ranking_together(model: Path, table: PassageTable) -> None:
-    ranking = Ranking(numbers=tuple(range(1, 41)), scores=tuple(1 - n / 50 for n in range(40)), cosine=0.5, coverage=0.5)
+    ranking = Ranking(numbers=tuple(range(1, 41)), scores=tuple(1 - n / 50 for n in range(40)))
     found = Reranker(str(model)).rerank(ranking, "three lamp", table)
     given = CrossEncoder(str(model)).predict([("three lamp", text) for text in table.texts(range(1, DEPTH + 1))])
     scaled = (given - given.min()) / (given.max() - given.min()) + (1 - np.arange(DEPTH) / (DEPTH - 1))
@@ -60,7 +60,7 @@ def test_the_best_passages_are_ordered_by_model_and_ranking_together(model: Path
 
 
 def test_one_passage_needs_no_second_look(model: Path, table: PassageTable) -> None:
-    ranking = Ranking(numbers=(3,), scores=(0.4,), cosine=0.5, coverage=0.5)
+    ranking = Ranking(numbers=(3,), scores=(0.4,))
     assert Reranker(str(model)).rerank(ranking, "tea", table) == ranking
 
 

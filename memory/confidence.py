@@ -1,0 +1,42 @@
+"""How surely the passages found for a question are on its subject: a few signs, weighed into a probability.
+
+The signs are nearness of meaning, how much of the subject's rare words the best exchanges hold together and the best passage's surroundings
+alone, whether the best passages come from one talk, and how many words of the subject the memory knows at all. The weights are a logistic
+regression that `benchmarks/memory_confidence.py` fits on the development sets; they are kept here by hand.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+
+MOST_TERMS = 12
+# Below this the clone says that it does not remember: 95 % of the answerable questions of the sample life's development half are above it.
+CONFIDENT = 0.35
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """What tells whether a question's subject was found, each 0 to 1."""
+
+    cosine: float = 0.0  # of the nearest passage
+    exchanges: float = 0.0  # share of the subject's words, weighed by rarity, that the exchanges around the best passages hold together
+    surroundings: float = 0.0  # ... that the wider stretch around the best passage holds
+    together: float = 0.0  # share of the best passages that stand in the session of the best
+    terms: float = 0.0  # terms of the subject that the memory knows, of `MOST_TERMS`
+
+
+NO_SIGNS = Signs()
+WEIGHTS = Signs(cosine=1.5, exchanges=2.1, surroundings=2.3, together=1.4, terms=0.9)
+BIAS = -3.5
+
+
+def probability(signs: Signs) -> float:
+    """How likely the passages are on the subject, 0 to 1."""
+    total = BIAS + sum(weight * value for weight, value in zip(astuple(WEIGHTS), astuple(signs), strict=True))
+    return 1 / (1 + math.exp(-total))
+
+
+def mean(parts: Sequence[Signs]) -> Signs:
+    """The signs of a question's parts as one."""
+    columns = zip(*map(astuple, parts), strict=True)
+    return Signs(**{field.name: sum(values) / len(parts) for field, values in zip(fields(Signs), columns, strict=True)})
