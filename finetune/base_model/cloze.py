@@ -122,7 +122,7 @@ _GAPS = (
 )
 _FILLERS = ("最后", "到底", "后来", "究竟", "具体", "当时", "那次", "那天", "上次", "那回", "一共", "最终", "之前说的", "以前")
 _COUNTED = frozenset({"number", "clock"})
-_TERSE = 0.2  # share of lines that are the answer alone
+_TERSE = 0.3  # share of lines that are the answer alone
 _CHANGED = 0.12  # share of lines that take back an earlier one
 _PAUSES = re.compile(r"[，。！？、]+")
 _LIGHT = re.compile("[的了吧啊就都很也还又吗呢呀真太]")

@@ -25,9 +25,9 @@ TALK = 0.5  # weight of the turns before a reply
 class Recipe:
     """Shares of the tasks and how they grow harder."""
 
-    chat: float = 0.32
-    copying: float = 0.12
-    english: float = 0.08
+    chat: float = 0.27
+    copying: float = 0.08
+    english: float = 0.1
     first_lines: int = 3
     most_lines: int = 6
     after_talk: float = 0.35  # share of blocks with one question that come after some small talk
@@ -66,7 +66,7 @@ class Mixture:
             most_questions=6 if grown < 0.5 else 4,
             variety=6 + round(60 * spread),
             noise=0.1 + 0.25 * grown,
-            absent=0.22 if grown > 0.3 else 0.0,
+            absent=0.15 if grown > 0.3 else 0.0,
         )
         items: list[Item] = []
         room = self._recipe.batch_tokens * self._recipe.group

@@ -33,6 +33,7 @@ from finetune.base_model.typing_habits import typed
 
 QUOTED = {"zh": 32, "en": 80}  # characters of a line that a reply says again
 _DATED = frozenset({"date", "day", "retold.date", "cloze.time", "cloze.clock"})  # kinds of questions whose reply begins with the date
+CONFIDENT_IN_VAIN = 0.08  # share of the blocks that answer nothing of which memory is confident all the same
 _WHO = frozenset({"S", "retold.who"})
 
 
@@ -45,9 +46,9 @@ class Level:
     most_questions: int = 4
     variety: int = 999  # scenes in use
     noise: float = 0.35  # share of lines with small talk around the fact
-    absent: float = 0.22  # share of blocks that answer none of the questions
+    absent: float = 0.15  # share of blocks that answer none of the questions
     single: float = 0.4  # share of blocks with one question alone
-    facts: float = 0.4  # share of the questions that are about facts of the scenes
+    facts: float = 0.33  # share of the questions that are about facts of the scenes
     twins: float = 0.35  # share of facts with another of the same kind
     echoes: float = 0.5  # share of the lines about something else that share words with a question
 
@@ -109,20 +110,25 @@ def _count(level: Level, rng: Random) -> int:
 
 
 def _absent(world: World, level: Level, rng: Random) -> ReadingTask:
-    """A block, empty at times, that answers none of its questions, though a line may share some of their words."""
-    room = 0 if rng.random() < 0.1 else rng.randint(1, level.most_lines)
-    shown = [draw_fact(world, rng) for _ in range(min(room, rng.randint(0, 3)))] if rng.random() < level.facts else []
+    """A block, empty at times, that answers none of its questions, though a line may share some of their words.
+
+    A memory that is confident found lines on the subject, so there a question is about what is said of another person, thing or time.
+    """
+    is_confident = rng.random() < CONFIDENT_IN_VAIN
+    room = 0 if rng.random() < 0.1 and not is_confident else rng.randint(1, level.most_lines)
+    facts = min(room, rng.randint(int(is_confident), 3)) if is_confident or rng.random() < level.facts else 0
+    shown = [draw_fact(world, rng) for _ in range(facts)]
     lines = [_of_fact(fact, world, level, rng) for fact in shown]
     asked: list[_Asked] = []
     for _ in range(_count(level, rng)):
-        if rng.random() < level.facts:
-            near = bool(shown) and rng.random() < 0.5
+        if is_confident or rng.random() < level.facts:
+            near = bool(shown) and (is_confident or rng.random() < 0.5)
             asked += _in_vain(_twin(rng.choice(shown), world, rng) if near else draw_fact(world, rng), shown, world, rng)
         else:
             told = _draw_told(world, rng)
             asked.append((replace(told.question, kind="absent", gold=""), None))
             lines += [_said(shadow, world, rng) for shadow in told.shadows[: max(0, room - len(lines))]]
-    return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.25)
+    return _task(world, lines, asked, room, level, rng, is_confident=is_confident)
 
 
 def _content(world: World, room: int, level: Level, rng: Random) -> tuple[list[Fact], list[Told]]:
@@ -137,7 +143,7 @@ def _content(world: World, room: int, level: Level, rng: Random) -> tuple[list[F
 
 
 def _draw_told(world: World, rng: Random) -> Told:
-    if world.answered and rng.random() < 0.3:
+    if world.answered and rng.random() < 0.4:
         return draw_answered(world, rng)
     if world.language == "zh" and world.stories and rng.random() < 0.4:
         for _ in range(6):
@@ -164,7 +170,7 @@ def _companions(fact: Fact, room: int, world: World, level: Level, rng: Random) 
 
 def block_of_small_talk(world: World, level: Level, rng: Random) -> str:
     """A system message whose memory block holds lines about this and that."""
-    return _task(world, [], [], rng.randint(1, level.most_lines), level, rng, is_confident=rng.random() < 0.5).system
+    return _task(world, [], [], rng.randint(1, level.most_lines), level, rng, is_confident=rng.random() < 0.15).system
 
 
 def draw_frame(rng: Random) -> tuple[str, str]:
@@ -224,7 +230,7 @@ def _laid(lines: Sequence[_Line], asked: Sequence[_Asked], room: int, rng: Rando
 
     def rank(line: _Line) -> float:
         text = " ".join(line.bubbles)
-        fits = (_overlap(question.text, text) + 0.35 * (origin is not None and origin is line.origin) for question, origin in asked)
+        fits = (_overlap(question.text, text) + 0.45 * (origin is not None and origin is line.origin) for question, origin in asked)
         return max(fits, default=0.0) + rng.gauss(0.0, 0.25)
 
     wanted = {id(origin) for _, origin in asked if origin is not None}

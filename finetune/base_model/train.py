@@ -27,6 +27,7 @@ from finetune.base_model.small_talk import gather
 from finetune.base_model.tokenizer import build_tokenizer
 
 LINES = 6  # recalled lines that the agent gives it
+TEMPERATURE = 0.3  # low: it quotes, and a wrong character is a wrong answer
 
 
 def warmup_batches(tokenizer: PreTrainedTokenizerFast, *, items: int = 32, seed: int = 0) -> Callable[[Progress], Sequence[Item]]:
@@ -186,6 +187,7 @@ def export(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     """Write what `from_pretrained` needs, the weights in half precision."""
     half = copy.deepcopy(model).cpu().half()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     half.generation_config.pad_token_id = tokenizer.pad_token_id
+    half.generation_config.update(do_sample=True, temperature=TEMPERATURE, top_p=0.8)
     half.config.recalled_lines, half.config.recalled_best_first = LINES, True
     half.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
