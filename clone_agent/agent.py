@@ -6,7 +6,7 @@ that can call tools may search again, at most `MAX_SEARCHES` times. Recalled lin
 (`clone_agent.prompt`). Threads are the caller's: history comes in, nothing is kept between questions.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -120,7 +120,7 @@ class CloneAgent:
         stop = _StopOnRequest()
         words = ReplyWords(cites=middleware.has_memory)
         recalled: Recalled | None = None
-        found: list[Hit] = []
+        found: dict[int, Hit] = {}
         talk = InputAgentState(messages=[*messages])
         config = RunnableConfig(callbacks=[stop])
         stream: Any = agent.stream(talk, config, stream_mode=["messages", "updates"])
@@ -132,7 +132,7 @@ class CloneAgent:
                         if update is not None:
                             recalled = update
                             yield update
-                        found += _hits_in(part)
+                        found |= _hits_in(part)
                     elif delta := words.add(_words_in(part[0])):
                         yield Delta(text=delta)
             except CloneError:
@@ -179,14 +179,20 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
         self._history = history
         self.tools: Sequence[BaseTool] = []
         if use_tools and self.has_memory:  # the model's query stands for itself, so the talk is not joined to it
-            again = search_tool(lambda text, limits: search(text, limits, ()), scope=scope, persona=persona, now=now)
+            again = search_tool(
+                lambda text, limits: search(text, limits, ()), scope=scope, persona=persona, now=now, shown=lambda: self._shown
+            )
             self.tools = [again]
+
+    _shown = 0  # recalled lines of this question
 
     def before_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Recall for the question, which is the last message."""
         if not self.has_memory:
             return None
-        return {"recalled": self._search(str(state["messages"][-1].content), self._scope, self._history)}
+        recalled = self._search(str(state["messages"][-1].content), self._scope, self._history)
+        self._shown = len(recalled.hits)
+        return {"recalled": recalled}
 
     def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]) -> ModelResponse[Any]:
         """Put persona and recalled lines into the system message of this call alone."""
@@ -219,15 +225,17 @@ def _recalled_in(update: dict[str, Any]) -> Recalled | None:
     return None
 
 
-def _hits_in(update: dict[str, Any]) -> list[Hit]:
+def _hits_in(update: dict[str, Any]) -> dict[int, Hit]:
+    """What the search tool found, by the numbers that the model saw."""
     messages = [message for change in update.values() if isinstance(change, dict) for message in change.get("messages", ())]
-    return [hit for message in messages if isinstance(message, ToolMessage) and message.artifact for hit in message.artifact]
+    artifacts = [message.artifact for message in messages if isinstance(message, ToolMessage) and message.artifact]
+    return {number: hit for artifact in artifacts for number, hit in artifact.items()}
 
 
-def _reply(words: ReplyWords, recalled: Recalled | None, found: Sequence[Hit]) -> Reply:
-    shown = recalled.hits if recalled else ()
-    hits = {hit.memory.id: hit for hit in (*shown, *found)}
-    cited = shown[words.number - 1] if words.number and words.number <= len(shown) else None
+def _reply(words: ReplyWords, recalled: Recalled | None, found: Mapping[int, Hit]) -> Reply:
+    numbered = dict(enumerate(recalled.hits if recalled else (), start=1)) | dict(found)
+    hits = {hit.memory.id: hit for hit in numbered.values()}
+    cited = numbered.get(words.number or 0)
     sources = () if words.number == 0 else sorted(hits.values(), key=lambda hit: (hit is not cited, hit.memory.started_at))
     bubbles = tuple(line.strip() for line in words.text.splitlines() if line.strip())
     return Reply(text=words.text.strip(), bubbles=bubbles, sources=tuple(sources), cited=cited, recalled=recalled)

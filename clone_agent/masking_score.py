@@ -20,6 +20,7 @@ WORST_LENGTH = 200_000
 WORST_UNITS = (
     "1",
     "路",
+    "a",
     "a@",
     "1-",
     "路1号",
@@ -32,6 +33,7 @@ WORST_UNITS = (
     "6222 ",
     "qq1",
     "a.",
+    "@a.",
     "大街12号3单元",
     "1 Elm St ",
     "验证码1",
@@ -76,6 +78,7 @@ def read_labelled(path: Path) -> list[LabelledMessage]:
     """
     messages = []
     try:
+        number = 1
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):  # noqa: B007 - named in the error
                 value = json.loads(line)

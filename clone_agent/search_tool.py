@@ -1,8 +1,12 @@
-"""The tool by which a model that can call tools searches the memory again: by person and dates, never beyond what it was allowed."""
+"""The tool by which a model that can call tools searches the memory again: by person and dates, never beyond what it was allowed.
+
+Its artifact holds what was found by the numbers that the model sees, so that it can cite any of it.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from threading import Lock
 
 from langchain_core.tools import BaseTool, tool
 
@@ -12,7 +16,7 @@ from clone_agent.records import Hit, Persona, Recalled, Scope
 Search = Callable[[str, Scope], Recalled]
 
 
-def search_tool(search: Search, *, scope: Scope, persona: Persona, now: datetime) -> BaseTool:
+def search_tool(search: Search, *, scope: Scope, persona: Persona, now: datetime, shown: Callable[[], int] = int) -> BaseTool:
     """Make the tool for one question.
 
     Args:
@@ -20,10 +24,21 @@ def search_tool(search: Search, *, scope: Scope, persona: Persona, now: datetime
         scope: what the question may see; the model's limits only narrow it.
         persona: whose memory it is; says in which language the lines are written.
         now: the moment the question is asked; dates are in its zone.
+        shown: how many recalled lines the prompt holds; what is found is numbered on after them, and after what was found before.
     """
+    found = 0
+    counting = Lock()  # a model may call the tool twice at once
+
+    def numbered(hits: tuple[Hit, ...]) -> tuple[str, dict[int, Hit]]:
+        nonlocal found
+        with counting:
+            first = shown() + found + 1
+            found += len(hits)
+        lines = dict(enumerate(hits, start=first))
+        return "\n".join(memory_line(number, hit, persona) for number, hit in lines.items()) or "-", lines
 
     @tool(response_format="content_and_artifact")
-    def search_memory(query: str, person: str = "", after: str = "", before: str = "") -> tuple[str, tuple[Hit, ...]]:
+    def search_memory(query: str, person: str = "", after: str = "", before: str = "") -> tuple[str, dict[int, Hit]]:
         """Search the owner's past chats once more, with other words or limits.
 
         Args:
@@ -36,10 +51,10 @@ def search_tool(search: Search, *, scope: Scope, persona: Persona, now: datetime
         if person and not scope.people:
             hits = search(query, replace(limits, people=(person,))).hits
             if hits:
-                return _lines(hits, persona), hits
+                return numbered(hits)
         # Nobody of that name, or the question is limited to somebody already: the name is one more word to look for.
         hits = search(f"{person} {query}".strip(), limits).hits
-        return _lines(hits, persona), hits
+        return numbered(hits)
 
     return search_memory
 
@@ -48,10 +63,6 @@ def _narrowed(scope: Scope, *, after: datetime | None, before: datetime | None) 
     starts = [moment for moment in (scope.after, after) if moment is not None]
     ends = [moment for moment in (scope.before, before) if moment is not None]
     return replace(scope, after=max(starts, default=None), before=min(ends, default=None))
-
-
-def _lines(hits: tuple[Hit, ...], persona: Persona) -> str:
-    return "\n".join(memory_line(number, hit, persona) for number, hit in enumerate(hits, start=1)) or "-"
 
 
 def _day(text: str, now: datetime) -> datetime | None:

@@ -21,6 +21,7 @@ from memory.store import ExactVectors
 from memory.table import PassageTable
 from memory.when import find_span
 
+_KEYS = {"turns": ("id", "history", "session", "speaker", "text"), "questions": ("history", "question")}
 _START = datetime(2000, 1, 1, tzinfo=UTC)  # for turns without a time
 
 
@@ -40,12 +41,27 @@ def read_lines(folder: Path, name: str) -> list[dict[str, Any]]:
     """The records of `turns.jsonl` or `questions.jsonl`.
 
     Raises:
-        UsageError: the file is missing.
+        UsageError: the file is missing, or a line of it is not what it should be. The message names the line, not its words.
     """
     path = folder / f"{name}.jsonl"
     if not path.is_file():
         raise UsageError(f"{path} is missing.", remedy="Name a folder with turns.jsonl and questions.jsonl (see benchmarks/memory.md).")
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # no other line end counts: JSON may hold U+2028 as it is
+    except UnicodeDecodeError as cause:
+        raise UsageError(f"{path.name} is not UTF-8 text.", remedy="Save it as UTF-8.") from cause
+    return [_record(line, name, f"{path.name}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _record(line: str, name: str, where: str) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(line)
+        missing = [key for key in _KEYS[name] if key not in record]
+    except (ValueError, TypeError):
+        missing = list(_KEYS[name])
+    if missing:
+        raise UsageError(f"{where}: expected an object with {', '.join(missing)}.", remedy="See benchmarks/memory.md for the format.")
+    return record
 
 
 def build_history(turns: Sequence[dict[str, Any]], embedder: Embedder) -> History:

@@ -174,6 +174,23 @@ def test_a_model_that_can_call_tools_searches_again_and_its_finds_are_sources() 
     assert "".join(event.text for event in events if isinstance(event, Delta)) == "黄山呀\n你忘啦"
 
 
+def test_what_is_found_again_is_numbered_on_and_can_be_cited() -> None:
+    class Growing(Shelf):
+        def search(self, question: str, **options: Any) -> Recalled:
+            found = super().search(question, **options)
+            return replace(found, hits=(hit(4 + len(self.asked)),))
+
+    shelf = Growing(hit(4))
+    calls = [{"name": "search_memory", "args": {"query": query}, "id": query} for query in ("脚踝", "医院")]
+    model = reader(script=("[3] ", "黄山呀"), tool_calls=[[call] for call in calls])
+    reply = list(CloneAgent(model, persona=LIN_WAN, memory=shelf, use_tools=True).answer("她脚怎么了", now=NOW))[-1]
+    results = [str(message.content) for message in model.prompts[-1] if message.type == "tool"]
+    assert [result[:3] for result in results] == ["[2]", "[3]"]
+    assert isinstance(reply, Reply)
+    assert reply.cited is not None
+    assert reply.cited.memory.id == "m7", "the line found by the third search"
+
+
 def test_searching_again_stays_within_what_the_question_may_see() -> None:
     shelf = Shelf(hit(4))
     first, last = datetime(2022, 1, 1, tzinfo=ZONE), datetime(2023, 1, 1, tzinfo=ZONE)

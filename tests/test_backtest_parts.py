@@ -229,6 +229,11 @@ def test_what_is_kept_survives_a_cut_line_and_another_run_begins_anew(tmp_path):
     assert Kept(tmp_path / "work", {"seed": 2}).rows("a", 1, lambda todo: [(0, "anew")]) == ["anew"]
 
 
+def test_a_reply_with_any_line_end_of_unicode_is_kept(tmp_path):
+    said = Kept(tmp_path / "work", {}).rows("a", 1, lambda todo: [(0, "好\u2028的")])
+    assert Kept(tmp_path / "work", {}).rows("a", 1, lambda todo: [(0, "asked again")]) == said == ["好\u2028的"]
+
+
 def interrupted(todo):
     yield todo[0], "x"
     raise KeyboardInterrupt

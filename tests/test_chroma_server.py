@@ -1,6 +1,7 @@
 """Vectors on a real Chroma server on this machine: the same answers, moved there and back, nothing left behind."""
 
 import gc
+import json
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import chromadb
 import pytest
+from click.testing import CliRunner
 from test_recall import LIFE, NOW, messages, said
 from web_stage import free_port
 
@@ -19,6 +21,7 @@ from clone_agent.errors import StoreError, UsageError
 from clone_agent.forgetting import Wish
 from clone_agent.home import DataHome
 from memory.recall import MemoryIndex
+from ui.cli import main
 from ui.erasing import carry_out, plan_forgetting
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -91,6 +94,24 @@ def test_a_server_is_a_drop_in_and_the_vectors_can_move_there_and_back(server: s
         assert back.verify() == ()
         back.close()
         assert collections(server) == []
+
+
+def test_forgetting_reaches_the_server_that_is_named(server: str, tmp_path: Path) -> None:
+    with Archive.open(tmp_path, create=True) as archive:
+        archive.add(messages(LIFE))
+        there = MemoryIndex(tmp_path, archive, server=server)
+        there.index()
+        there.close()
+    command = ["forget", "--phrase", "白云宾馆", "--yes", "--chroma", server, "--home", str(tmp_path), "--json"]
+    told = json.loads(CliRunner().invoke(main, command, catch_exceptions=False).stdout)
+    assert told["is_done"]
+    with Archive.open(tmp_path) as archive:
+        after = MemoryIndex.open(tmp_path, archive, server=server)
+        assert after.pending() == 0, "what stood around it is on the server again"
+        assert after.verify() == ()
+        after.close()
+        MemoryIndex(tmp_path, archive).rebuild()
+    assert collections(server) == []
 
 
 def test_a_server_that_does_not_run_or_has_no_address_is_an_error_with_a_remedy(tmp_path: Path) -> None:

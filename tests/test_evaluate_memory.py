@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from clone_agent.errors import UsageError
 from memory.baselines import METHODS as BASELINES
 from memory.evaluate import METHODS, evaluate_memory
+from memory.labelled import read_lines
 from memory.metrics import auroc, kept_and_rejected, of_question
 from ui.cli import main
 
@@ -91,6 +92,17 @@ def test_a_small_budget_holds_less_evidence(folder: Path) -> None:
 def test_a_folder_without_the_files_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"turns\.jsonl"):
         evaluate_memory(tmp_path)
+
+
+def test_a_line_that_is_no_turn_is_named_without_its_words_and_any_line_end_of_unicode_may_stand_in_one(tmp_path: Path) -> None:
+    turn = {"history": "h", "id": "1", "session": "s", "speaker": "小明", "text": "到黄山\u2028了"}
+    (tmp_path / "turns.jsonl").write_text(json.dumps(turn, ensure_ascii=False) + "\n", encoding="utf-8-sig")
+    assert read_lines(tmp_path, "turns") == [turn]
+    for line in ('{"text": "到黄山了"}', '["到黄山了"]', "到黄山了", "3"):
+        (tmp_path / "questions.jsonl").write_text(f"\n{line}\n", encoding="utf-8")
+        with pytest.raises(UsageError, match=r"questions\.jsonl:2: expected an object with .*question") as caught:
+            read_lines(tmp_path, "questions")
+        assert "黄山" not in str(caught.value)
 
 
 def test_figures_of_one_question_are_those_of_the_definition() -> None:

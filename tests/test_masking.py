@@ -89,5 +89,8 @@ def test_a_damaged_set_says_what_a_line_is(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"set\.jsonl:1") as error:
         read_labelled(tmp_path / "set.jsonl")
     assert "spans" in error.value.remedy
+    (tmp_path / "gbk.jsonl").write_bytes('{"text": "电话"}'.encode("gbk"))
+    with pytest.raises(DatasetError, match=r"gbk\.jsonl:1"):
+        read_labelled(tmp_path / "gbk.jsonl")
     with pytest.raises(DatasetError, match="no labelled set"):
         read_labelled(tmp_path / "none.jsonl")

@@ -5,7 +5,7 @@ companion at all.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -18,20 +18,23 @@ from clone_agent.orders import Forget, Remember, is_consent, read_order
 from clone_agent.storage import storage_errors
 
 if TYPE_CHECKING:
+    from clone_agent.records import Hit, Memory
     from ui.config import Settings
     from ui.erasing import Plan
     from ui.wiring import Clone
 
+_FOUND = 20  # memories to choose from
 _SAID = {
     "remembered": ("好，记住了。", "All right, I will remember that."),
     "off": ("没有开启对话记忆，所以记不下来。", "Live memory is off, so it cannot be kept."),
     "nothing": ("没有找到可以忘掉的消息。", "No stored message fits."),
     "ask": (
-        "会忘掉 {messages} 条消息（{chats} 个聊天，{first} 到 {last}），连同由它们做成的一切。这不能撤销。回“确认”就忘掉，回别的就算了。",
-        "That forgets {messages} messages in {chats} chats, {first} to {last}, with everything made of them. It cannot be undone. "
-        'Answer "confirm" to do it, anything else to leave it.',
+        "会忘掉 {messages} 条消息（{chats} 个聊天，{first} 到 {last}），连同由它们做成的一切。这不能撤销。",
+        "That forgets {messages} messages in {chats} chats, {first} to {last}, with everything made of them. It cannot be undone.",
     ),
+    "answer": ("回“确认”就忘掉，回别的就算了。", ' Answer "confirm" to do it, anything else to leave it.'),
     "done": ("忘掉了。", "Forgotten."),
+    "corrected": ("记住，{date} {person}那条应该是：{text}", "Remember that what {person} said on {date} should be: {text}"),
     "dataset": (
         "微调用的数据也去掉了，重新做一份：clone-agent dataset",
         "The dataset went with them; to make it again: clone-agent dataset",
@@ -102,6 +105,51 @@ class Companion:
         with self._lock, storage_errors():
             self._keep(said, answered)
 
+    def find(self, question: str) -> "Sequence[Hit]":
+        """What the memory holds on a question, the nearest first.
+
+        Raises:
+            CloneError: the memory cannot be read.
+        """
+        with self._lock, storage_errors():
+            hits = () if self._clone.memory is None else self._clone.memory.search(question, top_k=_FOUND).hits
+        return sorted(hits, key=lambda hit: -hit.score)
+
+    def ask_to_forget(self, memory: "Memory") -> Obeyed:
+        """Say what forgetting one memory comes to; `Obeyed.waiting` is for `forget`.
+
+        Raises:
+            CloneError: it could not be found out.
+        """
+        with self._lock, storage_errors():
+            return self._asked(Wish(messages=memory.message_ids))
+
+    def forget(self, wish: Wish) -> Obeyed:
+        """Forget what was asked about.
+
+        Raises:
+            CloneError: it could not be done.
+        """
+        with self._lock, storage_errors():
+            return self._forget(wish)
+
+    @property
+    def can_correct(self) -> bool:
+        """Whether a correction can be kept: only where live memory is on."""
+        return self._is_live
+
+    def correct(self, memory: "Memory", text: str) -> Obeyed:
+        """Put a memory right: what is true is kept as told in a chat with the clone, and what was stored is forgotten.
+
+        The archive never says that somebody wrote what they did not write.
+
+        Raises:
+            CloneError: it could not be done.
+        """
+        with self._lock, storage_errors():
+            self._keep(self._say("corrected", date=f"{memory.started_at:%Y-%m-%d}", person=memory.speaker_name, text=text), ())
+            return self._forget(Wish(messages=memory.message_ids))
+
     def _keep(self, said: str, answered: Sequence[str]) -> None:
         if not self._is_live or self._clone.memory is None:
             return
@@ -111,7 +159,10 @@ class Companion:
         self._clone.memory.note(conversation.id)
 
     def _ask(self, what: str) -> Obeyed:
-        wish = self._wish(what)
+        asked = self._asked(self._wish(what))
+        return asked if asked.waiting is None else replace(asked, text=asked.text + self._say("answer"))
+
+    def _asked(self, wish: Wish) -> Obeyed:
         plan = self._plan(wish)
         if not plan.chosen.messages:
             return Obeyed(text=self._say("nothing"))

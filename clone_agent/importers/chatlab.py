@@ -15,7 +15,7 @@ Files that `clone_agent.exporting` wrote say more under `cloneAgent`, in `meta` 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -92,7 +92,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
 
 def _read_lines(lines: Iterator[str], reader: "_Reader") -> Iterator[Record]:
     for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
+        if line[:1] != "{" and (not line.strip() or line.lstrip().startswith("#")):
             continue
         place = f"{reader.file}:{number}"
         try:
@@ -101,13 +101,13 @@ def _read_lines(lines: Iterator[str], reader: "_Reader") -> Iterator[Record]:
             yield Skipped(source=place, reason="damaged, cannot be decoded")
             continue
         match row.get("_type"):
+            case "message":
+                yield from reader.message(row, place)
             case "header":
                 reader.meta = row_in(row.get("meta"))
                 yield from _unknown_version(row.get("chatlab"), reader.file)
             case "member":
                 reader.meet(row)
-            case "message":
-                yield from reader.message(row, place)
             case _:
                 yield Skipped(source=place, reason="no message")
 
@@ -155,13 +155,12 @@ class _Reader:
         """Remember a member's name."""
         self._names[text_in(member.get("platformId"))] = text_in(member.get("groupNickname")) or text_in(member.get("accountName"))
 
-    def message(self, row: Row, place: str) -> Iterator[Record]:
+    def message(self, row: Row, place: str) -> Sequence[Record]:
         """The message of a row."""
-        more = row_in(row.get(EXTENSION))
+        more = row_in(row[EXTENSION]) if EXTENSION in row else None
         sent_at = (_exact_time(more) if more else None) or read_time(row.get("timestamp"), self._zone)
         if sent_at is None:
-            yield Skipped(source=place, reason="no time stamp")
-            return
+            return (Skipped(source=place, reason="no time stamp"),)
         sender = text_in(row.get("sender"))
         name = text_in(row.get("groupNickname")) or text_in(row.get("accountName")) or self._names.get(sender, "")
         said = plain_reading(row.get("type"), text_in(row.get("content")))
@@ -169,20 +168,21 @@ class _Reader:
             name, said = text_in(more.get("name", name)), _with_more(said, more)
         if self._chat is None:
             self._chat = self._open()
-        yield from self._chat.add(
+        reply_to, source_id = row.get("replyToMessageId"), row.get("platformMessageId")
+        return self._chat.add(
             Bubble(
-                id=_message_id(more) if more else "",
-                sender=sender or f"name:{name}",
-                sender_name=name,
-                sent_at=sent_at,
-                kind=said.kind,
-                text=said.text,
-                quoted=said.quoted,
-                mentions=said.mentions,
-                attachments=said.attachments,
-                reply_to=text_in(row.get("replyToMessageId")) or None,
-                source_id=text_in(row.get("platformMessageId")) or None,
-                source=place,
+                sender or f"name:{name}",
+                name,
+                sent_at,
+                said.kind,
+                place,
+                said.text,
+                said.quoted,
+                text_in(reply_to) or None if reply_to is not None else None,
+                text_in(source_id) or None if source_id is not None else None,
+                said.mentions,
+                said.attachments,
+                _message_id(more) if more else "",
             )
         )
 

@@ -65,7 +65,7 @@ def _read(path: Path) -> Any:
 def _lines(path: Path) -> Iterator[tuple[int, Any]]:
     if not path.is_file():
         return
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").split("\n"):
         try:
             number, value = json.loads(line)
         except (ValueError, TypeError):  # empty, or cut short when the run was killed

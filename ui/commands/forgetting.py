@@ -9,12 +9,13 @@ import click
 
 from clone_agent.errors import StoreError, UsageError
 from ui.moments import DAY
-from ui.options import Call, common, is_asked
+from ui.options import Call, chroma_option, common, is_asked, with_chroma
 from ui.show import Screen, count, day
 
 if TYPE_CHECKING:
     from clone_agent.archive import Archive
     from clone_agent.forgetting import Wish
+    from ui.config import Settings
     from ui.erasing import Plan
 
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--message", "messages", multiple=True, metavar="ID", help="This message, by the id that `recall --json` shows.")
 @click.option("--dry-run", is_flag=True, help="Only show what would go.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@chroma_option
 @common
 def forget(
     call: Call,
@@ -38,6 +40,7 @@ def forget(
     messages: tuple[str, ...],
     dry_run: bool,
     yes: bool,
+    chroma: str | None,
 ) -> None:
     """Forget people, chats, a period, phrases or messages, for good.
 
@@ -47,7 +50,7 @@ def forget(
     from clone_agent.archive import Archive
     from ui.erasing import carry_out, plan_forgetting
 
-    home = call.home.require()
+    home, settings = call.home.require(), with_chroma(call, chroma)
     with ExitStack() as stack:
         if not dry_run:
             stack.enter_context(home.lock())
@@ -61,7 +64,7 @@ def forget(
         if is_done:
             _agree(call.screen, yes=yes)
             carry_out(home, archive, plan)
-            index_rest(call, plan)
+            index_rest(call, plan, settings)
     call.screen.result({**plan_fields(plan), "is_done": is_done})
     if is_done and not call.screen.as_json:
         call.screen.say("Forgotten.")
@@ -105,20 +108,20 @@ def show_plan(screen: Screen, archive: "Archive", plan: "Plan") -> None:
         screen.say(line)
 
 
-def index_rest(call: Call, plan: "Plan") -> None:
+def index_rest(call: Call, plan: "Plan", settings: "Settings") -> None:
     """Put back into the memory what stood around the messages."""
     if not plan.passages:
         return
     from memory.refill import refill
     from ui.environment import stay_offline
 
-    stay_offline(call.settings.embedding)
+    stay_offline(settings.embedding)
     try:
         with call.screen.progress("Indexing", unit="passages") as advance:
             refill(
                 call.home.root,
-                embedding=call.settings.embedding,
-                server=call.settings.chroma,
+                embedding=settings.embedding,
+                server=settings.chroma,
                 on_progress=lambda done, total: advance(done, total),
             )
     except StoreError as error:  # the messages are gone; the rest can wait

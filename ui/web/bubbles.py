@@ -80,11 +80,11 @@ def escape(text: str) -> str:
 def _source(hit: Hit, where: Surroundings, language: str, *, parent: int, identity: int) -> ChatMessage:
     memory = hit.memory
     title = say(language, "source", date=f"{memory.started_at:%Y-%m-%d}", person=_apart(memory.speaker_name))
-    text = _with_neighbours(hit, where, language)
-    return folded(title, text, identity=identity, parent=parent, log=_snippet(memory.text))
+    text = with_neighbours(hit, where, language)
+    return folded(title, text, identity=identity, parent=parent, log=snippet(memory.text))
 
 
-def _with_neighbours(hit: Hit, where: Surroundings, language: str) -> str:
+def with_neighbours(hit: Hit, where: Surroundings, language: str) -> str:
     """The messages around a memory, one a line; its own carry a mark."""
     ids = hit.memory.message_ids
     found = where.around(ids[0], _AROUND, _AROUND + len(ids) - 1)
@@ -105,7 +105,8 @@ def _apart(text: str) -> str:
     return f"\u2068{text}\u2069" if is_mixed else text
 
 
-def _snippet(text: str) -> str:
+def snippet(text: str) -> str:
+    """The beginning of a text on one line."""
     words = " ".join(text.split())
     return words if len(words) <= SNIPPET else words[:SNIPPET] + "…"
 

@@ -1,4 +1,4 @@
-"""The page: a chat tab, a compare tab, and a tab for blind votes.
+"""The page: a chat tab, a compare tab, a tab for blind votes, and one for single memories.
 
 Labels come from `texts`; what names the owner is sent by the server after the login, never in the page's own configuration.
 """
@@ -11,6 +11,7 @@ import gradio as gr
 
 from ui.web import voting
 from ui.web.bubbles import escape, question_bubble, waiting
+from ui.web.memories import memories_tab
 from ui.web.parts import PRIVATE, chat_log, labels_for_browser, language_asked, nothing_said, question_box
 from ui.web.talk import Speaker, Talk
 from ui.web.texts import say
@@ -60,6 +61,9 @@ def build_page(speaker: Speaker, facts: PageFacts, booth: Booth | None = None) -
             if booth is not None and booth.pairs:
                 with gr.Tab(i18n("vote"), elem_id="vote-tab"):
                     _greeted(booth, page, vote_tab(booth, i18n))
+            if speaker.companion is not None:
+                with gr.Tab(i18n("memories"), elem_id="memories-tab"):
+                    memories_tab(speaker.companion, speaker.where, i18n)
 
         def greet(request: gr.Request) -> tuple[str, gr.Chatbot, gr.Chatbot, gr.Chatbot]:
             return _greeting(language_asked(request), facts)

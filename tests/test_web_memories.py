@@ -1,0 +1,68 @@
+"""The tab of single memories in a real headless Chromium, on a real archive and a real memory."""
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from test_live import clone, companion, recalled
+from test_web import ask, browser, open_page
+from web_stage import GRADIO_WARNINGS, free_port
+
+from ui.environment import prepare_browser, silence
+from ui.wiring import Clone
+
+__all__ = ["browser", "clone"]  # fixtures
+pytestmark = [pytest.mark.browser, *map(pytest.mark.filterwarnings, GRADIO_WARNINGS)]
+
+
+@pytest.fixture
+def page(browser: Browser, clone: Clone, tmp_path: Path) -> Iterator[Page]:
+    silence()
+    prepare_browser(tmp_path / "tmp")
+    from ui.web.bubbles import Surroundings
+    from ui.web.launch import serve
+    from ui.web.page import PageFacts, build_page
+    from ui.web.talk import Speaker
+
+    archive = clone.archive
+    where = Surroundings(
+        around=lambda message, before, after: archive.around(message, before=before, after=after),
+        name_of=lambda message: archive.display_name(message.conversation, message.sender),
+    )
+    speaker = Speaker(agent=clone.agent, where=where, companion=companion(clone, tmp_path))
+    facts = PageFacts(name="林晚", model="actor", is_tuned=True, has_memory=True)
+    served = serve(build_page(speaker, facts), home=tmp_path, port=free_port(), password=None)
+    for page in open_page(browser, served.url):
+        page.get_by_role("tab", name="记忆").click()
+        yield page
+    served.close()
+    gc.collect()
+
+
+def test_a_memory_is_found_put_right_and_another_one_forgotten_for_good(page: Page, clone: Clone, tmp_path: Path) -> None:
+    ask(page, "青轴键盘", where="memory")
+    wrong = page.locator("#memory-list label").filter(has_text="青轴").first
+    expect(wrong).to_be_visible()
+    expect(page.locator("#memory-deeds")).to_be_hidden()
+    wrong.click()
+    expect(page.locator("#memory-around")).to_contain_text("▸")
+    page.locator("#memory-right textarea").fill("要的是红轴键盘")
+    page.locator("#memory-correct").click()
+    expect(page.locator("#memory-around")).to_contain_text("忘掉了")
+    told = recalled(clone, "生日礼物要什么键盘")
+    assert "要的是红轴键盘" in told
+    assert "记住，" in told, "marked as told to the clone, not as said by somebody"
+
+    ask(page, "红轴键盘", where="memory")
+    page.locator("#memory-list label").filter(has_text="红轴").first.click()
+    page.locator("#memory-forget").click()
+    expect(page.locator("#memory-around")).to_contain_text("不能撤销")
+    assert "红轴" in recalled(clone, "生日礼物要什么键盘"), "nothing goes before it is confirmed"
+    page.locator("#memory-sure").click()
+    expect(page.locator("#memory-around")).to_contain_text("忘掉了")
+    expect(page.locator("#memory-sure")).to_be_hidden()
+    assert "红轴" not in recalled(clone, "生日礼物要什么键盘")
+    held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert "红轴".encode() not in held
