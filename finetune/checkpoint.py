@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clone_agent.errors import ModelError
+from clone_agent.errors import ModelError, UsageError
 from finetune.model_files import ModelFiles, fingerprint
 
 FORMAT = 1
@@ -70,6 +70,17 @@ def list_adapters(home: Path) -> list[AdapterInfo]:
         except ModelError:
             continue
     return sorted(found, key=lambda info: info.created)
+
+
+def adapter_folder(home: Path, name: str) -> Path:
+    """Where the adapter of a name lies, whether it is there or not.
+
+    Raises:
+        UsageError: that is no name of a folder, or "none", which stands for no adapter.
+    """
+    if name in ("", ".", "..", "none") or any(sign in name for sign in "/\\:"):
+        raise UsageError("That is no name for an adapter.", remedy="Take a word without / and \\ that is not `none`, like lora-2.")
+    return home / "adapters" / name
 
 
 def read_adapter(folder: Path) -> AdapterInfo:

@@ -294,6 +294,7 @@ def read_examples(path: Path) -> Iterator[Example]:
         DatasetError: it is missing or damaged.
     """
     try:
+        number = 1
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):  # noqa: B007 - named in the error
                 yield from_json(line)

@@ -131,10 +131,9 @@ def gibibytes(count: int) -> str:
 
 def sync(path: Path) -> None:
     """Force a file or a folder's entries to the disk, where the system can."""
-    flags = os.O_RDONLY
     if path.is_dir() and os.name == "nt":  # Windows cannot open a folder
         return
-    handle = os.open(path, flags)
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)  # Windows syncs only what may be written
     try:
         os.fsync(handle)
     finally:

@@ -8,9 +8,9 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from clone_agent.errors import ModelError
+from clone_agent.errors import ModelError, UsageError
 from finetune.adapter_files import load_adapter, save_adapter
-from finetune.checkpoint import check_base, list_adapters, read_adapter
+from finetune.checkpoint import adapter_folder, check_base, list_adapters, read_adapter
 from finetune.glm import LoadedModel, load_model
 from finetune.methods.registry import METHODS, attach
 from finetune.model_files import find_model
@@ -118,3 +118,10 @@ def test_both_glm_classes_load_with_their_tokenizer_and_format(tmp_path: Path, k
     assert loaded.format.name == "glm"
     assert loaded.max_tokens == 256
     assert not loaded.model.training
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "none", "../elsewhere", "a/b", "a\\b", "C:x"])
+def test_an_adapters_name_is_one_word_that_stays_in_its_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="no name for an adapter"):
+        adapter_folder(tmp_path, name)
+    assert adapter_folder(tmp_path, "lora-2") == tmp_path / "adapters" / "lora-2"

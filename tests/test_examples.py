@@ -206,3 +206,9 @@ def test_the_export_has_prompt_response_and_history_in_pairs(tmp_path: Path) -> 
 def test_examples_are_read_one_by_one(tmp_path: Path) -> None:
     write_dataset(build_examples(days(3), ME), tmp_path)
     assert next(read_examples(tmp_path / "train.jsonl")).response == "早 第0天"
+
+
+def test_a_file_that_is_no_dataset_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_bytes('{"response": "早"}'.encode("gbk"))
+    with pytest.raises(DatasetError, match=r"train\.jsonl:1: not an example"):
+        list(read_examples(tmp_path / "train.jsonl"))

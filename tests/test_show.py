@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clone_agent.errors import ExportError
-from ui.show import Screen, count, day, show_error, show_unexpected, size
+from ui.show import Screen, count, day, show_error, show_unexpected, size, typed
 
 ROOT = Path(__file__).parent.parent
 
@@ -104,6 +105,12 @@ def test_output_comes_through_whatever_the_terminal_is_able_to_write() -> None:
     said, told = done.stdout.decode("gbk").splitlines()
     assert said == "山?"
     assert json.loads(told) == {"said": "山😀"}
+
+
+def test_a_path_stands_in_the_next_command_as_a_shell_takes_it() -> None:
+    assert typed("exports/浩哥.txt") == "exports/浩哥.txt"
+    for name in ("WhatsApp Chat with Ben (Work).txt", "it's.txt", "$(x).txt"):
+        assert shlex.split(typed(Path(name))) == [name]
 
 
 def test_numbers_are_written_for_people() -> None:

@@ -5,6 +5,9 @@ how wide Chinese characters are, so tables stay straight.
 """
 
 import json
+import os
+import re
+import shlex
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -153,6 +156,14 @@ def show_unexpected(error: BaseException) -> None:
         lines.append(f"  {code.co_filename}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
     _console(sys.stderr).print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def typed(path: object) -> str:
+    """A path as one types it in a shell: in quotes where it holds blanks or signs that mean something there."""
+    text = str(path)
+    if re.fullmatch(r"[\w@%+=:,./~\\-]+", text):
+        return text
+    return f'"{text}"' if os.name == "nt" else shlex.quote(text)
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -59,13 +59,14 @@ def choose_adapter(home: DataHome, name: str | None) -> "AdapterInfo | None":
 
     Raises:
         ModelError: the named one is missing or damaged.
+        UsageError: that is no name for an adapter.
     """
-    from finetune.checkpoint import current_adapter, read_adapter
+    from finetune.checkpoint import adapter_folder, current_adapter, read_adapter
 
     if name == NO_ADAPTER:
         return None
     if name is not None:
-        return read_adapter(home.adapters / name)
+        return read_adapter(adapter_folder(home.root, name))
     return current_adapter(home.root)
 
 

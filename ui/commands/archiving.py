@@ -8,7 +8,7 @@ import click
 
 from clone_agent.errors import NoHomeError, UsageError
 from ui.options import Call, common, is_asked
-from ui.show import count
+from ui.show import count, typed
 
 if TYPE_CHECKING:
     from clone_agent.archive import Archive, ConversationInfo
@@ -77,7 +77,7 @@ def export(call: Call, folder: Path, shape: str, chats: tuple[str, ...]) -> None
     if not call.screen.as_json:
         messages = sum(info.messages for info in infos)
         call.screen.say(f"{count(messages, 'message')} in {count(len(files), 'file')} written to {folder}")
-        call.screen.next(f"clone-agent inspect {files[0]['path']}")
+        call.screen.next(f"clone-agent inspect {typed(files[0]['path'])}")
 
 
 def person_fields(person: "Person") -> dict[str, object]:

@@ -126,9 +126,9 @@ def final(agent: "CloneAgent", question: str, *, use_memory: bool, now: datetime
 
 def write_answers(path: Path, questions: "Sequence[Question]", answers: Sequence[Sequence[Answer]]) -> None:
     """Write one JSON line a question."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lines = [json.dumps(row, ensure_ascii=False, default=str) for row in _rows(questions, answers)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    from finetune.files import write_lines
+
+    write_lines(path, (json.dumps(row, ensure_ascii=False, default=str) for row in _rows(questions, answers)))
 
 
 def show_answers(screen: Screen, questions: "Sequence[Question]", answers: Sequence[Sequence[Answer]]) -> None:

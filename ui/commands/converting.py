@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ui.options import Call, common
+from ui.show import typed
 
 
 @click.command(epilog="Example: clone-agent convert THUDM/chatglm3-6b my-chatglm3")
@@ -51,7 +52,7 @@ def _model(call: Call, checkpoint: str, out: Path, generation: str | None) -> No
     call.screen.say(f"{report.source}, a {report.generation}: {report.parameters:,} numbers, {report.bytes / 2**20:,.0f} MiB")
     if not report.has_tokenizer:
         call.screen.warn("No tokenizer lay beside it, so this folder holds the weights alone.")
-    call.screen.next(f"clone-agent tune --base {report.folder}")
+    call.screen.next(f"clone-agent tune --base {typed(report.folder)}")
 
 
 def _prefix(call: Call, checkpoint: Path, out: Path, base: str | None) -> None:

@@ -13,7 +13,7 @@ import click
 from clone_agent.errors import CloneError, ExportError, UsageError
 from clone_agent.records import Skipped
 from ui.options import PARTIAL, Call, common
-from ui.show import count, day, show_error
+from ui.show import count, day, show_error, typed
 
 if TYPE_CHECKING:
     from clone_agent.archive import Archive
@@ -136,7 +136,7 @@ def inspect(
         call.screen.result(fields)
     else:
         _print_inspection(call, fields)
-        call.screen.next(f"clone-agent import {path}")
+        call.screen.next(f"clone-agent import {typed(path)}")
 
 
 @click.command(epilog="Example: clone-agent formats")

@@ -6,6 +6,7 @@ import click
 
 from clone_agent.errors import ModelError
 from ui.options import Call, common
+from ui.show import typed
 
 
 @click.command(epilog="Example: clone-agent merge my-model --adapter lora")
@@ -51,8 +52,9 @@ def merge(call: Call, out: Path, adapter: str | None, to: str, precision: str | 
     )
     if not report.template_matches:
         call.screen.note("The chat template renders talks a little differently from how the adapter was trained.")
+    folder = typed(report.folder)
     if report.served_here_only:
         call.screen.note(f"No other program knows the class of {report.base}, which is clone-agent's own.")
-        call.screen.next(f"clone-agent chat --base {report.folder} --adapter none")
+        call.screen.next(f"clone-agent chat --base {folder} --adapter none")
         return
-    call.screen.next(f"vllm serve {report.folder}" if to == "hf" else f"python llama.cpp/convert_hf_to_gguf.py {report.folder}")
+    call.screen.next(f"vllm serve {folder}" if to == "hf" else f"python llama.cpp/convert_hf_to_gguf.py {folder}")

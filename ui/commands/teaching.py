@@ -155,8 +155,10 @@ def require_dataset(call: Call, base: str | None) -> None:
 
 def tune_adapter(call: Call, config: "TuneConfig", *, name: str, resume: bool = False) -> "TuneReport":
     """Run the tuning with a progress bar; the caller owns the home."""
+    from finetune.checkpoint import adapter_folder
     from finetune.train import tune as run
 
+    folder = adapter_folder(call.home.root, name)
     with call.screen.progress(f"Tuning {name}", unit="steps") as advance:
 
         def watch(progress: "TuneProgress") -> None:
@@ -164,7 +166,7 @@ def tune_adapter(call: Call, config: "TuneConfig", *, name: str, resume: bool = 
                 _print_plan(call, progress.plan)
             advance(progress.step, progress.steps or None, _state(progress))
 
-        return run(config, call.home.dataset, call.home.adapters / name, on_progress=watch, resume=resume)
+        return run(config, call.home.dataset, folder, on_progress=watch, resume=resume)
 
 
 def report_fields(report: "TuneReport") -> dict[str, object]:
