@@ -78,14 +78,19 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         if "service" in message.classes:
             yield from _service(message, last, chat, place)
             continue
-        stamp = message.first("date")
+        inside = message.all()
+        firsts: dict[str, Element] = {}  # by class
+        for one in inside:
+            for name in one.classes:
+                firsts.setdefault(name, one)
+        stamp = firsts.get("date")
         sent_at = _time(stamp.attributes.get("title", ""), options.timezone) if stamp is not None else None
         if sent_at is None:
             yield Skipped(source=place, reason="no time stamp")
             continue
         last = sent_at
-        sender = _sender(message) or sender or "Unknown"
-        yield from chat.add(_bubble(message, sender, sent_at, place))
+        sender = _sender(inside, firsts) or sender or "Unknown"
+        yield from chat.add(_bubble(message, inside, firsts, sender=sender, sent_at=sent_at, place=place))
 
 
 def _open_chat(head: str, source: Source) -> Chat:
@@ -107,26 +112,23 @@ def _service(message: Element, last: datetime | None, chat: Chat, place: str) ->
     )
 
 
-def _sender(message: Element) -> str:
+def _sender(inside: list[Element], firsts: dict[str, Element]) -> str:
     """The name of who sent it; not of whose words are passed on."""
-    forwarded = message.first("forwarded")
-    if forwarded is None:
-        first = message.first("from_name")
-        return clean_name("".join(part for part in first.parts if isinstance(part, str))) if first is not None else ""
-    inner = set(map(id, forwarded.all("from_name")))
-    names = (one for one in message.all("from_name") if id(one) not in inner)
-    return next((clean_name("".join(part for part in one.parts if isinstance(part, str))) for one in names), "")
+    found, forwarded = firsts.get("from_name"), firsts.get("forwarded")
+    if forwarded is not None:
+        inner = set(map(id, forwarded.all("from_name")))
+        found = next((one for one in inside if "from_name" in one.classes and id(one) not in inner), None)
+    return clean_name("".join(part for part in found.parts if isinstance(part, str))) if found is not None else ""
 
 
-def _bubble(message: Element, sender: str, sent_at: datetime, place: str) -> Bubble:
-    body = message.first("text")
+def _bubble(message: Element, inside: list[Element], firsts: dict[str, Element], *, sender: str, sent_at: datetime, place: str) -> Bubble:
+    """The message of an element, with everything inside it and the first of each class."""
+    body, reply = firsts.get("text"), firsts.get("reply_to")
     words = body.text() if body is not None else ""
-    reply = message.first("reply_to")
     links = (one.attributes.get("href", "") for one in reply.all()) if reply is not None else iter(())
     target = next((found[1] for link in links if (found := _REPLY.search(link)) is not None), None)
     # Neither what is passed on nor what a bot words for the sender is their own.
-    inside = message.all()
-    classes = frozenset[str]().union(*(one.classes for one in inside))
+    classes = firsts.keys()
     names = [one for one in inside if "from_name" in one.classes]
     is_passed_on = "forwarded" in classes or any(_VIA.search(one.text()) for one in names)
     is_media = not classes.isdisjoint(_MEDIA)
