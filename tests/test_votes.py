@@ -120,4 +120,6 @@ def test_other_kinds_can_be_named_and_what_is_no_file_of_answers_is_refused(home
     assert refused.exit_code == 2
     assert "no.jsonl:1" in refused.stderr
     assert "秘密" not in refused.stderr
+    (tmp_path / "gbk.jsonl").write_bytes("秘密的话".encode("gbk"))
+    assert "not UTF-8" in run(home, tmp_path / "gbk.jsonl").stderr
     assert run(tmp_path / "none").exit_code == 10

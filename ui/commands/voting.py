@@ -52,7 +52,11 @@ def read_answers(path: Path) -> list[Answered]:
         UsageError: a line is something else, or there is none. The message names the line, not its words.
     """
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # no other line end counts: an answer may hold U+2028 as it is
+    except UnicodeDecodeError as cause:
+        raise UsageError(f"{path.name} is not UTF-8 text.", remedy="Make it with `clone-agent compare QUESTIONS --out FILE`.") from cause
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
