@@ -36,7 +36,7 @@ _HEAD = re.compile(r"(?P<name>\S.{0,80}?)(?:\s{2,}|\t)(?P<hour>[01]?\d|2[0-3]):(
 _GROUP = re.compile(r"(?:群聊?)?[\"“「](?P<name>.+)[\"”」](?:的?群聊?)?")
 _DASHES = frozenset("—–─-_ \t\u3000")
 _TITLE_WITHIN = 2000  # characters
-_SAMPLE = 1 << 22
+_SAMPLE = 1 << 20
 _LONGEST = 1_000_000
 
 

@@ -21,7 +21,7 @@ from clone_agent.records import ChatKind, Kind, Skipped
 
 _LOOK_AHEAD = 5000
 _LONG = 100  # messages
-_SAMPLE = 1 << 22  # bytes that decide how the file is laid out
+_SAMPLE = 1 << 20  # bytes that decide how the file is laid out
 _OWN_NAMES = frozenset({"我", "你", "Me"})
 
 
