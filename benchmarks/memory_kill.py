@@ -2,7 +2,8 @@
 
 Half of the points kill `index` on a fresh archive, half kill the forgetting of a person in an indexed one. After each the home is mended as
 `verify --fix` does it, and these must hold: no message is lost, or exactly the forgotten ones; the ids in SQLite, Chroma and the lexical
-index are the same; nothing of a forgotten sentence is in any file. Work is done in forked processes, which are killed with SIGKILL.
+index are the same; nothing of a forgotten sentence is in any file. Work is done in forked processes, which are killed with SIGKILL; one
+that ended before its kill is no point, and shortens the time in which the next are killed.
 """
 
 import argparse
@@ -12,7 +13,8 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from memory_scale import messages
@@ -20,10 +22,21 @@ from memory_scale import messages
 from clone_agent.archive import Archive
 from clone_agent.forgetting import Wish, is_unfinished
 from clone_agent.home import DataHome
+from clone_agent.records import Conversation, Message
 from memory.recall import MemoryIndex
 from ui.erasing import carry_out, finish, plan_forgetting
 
-PERSON = "qq:500"  # speaks in one of the generated chats
+PERSON, CHAT = "qq:500", "qq:5"  # who speaks in one of the generated chats
+SECRET_EVERY = 10  # messages of that chat, of which one says what stands nowhere else
+
+
+def messages_with_secrets(count: int) -> Iterator[Conversation | Message]:
+    """The generated chats, with sentences in the person's chat that nobody else says."""
+    for number, record in enumerate(messages(count)):
+        if isinstance(record, Message) and record.conversation == CHAT and number % SECRET_EVERY == 0:
+            yield replace(record, text=f"{record.text} 藏在第{number}只抽屉里")
+        else:
+            yield record
 
 
 def index(home: Path) -> None:
@@ -53,8 +66,9 @@ def mend(home: Path) -> None:
         memory.close()
 
 
-def in_fork(work: Callable[[Path], None], home: Path, *, kill_after: float | None = None) -> int:
-    """Run something in a forked process, perhaps kill it; returns its wait status."""
+def in_fork(work: Callable[[Path], None], home: Path, *, kill_after: float | None = None) -> tuple[int, float]:
+    """Run something in a forked process, perhaps kill it; returns its wait status and the seconds it ran."""
+    began = time.monotonic()
     child = os.fork()
     if child == 0:
         try:
@@ -63,17 +77,22 @@ def in_fork(work: Callable[[Path], None], home: Path, *, kill_after: float | Non
         except BaseException as error:  # noqa: BLE001 - the parent counts it
             os.write(2, f"{type(error).__name__}: {error}\n".encode())
             os._exit(1)
-    if kill_after is not None:
-        time.sleep(kill_after)
-        os.kill(child, signal.SIGKILL)
-    return os.waitpid(child, 0)[1]
+    while kill_after is not None:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status, time.monotonic() - began
+        if time.monotonic() - began >= kill_after:
+            os.kill(child, signal.SIGKILL)
+            break
+        time.sleep(0.001)
+    return os.waitpid(child, 0)[1], time.monotonic() - began
 
 
 def counts(home: Path) -> tuple[int, int]:
     """Messages, and those of the person's chat."""
     with Archive.open(home) as archive:
         infos = {info.conversation.id: info.messages for info in archive.conversations()}
-    return sum(infos.values()), infos.get("qq:5", 0)
+    return sum(infos.values()), infos.get(CHAT, 0)
 
 
 def main() -> None:
@@ -86,27 +105,28 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         fresh, indexed, home = Path(folder) / "fresh", Path(folder) / "indexed", Path(folder) / "home"
         with Archive.open(fresh, create=True) as archive:
-            archive.add(messages(arguments.messages))
+            archive.add(messages_with_secrets(arguments.messages))
         shutil.copytree(fresh, indexed)
-        assert in_fork(index, indexed) == 0
+        assert in_fork(index, indexed)[0] == 0
         whole, theirs = counts(fresh)
         with Archive.open(fresh) as archive:
-            sentences = [message.text.encode() for message in archive.messages("qq:5") if len(message.text) > 10][:50]
-            others = " ".join(
-                m.text for info in archive.conversations() if info.conversation.id != "qq:5" for m in archive.messages(info.conversation.id)
-            )
-        sentences = [sentence for sentence in sentences if sentence.decode() not in others]
+            sentences = [message.text.encode() for message in archive.messages(CHAT) if "抽屉里" in message.text]
+        assert sentences, "too few messages for a secret"
         for name, work, start in (("index", index, fresh), ("forget", forget, indexed)):
             shutil.copytree(start, home)
-            began = time.monotonic()
-            assert in_fork(work, home) == 0
-            took = time.monotonic() - began
+            status, took = in_fork(work, home)
+            assert status == 0
             shutil.rmtree(home)
-            killed = failed = lost = left = done = 0
-            for _ in range(arguments.points // 2):
+            killed = early = failed = lost = left = done = 0
+            while killed < arguments.points // 2:
                 shutil.copytree(start, home)
-                killed += os.WIFSIGNALED(in_fork(work, home, kill_after=rng.uniform(0, took)))
-                failed += in_fork(mend, home) != 0
+                status, ran = in_fork(work, home, kill_after=rng.uniform(0, took))
+                if not os.WIFSIGNALED(status):
+                    early, took = early + 1, min(took, ran)
+                    shutil.rmtree(home)
+                    continue
+                killed += 1
+                failed += in_fork(mend, home)[0] != 0
                 now = counts(home)
                 done += now[1] == 0
                 lost += now not in ({(whole, theirs)} if name == "index" else {(whole, theirs), (whole - theirs, 0)})
@@ -114,7 +134,7 @@ def main() -> None:
                 left += now[1] == 0 and any(sentence in held for sentence in sentences)
                 shutil.rmtree(home)
             print(
-                f"{name}: {arguments.points // 2} points over {took:.2f} s, {killed} killed under way, {done} of them forgotten; "
+                f"{name}: {killed} killed under way, within {took:.2f} s ({early} had ended before), {done} of them forgotten; "
                 f"not whole after the mending {failed}, messages lost {lost}, sentences of {len(sentences)} left {left}",
                 flush=True,
             )

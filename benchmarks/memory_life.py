@@ -1,8 +1,9 @@
 """Recall on the sample life through the whole pipeline: `python benchmarks/memory_life.py [--split dev] [--top-k 8]`.
 
-Imports the exports into a temporary data home, indexes them and asks the questions as of their dates. A question counts as found when the
-lines hold all messages of one of its gold sets. The second figure asks less: whether the words of a right answer stand in the lines at all,
-be it in messages that no gold set names (a later chat that tells it again).
+Imports the exports into a temporary data home, indexes them and asks the questions as of their dates; what was said later is not seen. A
+question counts as found when the lines hold all messages of one of its gold sets. The second figure asks less: whether the words of a right
+answer stand in the lines at all, be it in messages that no gold set names (a later chat that tells it again). Last, whether one of the best
+lines alone is a right answer, when it names its speaker and, where a day is asked for, its day: what a model can do that only quotes.
 """
 
 import argparse
@@ -15,9 +16,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from clone_agent.archive import Archive
+from clone_agent.day_words import spoken_day
 from clone_agent.importers import find_exports, read_export
-from clone_agent.records import Scope, Skipped
-from clone_agent.sample_life.questions import HERE, gold_sets, is_right, key_ids, load_questions
+from clone_agent.prompt import line_words
+from clone_agent.records import Hit, Scope, Skipped
+from clone_agent.sample_life.questions import HERE, LifeQuestion, gold_sets, is_right, key_ids, load_questions
+from memory.answers import Kind, wanted
 from memory.confidence import CONFIDENT
 from memory.metrics import auroc, kept_and_rejected
 from memory.recall import MemoryIndex
@@ -37,6 +41,7 @@ def main() -> None:
         memory = MemoryIndex.open(Path(folder), archive, embedding=arguments.embedding)
         print(memory.index())
         ids, found, readable, touched = key_ids(archive), defaultdict(list), defaultdict(list), []
+        quotable: list[list[bool]] = []
         confidences: dict[str, list[float]] = {"answerable": [], "foreign": []}
         for question in load_questions():
             if question.split != arguments.split:
@@ -52,14 +57,29 @@ def main() -> None:
                 lines = "\n".join(hit.memory.text for hit in recalled.hits)
                 readable["all"].append(is_right(replace(question, reject=()), lines))
                 readable[question.category].append(readable["all"][-1])
+                quotable.append([may_quote(question, hit) for hit in sorted(recalled.hits, key=lambda hit: -hit.score)])
         memory.close()
     print("| | all evidence | answer in the lines | questions |\n|---|---|---|---|")
     for name, hits in found.items():
         print(f"| {name} | {np.mean(hits):.3f} | {np.mean(readable[name]):.3f} | {len(hits)} |")
     print(f"some evidence: {np.mean(touched):.3f}")
+    shares = (
+        f"{sum(any(each[:best]) for each in quotable) / len(quotable):.3f} of {best}" for best in (1, 2, 4, 8) if best <= arguments.top_k
+    )
+    print("a right answer among the best lines, one by one:", ", ".join(shares))
     kept, rejected = (np.array(values) for values in confidences.values())
     print(f"AUROC {auroc(**confidences)}, {kept_and_rejected(**confidences)}")
     print(f"at {CONFIDENT}: keeps {np.mean(kept >= CONFIDENT):.3f}, rejects {np.mean(rejected < CONFIDENT):.3f}")
+
+
+def may_quote(question: LifeQuestion, hit: Hit) -> bool:
+    """Whether a recalled line is by itself a right answer."""
+    memory = hit.memory
+    text = line_words(memory.text, memory.started_at)
+    named = text if memory.is_owner else f"{memory.speaker_name}说 {text}"
+    want = wanted(question.question)
+    is_dated = want is not None and want.kind in (Kind.DAY, Kind.MOMENT)
+    return is_right(question, f"{spoken_day(memory.started_at, 'zh')} {named}" if is_dated else named)
 
 
 if __name__ == "__main__":
