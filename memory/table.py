@@ -243,8 +243,13 @@ class PassageTable:
 
     def vectors(self, numbers: Sequence[int]) -> tuple[list[int], Half]:
         """The passages among `numbers` that have a vector, and the vectors, float16 of shape (found, dimension)."""
-        rows = [row for row in self._rows("vector", numbers) if row[1] is not None]
-        return [row[0] for row in rows], np.array([np.frombuffer(row[1], dtype=np.float16) for row in rows], dtype=np.float16)
+        rows = self.connection.execute(
+            "SELECT p.n, p.vector FROM json_each(?) wanted JOIN memory_passages p ON p.n = wanted.value"
+            " WHERE p.vector IS NOT NULL ORDER BY wanted.key",
+            (json.dumps(list(numbers)),),
+        ).fetchall()
+        joined = np.frombuffer(b"".join([row[1] for row in rows]), dtype=np.float16)
+        return [row[0] for row in rows], joined.reshape(len(rows), -1) if rows else joined
 
     def set_vectors(self, numbers: Sequence[int], vectors: NDArray[np.float32]) -> None:
         """Keep float16 copies of vectors."""
