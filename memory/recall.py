@@ -4,12 +4,16 @@ A follow-up gets its subject from the talk before it, names and time phrases are
 (`memory.ranking`), the best passages are packed in time order (`memory.packing`), and a confidence says whether they are on the subject.
 """
 
+import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import wraps
 from itertools import islice
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from clone_agent.archive import Archive
 from clone_agent.archive_people import Person
@@ -40,6 +44,21 @@ class IndexReport:
     seconds: float
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _one_at_a_time(method: Callable[Concatenate["MemoryIndex", P], R]) -> Callable[Concatenate["MemoryIndex", P], R]:
+    """Let threads in one after the other: visitors of one page ask and forget at once, and share what is cached here."""
+
+    @wraps(method)
+    def alone(self: "MemoryIndex", /, *arguments: P.args, **options: P.kwargs) -> R:
+        with self._lock:
+            return method(self, *arguments, **options)
+
+    return alone
+
+
 class MemoryIndex:
     """The memory of one data home. Search needs no lock; `index` and `rebuild` need the home's.
 
@@ -47,6 +66,7 @@ class MemoryIndex:
     """
 
     def __init__(self, home: Path, archive: Archive, *, embedding: str | None = None, server: str | None = None) -> None:
+        self._lock = threading.RLock()
         self._archive = archive
         self._reranker: Reranker | None = None
         self._table = PassageTable(archive.connection)
@@ -92,6 +112,7 @@ class MemoryIndex:
             passages=self._table.count("turn"), added=counts.added, removed=counts.removed, seconds=round(time.monotonic() - started, 3)
         )
 
+    @_one_at_a_time
     def note(self, conversation: str) -> None:
         """Make what was just added to a conversation recallable, without touching the vector store; `index` does the rest."""
         update_words(self._archive, self._table, progress=Progress(None), only=conversation)
@@ -117,6 +138,7 @@ class MemoryIndex:
         """How many conversations changed since they were indexed, or wait for their vectors."""
         return pending(self._archive, self._table)
 
+    @_one_at_a_time
     def search(
         self,
         question: str,
@@ -182,7 +204,15 @@ class MemoryIndex:
 
     def close(self) -> None:
         """Let go of the vector store, which the next search opens again; the archive stays open."""
-        self._keeper.close()
+        with self.paused():
+            pass
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let go of the vector store while another process works on it in the block; searches wait until it ends."""
+        with self._lock:
+            self._keeper.close()
+            yield
 
     def _memories(self, numbers: Sequence[int]) -> list[Memory]:
         """Passages with the names that the archive shows for their people."""

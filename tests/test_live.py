@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from test_recall import LIFE, NOW, ZONE, messages, said
@@ -17,6 +18,7 @@ from clone_agent.orders import Forget, Remember, is_consent, read_order
 from clone_agent.records import LIVE_PLATFORM, ChatTurn, Persona, Reply
 from finetune.examples import build_examples
 from memory.recall import MemoryIndex
+from memory.refill import refill
 from ui.commands.answering import hit_fields
 from ui.commands.teaching import archive_revision
 from ui.companion import Companion
@@ -174,6 +176,37 @@ def test_forgetting_is_done_even_when_the_rest_cannot_be_indexed_again(clone: Cl
     assert done.text.startswith("忘掉了。")
     assert "clone-agent index" in done.text
     assert "陈一宁" not in [person.name for person in clone.archive.people()]
+
+
+def test_nobody_searches_while_another_process_makes_the_index_again(clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[str] = []
+    searching = Thread(target=lambda: found.append(recalled(clone, "生日礼物要什么键盘")))
+
+    def refill_while_somebody_asks(*home: Path, **options: str | None) -> None:
+        searching.start()
+        searching.join(0.3)
+        assert found == []
+        refill(*home, **options)  # type: ignore[arg-type]  # passed on as they are
+        assert found == []
+
+    monkeypatch.setattr("memory.refill.refill", refill_while_somebody_asks)
+    asked = companion(clone, tmp_path).obey("忘掉陈一宁", waiting=None)
+    assert asked is not None
+    companion(clone, tmp_path).obey("确认", waiting=asked.waiting)
+    searching.join(30)
+    assert "青轴" in found[0]
+
+
+def test_in_english_one_message_is_one_message(tmp_path: Path) -> None:
+    with Archive.open(tmp_path, create=True) as archive:
+        at = datetime(2024, 5, 15, 20, 0, tzinfo=ZONE)
+        keep_talk(archive, "the locker code is 4711", [], at=at, name="Mia", language="en")
+        archive.set_owner([f"{LIVE_PLATFORM}:{VISITOR}"])
+        agent = CloneAgent(Actor(), persona=Persona(name="Mia"), memory=None)
+        mute = Clone(archive=archive, memory=None, voice=Voice(model=Actor(), label="actor", adapter=None), agent=agent)
+        asked = companion(mute, tmp_path).obey("forget locker code", waiting=None)
+    assert asked is not None
+    assert asked.text.startswith("That forgets 1 message in 1 chat, 2024-05-15")
 
 
 def test_half_a_character_from_a_keyboard_or_browser_does_no_harm(clone: Clone, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ companion at all.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
@@ -16,6 +17,7 @@ from clone_agent.home import DataHome
 from clone_agent.live import keep_talk
 from clone_agent.orders import Forget, Remember, is_consent, read_order
 from clone_agent.storage import storage_errors
+from ui.show import count
 
 if TYPE_CHECKING:
     from clone_agent.records import Hit, Memory
@@ -30,7 +32,7 @@ _SAID = {
     "nothing": ("没有找到可以忘掉的消息。", "No stored message fits."),
     "ask": (
         "会忘掉 {messages} 条消息（{chats} 个聊天，{first} 到 {last}），连同由它们做成的一切。这不能撤销。",
-        "That forgets {messages} messages in {chats} chats, {first} to {last}, with everything made of them. It cannot be undone.",
+        "That forgets {many_messages} in {many_chats}, {first} to {last}, with everything made of them. It cannot be undone.",
     ),
     "answer": ("回“确认”就忘掉，回别的就算了。", ' Answer "confirm" to do it, anything else to leave it.'),
     "done": ("忘掉了。", "Forgotten."),
@@ -171,6 +173,8 @@ class Companion:
             "ask",
             messages=plan.chosen.messages,
             chats=len(plan.chosen.spans),
+            many_messages=count(plan.chosen.messages, "message"),
+            many_chats=count(len(plan.chosen.spans), "chat"),
             first=f"{min(span.first for span in spans).astimezone():%Y-%m-%d}",
             last=f"{max(span.last for span in spans).astimezone():%Y-%m-%d}",
         )
@@ -195,15 +199,15 @@ class Companion:
         from ui.erasing import carry_out
 
         plan = self._plan(wish)
-        if self._clone.memory is not None:
-            self._clone.memory.close()
-        carry_out(self._home, self._clone.archive, plan)
         lines = [self._say("done")]
-        if plan.passages:
-            try:
-                refill(self._home.root, embedding=self._settings.embedding, server=self._settings.chroma)
-            except StoreError:  # the messages are gone; the rest can wait
-                lines.append(self._say("index"))
+        # Two processes on one vector store would damage it: nobody may search, and so open it again, before the other one has ended.
+        with self._clone.memory.paused() if self._clone.memory is not None else nullcontext():
+            carry_out(self._home, self._clone.archive, plan)
+            if plan.passages:
+                try:
+                    refill(self._home.root, embedding=self._settings.embedding, server=self._settings.chroma)
+                except StoreError:  # the messages are gone; the rest can wait
+                    lines.append(self._say("index"))
         if plan.dataset:
             lines.append(self._say("dataset"))
         if plan.adapters:
