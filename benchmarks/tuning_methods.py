@@ -4,6 +4,8 @@
     python benchmarks/tuning_methods.py --max-steps 12 --eval-examples 40 --rows FILE
                                                         in the time of a coffee; FILE keeps what is done, and the same command goes on
     python benchmarks/tuning_methods.py --dataset DIR --base NAME_OR_PATH
+    python benchmarks/tuning_methods.py --home HOME     the adapters of a data home, tuned before; what that took of a core and of
+                                                        memory was not noted
 
 Columns: loss on held-out weeks; `style`: how far the lengths of its replies (characters) and their punctuation (bits) are from the
 owner's; `reading`: share of questions about a memory block of at most four lines where the reply cites the right line; `ordinary`: loss on
@@ -12,6 +14,7 @@ that); peak memory; size of the adapter. `a → b`: before and after. `tuning_sw
 """
 
 import argparse
+import math
 import resource
 import tempfile
 import time
@@ -25,6 +28,7 @@ from tuning_measures import measure, sample_dataset
 from tuning_rows import Row, kept_rows
 
 from finetune.adapter_files import load_adapter, wants_four_bit
+from finetune.checkpoint import AdapterInfo, list_adapters
 from finetune.glm import load_model
 from finetune.train import tune
 from finetune.tune_config import TuneConfig
@@ -67,6 +71,7 @@ def main(trials: Sequence[Trial] = DEFAULTS, about: str | None = __doc__, argume
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", help="folder or hub name (default: the model that ships)")
     parser.add_argument("--dataset", type=Path, help="a dataset folder (default: built from the sample life)")
+    parser.add_argument("--home", type=Path, help="measure the adapters of this data home instead of tuning; they must be tuned on --base")
     parser.add_argument("--epochs", type=float, help="passes over the examples (default: the method's)")
     parser.add_argument("--max-steps", type=int, help="end every run earlier")
     parser.add_argument("--eval-examples", type=int, default=256, help="held-out examples looked at, at most")
@@ -75,9 +80,12 @@ def main(trials: Sequence[Trial] = DEFAULTS, about: str | None = __doc__, argume
     parser.add_argument("--rows", type=Path, help="keep each row in this file as soon as it is there, and pass over those that it holds")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
-        dataset = options.dataset or sample_dataset(Path(scratch))
+        dataset = options.dataset or (options.home / "dataset" if options.home else sample_dataset(Path(scratch)))
         wanted = options.methods.split(",") if options.methods else None
         works: dict[str, Callable[[], Row]] = {_BASE: lambda: measure(load_model(options.base), dataset, replies_each=options.replies)}
+        if options.home:
+            works |= {info.name: partial(tuned_before, info, dataset, options) for info in list_adapters(options.home)}
+            trials = ()
         works |= {trial.name: partial(run, trial, dataset, options) for trial in trials if wanted is None or trial.method in wanted}
         print_table(kept_rows(works, options.rows))
 
@@ -103,9 +111,7 @@ def run(trial: Trial, dataset: Path, options: argparse.Namespace) -> Row:
         report = tune(config, dataset, folder)
         seconds, busy = time.perf_counter() - start, time.process_time() - at
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        loaded = load_model(options.base, four_bit=wants_four_bit(folder))
-        load_adapter(folder, loaded)
-        after = measure(loaded, dataset, replies_each=options.replies)
+        after = measure_adapter(folder, dataset, options)
         size = (folder / "adapter_model.safetensors").stat().st_size
     return {
         "learning_rate": report.plan.learning_rate,
@@ -119,6 +125,30 @@ def run(trial: Trial, dataset: Path, options: argparse.Namespace) -> Row:
         "adapter_mib": size / 2**20,
         **after,
     }
+
+
+def tuned_before(info: AdapterInfo, dataset: Path, options: argparse.Namespace) -> Row:
+    """Measure an adapter; what its training took comes from its manifest."""
+    training = info.manifest["training"]
+    return {
+        "learning_rate": training["plan"]["learning_rate"],
+        "steps": training["steps"],
+        "trained": info.parameters,
+        "before": info.loss_before,
+        "after": info.loss_after,
+        "seconds": training["seconds"],
+        "busy": math.nan,
+        "peak_mib": math.nan,
+        "adapter_mib": info.bytes / 2**20,
+        **measure_adapter(info.folder, dataset, options),
+    }
+
+
+def measure_adapter(folder: Path, dataset: Path, options: argparse.Namespace) -> Row:
+    """What the base does with an adapter."""
+    loaded = load_model(options.base, four_bit=wants_four_bit(folder))
+    load_adapter(folder, loaded)
+    return measure(loaded, dataset, replies_each=options.replies)
 
 
 def print_table(rows: Iterable[tuple[str, Row]]) -> None:
@@ -139,8 +169,7 @@ def print_table(rows: Iterable[tuple[str, Row]]) -> None:
             f"{base['right_line']:.2f} → {row['right_line']:.2f}",
             f"{base['ordinary']:.2f} → {row['ordinary']:.2f}",
             f"{row['seconds']:.0f}",
-            f"{row['busy']:.0f}",
-            f"{row['peak_mib']:.0f}",
+            *("" if math.isnan(row[key]) else f"{row[key]:.0f}" for key in ("busy", "peak_mib")),
             f"{row['adapter_mib']:.2f}",
         ]
         print(f"| {' | '.join(cells)} |", flush=True)

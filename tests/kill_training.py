@@ -36,7 +36,7 @@ class Place:
 
     def train(self, name: str, *, resume: bool = False, on_progress: Callable[[TuneProgress], None] | None = None) -> None:
         settings = TuneConfig(
-            base=str(self.base), method=self.method, batch_size=8, evaluations=3, samples=1, learning_rate=0.02, max_steps=STEPS
+            base=str(self.base), method=self.method, batch_size=8, evaluations=3, samples=1, learning_rate=0.02, epochs=2, max_steps=STEPS
         )
         tune(settings, self.dataset, self.scratch / name, resume=resume, on_progress=on_progress)
 
