@@ -40,7 +40,7 @@ class Case:
 
     columns: NDArray[np.float32]
     is_gold: NDArray[np.bool_]
-    gold: int  # passages in all, found or not
+    gold: int  # passages in all, at least 1
 
 
 def case(evidence: Evidence, gold: set[int], rough: Weights) -> Case:
@@ -48,7 +48,7 @@ def case(evidence: Evidence, gold: set[int], rough: Weights) -> Case:
     table = np.stack([evidence.columns[name] for name in NAMES], axis=1)[evidence.is_found]
     is_gold = np.isin(evidence.facts.numbers[evidence.is_found], list(gold))
     best = np.argsort(-(table @ values(rough)), kind="stable")[:MOST]
-    return Case(table[best], is_gold[best], len(gold))
+    return Case(table[best], is_gold[best], max(1, len(gold)))
 
 
 def of_life(language: str) -> list[Case]:
