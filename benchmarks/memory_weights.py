@@ -130,7 +130,7 @@ def fit(groups: Sequence[Sequence[Case]], start: Weights, *, hold: float) -> Wei
         return total
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return Weights(**dict(zip(NAMES, weights.detach().numpy().round(2).tolist(), strict=True)))
+    return Weights(**dict(zip(NAMES, weights.detach().numpy().astype(float).round(2).tolist(), strict=True)))
 
 
 def figures(cases: Sequence[Case], weights: Weights) -> NDArray[np.float64]:
