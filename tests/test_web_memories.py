@@ -45,6 +45,7 @@ def test_a_memory_is_found_put_right_and_another_one_forgotten_for_good(page: Pa
     ask(page, "青轴键盘", where="memory")
     wrong = page.locator("#memory-list label").filter(has_text="青轴").first
     expect(wrong).to_be_visible()
+    expect(page.locator("#memory-list")).to_have_css("overflow-y", "auto")  # a long list can be scrolled to its end
     expect(page.locator("#memory-deeds")).to_be_hidden()
     wrong.click()
     expect(page.locator("#memory-around")).to_contain_text("▸")
