@@ -22,7 +22,7 @@ from finetune.glm import LoadedModel
 from finetune.loss import autocast_for, example_losses
 
 HELD = 0.4  # on_topic from which a model can be said to hold ordinary talk
-# Each is a loss of ordinary talk. A run that goes well is far from them: LoRA on the sample life, 180 steps on the model that ships, brought
+# Each is a loss of ordinary talk. A run that went well is far from it: LoRA on the sample life, 180 steps on the model that ships, brought
 # the loss from 6.64 to 5.25 and on_topic from 0.42 to 0.38 (two questions of 24 are 0.08; chance moves it by that much).
 LOSS_RISE, TOPIC_FALL, DEGENERATE_RISE = 1.0, 0.25, 0.34
 _OTHERS = (5, 11, 17)  # how far away the questions stand whose replies are offered as wrong ones
