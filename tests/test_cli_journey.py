@@ -415,7 +415,7 @@ def documented(command: str) -> set[str]:
         ["rebuild"],
         ["formats"],
         ["forget", "--phrase", "没人说过", "--dry-run"],
-        ["import", str(COUSIN)],
+        ["import", str(COUSIN), "--timezone", "Asia/Shanghai"],
     ],
     ids=lambda arguments: arguments[0],
 )

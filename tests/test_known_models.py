@@ -121,4 +121,4 @@ def test_other_chat_models_load_with_a_note_and_take_the_methods(
 def test_a_device_that_is_not_here_ends_in_advice(device: str) -> None:
     result = CliRunner().invoke(main, ["models", "--device", device])
     assert result.exit_code == 2
-    assert f"There is no device {device} here" in result.output
+    assert f"There is no device {device} that torch can use here" in result.output

@@ -61,6 +61,7 @@ def test_a_guest_talks_sees_the_label_and_the_owners_lines_alone_and_is_sent_awa
         ask(page, "长" * 300)
         expect(page.locator("#chat-log .user-row").last).to_contain_text("长" * 200)
         assert "长" * 201 not in page.content()
+        expect(page.get_by_text("正在输入……")).to_have_count(0)  # a line sent before the answer is there would stay in the box
         write_event(evening.home, Event(at=datetime.now().astimezone(), guest="小明", what="revoked"))
         ask(page, "还在吗")
         expect(page.get_by_text("这个邀请已经结束了")).to_be_visible()

@@ -31,7 +31,7 @@ def build_guest_page(desk: GuestDesk, *, name: str) -> gr.Blocks:
     with page:
         top = gr.HTML(elem_id="heading", padding=False)
         log = chat_log("chat-log")
-        turns, asked = gr.State((), time_to_live=24 * 3600), gr.State("")
+        turns, asked, is_answering = gr.State((), time_to_live=24 * 3600), gr.State(""), gr.State(False)
         with gr.Row(elem_classes="ask-row"):
             box = question_box(i18n("ask_here"), elem_id="chat-question", longest=LONGEST)
             send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="chat-send")
@@ -40,14 +40,20 @@ def build_guest_page(desk: GuestDesk, *, name: str) -> gr.Blocks:
             language = language_asked(request)
             return _heading(language, name), gr.Chatbot(placeholder=nothing_said("", say(language, "guest_empty")))
 
+        def take(text: str, is_busy: bool) -> tuple[str, str, bool]:
+            line = text.strip()
+            if line and is_busy:
+                raise gr.Error("", print_exception=False)  # nothing follows, and the line stays in the box
+            return "", line, bool(line)
+
         def reply(text: str, so_far: tuple[ChatTurn, ...], shown: Shown, request: gr.Request) -> Iterator[tuple[Any, Shown]]:
             if text:
                 yield from _reply(desk, text, so_far, shown, guest=str(request.username or ""), language=language_asked(request))
 
         page.load(greet, None, [top, log], **PRIVATE)
-        gr.on([send.click, box.submit], lambda text: ("", text.strip()), [box], [box, asked], queue=False, **PRIVATE).then(
-            reply, [asked, turns, log], [turns, log], concurrency_id="chat", trigger_mode="once", **PRIVATE
-        )
+        taken = gr.on([send.click, box.submit], take, [box, is_answering], [box, asked, is_answering], queue=False, **PRIVATE)
+        answered = taken.success(reply, [asked, turns, log], [turns, log], concurrency_id="chat", **PRIVATE)
+        answered.then(lambda: False, None, [is_answering], queue=False, **PRIVATE)
     return page
 
 
