@@ -7,24 +7,22 @@ corrected later; of what never happened: it says that it does not remember. A fa
 
 import argparse
 import json
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
+
+from life_memory import life_memory
 
 from clone_agent.agent import TOP_K, CloneAgent
 from clone_agent.archive import Archive
-from clone_agent.importers import find_exports, read_export
-from clone_agent.records import ChatTurn, Delta, Hit, Recalled, Reply, Scope, SearchMemory, Skipped
-from clone_agent.sample_life.questions import HERE, LifeQuestion, gold_ids, key_ids, load_questions
+from clone_agent.records import ChatTurn, Delta, Hit, Recalled, Reply, Scope, SearchMemory
+from clone_agent.sample_life.questions import LifeQuestion, gold_ids, key_ids, load_questions
 from finetune.chat_model import load_chat_model
 from finetune.model_files import recall_habits
 from memory.passages import bursts
-from memory.recall import MemoryIndex
 from ui.questions import Question, says_unknown
 
 
@@ -80,11 +78,7 @@ def main() -> None:
     arguments = parser.parse_args()
     figures: defaultdict[str, list[bool]] = defaultdict(list)
     waits: list[tuple[float, float, int]] = []
-    with tempfile.TemporaryDirectory() as folder, Archive.open(Path(folder), create=True) as archive:
-        for path in find_exports(HERE / "exports"):
-            if not isinstance(path, Skipped):
-                archive.add(read_export(path, timezone=ZoneInfo("Asia/Shanghai")))
-        memory = MemoryIndex.open(Path(folder), archive)
+    with life_memory() as (archive, memory):
         memory.index()
         ids, passages = key_ids(archive), all_passages(archive)
         model, persona = load_chat_model(arguments.model, arguments.adapter), archive.persona()
@@ -103,7 +97,6 @@ def main() -> None:
                 note(figures, kind, question, reply.text)
                 if arguments.show:
                     print(kind, question.category, "|", question.question, "|", question.answer, "|", reply.text.replace("\n", " / "))
-        memory.close()
     shares = {name: sum(marks) / len(marks) for name, marks in sorted(figures.items())}
     for name, share in shares.items():
         print(f"{name}: {share:.3f} of {len(figures[name])}")

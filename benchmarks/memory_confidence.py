@@ -6,26 +6,22 @@ sample life counts as three others. The last figure is of questions that were he
 """
 
 import argparse
-import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
+from life_memory import life_memory
 from numpy.typing import NDArray
 
-from clone_agent.archive import Archive
-from clone_agent.importers import find_exports, read_export
-from clone_agent.records import Scope, Skipped
-from clone_agent.sample_life.questions import HERE, load_questions
+from clone_agent.records import Scope
+from clone_agent.sample_life.questions import load_questions
 from memory.confidence import BIAS, WEIGHTS, Signs
 from memory.embed import load_embedder
 from memory.labelled import build_history, read_lines, understand
 from memory.metrics import auroc, kept_and_rejected
 from memory.ranking import Ranker, together
-from memory.recall import MemoryIndex
 
 Array = NDArray[np.float64]
 LIFE = "sample life"
@@ -53,18 +49,13 @@ def asked(rows: Sequence[tuple[Signs, bool]]) -> Asked:
 
 def of_life() -> Asked:
     """The development half of the sample life, asked as of the questions' days."""
-    with tempfile.TemporaryDirectory() as folder, Archive.open(Path(folder), create=True) as archive:
-        for path in find_exports(HERE / "exports"):
-            if not isinstance(path, Skipped):
-                archive.add(read_export(path, timezone=ZoneInfo("Asia/Shanghai")))
-        memory = MemoryIndex.open(Path(folder), archive)
+    with life_memory() as (_, memory):
         memory.index()
         rows = [
             (memory.signs(each.question, now=each.asked_at, scope=Scope(before=each.asked_at)), not each.never_happened)
             for each in load_questions()
             if each.split == "dev"
         ]
-        memory.close()
     return asked(rows)
 
 

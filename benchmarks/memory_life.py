@@ -7,24 +7,19 @@ lines alone is a right answer, when it names its speaker and, where a day is ask
 """
 
 import argparse
-import tempfile
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
+from life_memory import life_memory
 
-from clone_agent.archive import Archive
 from clone_agent.day_words import spoken_day
-from clone_agent.importers import find_exports, read_export
 from clone_agent.prompt import line_words
-from clone_agent.records import Hit, Scope, Skipped
-from clone_agent.sample_life.questions import HERE, LifeQuestion, gold_sets, is_right, key_ids, load_questions
+from clone_agent.records import Hit, Scope
+from clone_agent.sample_life.questions import LifeQuestion, gold_sets, is_right, key_ids, load_questions
 from memory.answers import Kind, wanted
 from memory.confidence import CONFIDENT
 from memory.metrics import auroc, kept_and_rejected
-from memory.recall import MemoryIndex
 
 
 def main() -> None:
@@ -34,11 +29,7 @@ def main() -> None:
     parser.add_argument("--top-k", type=int, default=8)
     parser.add_argument("--embedding")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, Archive.open(Path(folder), create=True) as archive:
-        for path in find_exports(HERE / "exports"):
-            if not isinstance(path, Skipped):
-                archive.add(read_export(path, timezone=ZoneInfo("Asia/Shanghai")))
-        memory = MemoryIndex.open(Path(folder), archive, embedding=arguments.embedding)
+    with life_memory(arguments.embedding) as (archive, memory):
         print(memory.index())
         ids, found, readable, touched = key_ids(archive), defaultdict(list), defaultdict(list), []
         quotable: list[list[bool]] = []
@@ -58,7 +49,6 @@ def main() -> None:
                 readable["all"].append(is_right(replace(question, reject=()), lines))
                 readable[question.category].append(readable["all"][-1])
                 quotable.append([may_quote(question, hit) for hit in sorted(recalled.hits, key=lambda hit: -hit.score)])
-        memory.close()
     print("| | all evidence | answer in the lines | questions |\n|---|---|---|---|")
     for name, hits in found.items():
         print(f"| {name} | {np.mean(hits):.3f} | {np.mean(readable[name]):.3f} | {len(hits)} |")

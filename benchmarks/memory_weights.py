@@ -6,26 +6,22 @@ show how much is luck, every figure is also given for weights that were fitted w
 """
 
 import argparse
-import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import torch
+from life_memory import life_memory
 from numpy.typing import NDArray
 
-from clone_agent.archive import Archive
-from clone_agent.importers import find_exports, read_export
-from clone_agent.records import Scope, Skipped
-from clone_agent.sample_life.questions import HERE, gold_sets, key_ids, load_questions
+from clone_agent.records import Scope
+from clone_agent.sample_life.questions import gold_sets, key_ids, load_questions
 from memory.embed import load_embedder
 from memory.evidence import Evidence
 from memory.labelled import build_history, read_lines, understand
 from memory.ranking import Ranker
-from memory.recall import MemoryIndex
 from memory.table import PassageTable
 from memory.weights import CHINESE, ENGLISH, NAMES, Weights
 
@@ -54,11 +50,7 @@ def case(evidence: Evidence, gold: set[int], rough: Weights) -> Case:
 def of_life(language: str) -> list[Case]:
     """The development half of the sample life, asked as of the questions' days."""
     cases = []
-    with tempfile.TemporaryDirectory() as folder, Archive.open(Path(folder), create=True) as archive:
-        for path in find_exports(HERE / "exports"):
-            if not isinstance(path, Skipped):
-                archive.add(read_export(path, timezone=ZoneInfo("Asia/Shanghai")))
-        memory = MemoryIndex.open(Path(folder), archive)
+    with life_memory() as (archive, memory):
         memory.index()
         ids, table = key_ids(archive), PassageTable(archive.connection)
         for question in load_questions():
@@ -66,7 +58,6 @@ def of_life(language: str) -> list[Case]:
                 evidence = memory.evidence(question.question, scope=Scope(before=question.asked_at), now=question.asked_at)
                 wanted = {message for gold in gold_sets(question, ids) for message in gold}
                 cases += [case(found, holding(table, found, wanted), shipped(language)) for found in evidence[:1]]
-        memory.close()
     return cases
 
 

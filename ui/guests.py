@@ -7,7 +7,6 @@ without anybody's words: who was invited until when, entered, was refused, said 
 
 import hmac
 import json
-import os
 import secrets
 import threading
 from collections import deque
@@ -22,6 +21,7 @@ from clone_agent.archive import Archive
 from clone_agent.pseudonyms import Pseudonyms, named_people
 from clone_agent.records import ChatTurn, Hit, Recalled, Reply, Scope, SearchMemory
 from clone_agent.scrub import scrub
+from ui.line_log import append_line
 
 LONGEST = 200  # characters of a message
 MESSAGES, WITHIN = 20, timedelta(minutes=10)  # that a guest may send in that time
@@ -92,12 +92,8 @@ def write_event(home: Path, event: Event) -> None:
     row = {"at": event.at.isoformat(), "guest": event.guest, "what": event.what}
     if event.until is not None:
         row["until"] = event.until.isoformat()
-    line = json.dumps(row if event.characters is None else {**row, "characters": event.characters}, ensure_ascii=False) + "\n"
-    file = os.open(home / _FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(file, line.encode())
-    finally:
-        os.close(file)
+    whole = row if event.characters is None else {**row, "characters": event.characters}
+    append_line(home / _FILE, json.dumps(whole, ensure_ascii=False))
 
 
 def read_log(home: Path) -> list[Event]:

@@ -5,13 +5,14 @@ digest of question and answers. Nobody's words are in it.
 """
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import blake2b
 from math import sqrt
 from pathlib import Path
+
+from ui.line_log import append_line
 
 SAME = ""  # neither was better
 _FILE = "votes.jsonl"
@@ -70,12 +71,7 @@ def ballot_of(question: str, answers: Iterable[str]) -> str:
 
 def keep_vote(home: Path, vote: Vote) -> None:
     """Add a vote. One write of one line, so that the page and a terminal may vote at once."""
-    line = json.dumps({**asdict(vote), "at": vote.at.isoformat()}, ensure_ascii=False) + "\n"
-    file = os.open(home / _FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(file, line.encode())
-    finally:
-        os.close(file)
+    append_line(home / _FILE, json.dumps({**asdict(vote), "at": vote.at.isoformat()}, ensure_ascii=False))
 
 
 def read_votes(home: Path) -> list[Vote]:

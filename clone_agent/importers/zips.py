@@ -33,6 +33,7 @@ class ZipTree:
         _refuse_crowds(path)
         try:
             self._zip = zipfile.ZipFile(path)
+        # NotImplementedError is what zipfile raises for a compression or version that it does not know.
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as cause:
             raise ExportError(f"{path.name} is not a whole zip.", remedy="Download or make it again.") from cause
         self._members = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}

@@ -1,0 +1,24 @@
+"""The sample life in a data home of its own, which the benchmarks of recall, its weights, its confidence and the answers ask."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from clone_agent.archive import Archive
+from clone_agent.importers import find_exports, read_export
+from clone_agent.records import Skipped
+from clone_agent.sample_life.questions import HERE
+from memory.recall import MemoryIndex
+
+
+@contextmanager
+def life_memory(embedding: str | None = None) -> Iterator[tuple[Archive, MemoryIndex]]:
+    """Import the exports of the sample life; the memory is still to be indexed. Both go at the end."""
+    with tempfile.TemporaryDirectory() as folder, Archive.open(Path(folder), create=True) as archive:
+        for path in find_exports(HERE / "exports"):
+            if not isinstance(path, Skipped):
+                archive.add(read_export(path, timezone=ZoneInfo("Asia/Shanghai")))
+        with closing(MemoryIndex.open(Path(folder), archive, embedding=embedding)) as memory:
+            yield archive, memory
