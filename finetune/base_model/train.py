@@ -1,4 +1,4 @@
-"""Train the small GLM: `python -m finetune.base_model.train --corpora DIR --out DIR --stage warmup|main [--resume]`.
+"""Train the small GLM: `python -m finetune.base_model.train --corpora DIR --out DIR --stage warmup|pointing|main [--resume]`.
 
 `--out` keeps the tokenizer, `checkpoint.pt` and `progress.jsonl`. The main stage starts from the warm-up's checkpoint; a killed stage goes
 on with `--resume`. `--export DIR` writes the weights that ship.
