@@ -140,7 +140,7 @@ class CloneAgent:
             except Exception as cause:
                 raise CloneError(
                     f"The answering model failed ({type(cause).__name__}).",
-                    remedy="Try again; if it stays, choose another model, or start it again.",
+                    remedy="Try again; if it stays, see whether its server runs and offers it, or choose another model.",
                 ) from cause
             finally:
                 stop.requested = True

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from clone_agent.archive_people import BY_USER, Person, join, list_people, set_owner, undo_join
 from clone_agent.archive_schema import STEPS
@@ -251,9 +251,18 @@ class Archive:
         return [_message(row[:-1], row[-1]) for row in rows]
 
     def find_message(self, key: str) -> Message | None:
-        """The message with this id, or the one that stands at this place of its export (`chat.txt:120`)."""
+        """The message with this id, or the one that stands at this place of its export (`chat.txt:120`).
+
+        A line inside a message counts as the message; of a path, the file's name counts.
+        """
+        file, _, line = key.rpartition(":")
+        file = f"{PurePath(file).name}:"
         row = self.connection.execute(
-            "SELECT id FROM messages WHERE id = ? UNION ALL SELECT id FROM messages WHERE source = ?", (key, key)
+            "SELECT id, 0 FROM messages WHERE id = ?1 UNION ALL SELECT id, 0 FROM messages WHERE source = ?1 UNION ALL"
+            " SELECT id, line FROM (SELECT id, source, substr(source, length(?2) + 1) + 0 AS line FROM messages"
+            " WHERE substr(source, 1, length(?2)) = ?2 AND substr(source, length(?2) + 1) NOT GLOB '*[^0-9]*')"
+            " WHERE line <= ?3 ORDER BY 2 DESC LIMIT 1",
+            (key, file, int(line) if line.isascii() and line.isdigit() else 0),
         ).fetchone()
         found = self.messages_by_id([row[0]]) if row else []
         return found[0] if found else None

@@ -13,6 +13,8 @@ from hashlib import blake2b
 
 from clone_agent.records import ChatKind, Session, Turn
 
+OTHER_PEOPLE, OTHER_PERIOD = "other people", "other period"
+LIMITS = (OTHER_PEOPLE, OTHER_PERIOD)  # the reasons that the user set
 LONG = 12  # characters from which the same text twice is no coincidence
 _AUTOMATIC = re.compile(
     r"^\s*(?:\[|【)?(?:自动回复|auto(?:matic)?[- ]?reply|out of office)|您好[，,]\s*我现在有事不在"
@@ -41,14 +43,14 @@ class Wanted:
         if session.conversation.kind is ChatKind.OTHER:
             return "channel or bot"
         if self.people and not self._is_with(session):
-            return "other people"
+            return OTHER_PEOPLE
         return None
 
     def refuses_at(self, moment: datetime) -> str | None:
         """Why a reply of that moment does not count."""
         clock = moment.replace(tzinfo=None)
         if (self.since is not None and clock < self.since) or (self.until is not None and clock >= self.until):
-            return "other period"
+            return OTHER_PERIOD
         return None
 
     def _is_with(self, session: Session) -> bool:

@@ -26,7 +26,7 @@ from clone_agent.pseudonyms import Pseudonyms
 from clone_agent.records import LIVE_PLATFORM, ChatKind, ChatTurn, Message, Persona, Session, Turn
 from clone_agent.scrub import scrub
 from clone_agent.threads.untangle import EARLIER, untangle
-from finetune.choosing import Quality, Wanted
+from finetune.choosing import LIMITS, Quality, Wanted
 from finetune.files import private_folder, write_json, write_lines
 from finetune.sampling import BALANCE, Sampling
 from finetune.splitting import split_by_time
@@ -228,10 +228,7 @@ def write_dataset(
             tally.add(example.session, example.conversation, example.sent_at, example.response)
             everything.write(to_json(example) + "\n")
         if not tally.spans:
-            raise DatasetError(
-                "The stored chats hold no turn of the owner that answers somebody.",
-                remedy="Check with `clone-agent status` who the owner is, and set it with `clone-agent import PATH --me NUMBER_OR_NAME`.",
-            )
+            raise _nothing_left(counts or Counter())
         chosen = split_by_time(tally.spans.values(), eval_share=options.eval_share)
         train = write_lines(folder / TRAIN, _drawn(everything, chosen, tally, options))
         evaluation = write_lines(folder / EVAL, _lines(everything, lambda session: session in chosen))
@@ -241,6 +238,15 @@ def write_dataset(
     manifest["hash"] = _hash(folder / TRAIN, folder / EVAL)
     write_json(folder / MANIFEST, manifest)
     return manifest
+
+
+def _nothing_left(counts: Counter[str]) -> DatasetError:
+    if any(counts[reason] for reason in LIMITS):
+        return DatasetError("No turn of the owner is within these limits.", remedy="Widen --with, --since or --until.")
+    return DatasetError(
+        "The stored chats hold no turn of the owner that answers somebody.",
+        remedy="Check with `clone-agent status` who the owner is, and set it with `clone-agent import PATH --me NUMBER_OR_NAME`.",
+    )
 
 
 def _drawn(everything: IO[str], chosen: frozenset[str], tally: Tally, options: ExampleOptions) -> Iterator[str]:

@@ -39,7 +39,7 @@ class IndexReport:
     """What an indexing run left and did."""
 
     passages: int  # in the index now
-    added: int
+    added: int  # that the vectors are new of
     removed: int
     seconds: float
 
@@ -107,9 +107,10 @@ class MemoryIndex:
         started = time.monotonic()
         progress = Progress(on_progress, total=2 * sum(info.messages for info in stale(self._archive, self._table)))
         counts = update_words(self._archive, self._table, progress=progress)
+        added = len(self._table.unstored("turn"))  # an import has made passages and words of them already
         self._keeper.update(progress)
         return IndexReport(
-            passages=self._table.count("turn"), added=counts.added, removed=counts.removed, seconds=round(time.monotonic() - started, 3)
+            passages=self._table.count("turn"), added=added, removed=counts.removed, seconds=round(time.monotonic() - started, 3)
         )
 
     @_one_at_a_time

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., None])
 INTERRUPTED = 130
 PARTIAL = 3
+_WHOLE = 1_000  # characters
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,12 @@ class CloneGroup(click.Group):
                 ctx.exit(1)
             show_error(expected)
             ctx.exit(expected.exit_code)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with the whole first sentence of each; click would cut it."""
+        rows = [(name, command.get_short_help_str(_WHOLE)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of use."""

@@ -7,10 +7,10 @@ import click
 from clone_agent.archive import Archive
 from clone_agent.archive_people import Person
 from clone_agent.errors import UsageError
+from ui.naming import candidates, matching, platform_of, show_people
 from ui.options import is_asked
 from ui.show import Screen
 
-CANDIDATES = 12
 _BY_NAME = ":name:"
 
 
@@ -30,39 +30,14 @@ def settle_owner(archive: Archive, *, named: Sequence[str], told: frozenset[str]
     known = archive.owner_ids()
     if named:
         chosen = {account.id for who in named for person in matching(people, who, screen, option="--me") for account in person.accounts}
-        platforms = {_platform(account) for account in chosen}
-        chosen |= {account for account in known if _platform(account) not in platforms}
+        platforms = {platform_of(account) for account in chosen}
+        chosen |= {account for account in known if platform_of(account) not in platforms}
     else:
         chosen = set(known | told) or {account.id for account in _ask(people, screen).accounts}
     chosen |= _same_by_name(people, chosen)
     if chosen != known:
         archive.set_owner(sorted(chosen))
     return tuple(person for person in archive.people() if person.is_owner)
-
-
-def matching(people: Sequence[Person], who: str, screen: Screen, *, option: str) -> list[Person]:
-    """The people that a number, an id or a name stands for.
-
-    Args:
-        people: everybody.
-        who: what the user wrote.
-        screen: where the people are shown when it is not clear.
-        option: that the user wrote it with, for the error.
-
-    Raises:
-        UsageError: it is blank, or fits nobody, or several people of one platform.
-    """
-    if not who.strip():
-        raise UsageError(f"{option} names nobody.", remedy=f"Give a name, a number or an id: {option} WHO.")
-    by_id = [person for person in people if any(one.id == who or one.id.endswith(f":{who}") for one in person.accounts)]
-    by_name = [person for person in people if who in person.names or who == person.name]
-    found = by_id or by_name
-    numbered = [person for person in found if person.accounts[0].is_numbered]
-    if not found or len({_platform(person.id) for person in numbered}) < len(numbered):
-        _show(found or _candidates(people), screen)
-        problem = "fits several people" if found else "fits nobody in these chats"
-        raise UsageError(f"What {option} names {problem}.", remedy=f"Name one of the people listed above by id: {option} ID.")
-    return found
 
 
 def _same_by_name(people: Sequence[Person], chosen: Iterable[str]) -> set[str]:
@@ -79,27 +54,14 @@ def _same_by_name(people: Sequence[Person], chosen: Iterable[str]) -> set[str]:
 
 
 def _ask(people: Sequence[Person], screen: Screen) -> Person:
-    candidates = _candidates(people)
-    if not candidates:
+    found = candidates(people)
+    if not found:
         raise UsageError("Nobody speaks in these chats.", remedy="Import a chat with messages in it.")
-    _show(candidates, screen)
+    show_people(found, screen)
     if not is_asked():
         raise UsageError("Which of these people are you? The exports do not tell.", remedy="Say it with --me ID, as listed above.")
-    number = click.prompt("Which of them are you? Number", type=click.IntRange(1, len(candidates)), err=True)
-    return candidates[number - 1]
-
-
-def _candidates(people: Sequence[Person]) -> list[Person]:
-    return [person for person in people if person.messages][:CANDIDATES]
-
-
-def _show(people: Sequence[Person], screen: Screen) -> None:
-    rows = [(number, person.name, person.id, f"{person.messages:,}") for number, person in enumerate(people, start=1)]
-    screen.table(("", "name", "id", "messages"), rows, numbers=(0, 3), to_stderr=True)
-
-
-def _platform(person_id: str) -> str:
-    return person_id.partition(":")[0]
+    number = click.prompt("Which of them are you? Number", type=click.IntRange(1, len(found)), err=True)
+    return found[number - 1]
 
 
 def _chat(person_id: str) -> str:

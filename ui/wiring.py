@@ -121,6 +121,16 @@ def without_adapter(voice: Voice) -> Voice:
     return Voice(model=voice.model.without_adapter(), label=voice.model.engine.loaded.name, adapter=None)
 
 
+def check_address(url: str) -> None:
+    """Check that a server's address is one.
+
+    Raises:
+        UsageError: it is no URL.
+    """
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise UsageError("The server's address is not a URL.", remedy="Write it like http://127.0.0.1:8000/v1.")
+
+
 def is_loopback(url: str) -> bool:
     """Whether a server's address is this machine."""
     host = urlsplit(url).hostname or ""
@@ -142,11 +152,9 @@ def server_model(url: str, name: str) -> "BaseChatModel":
     Raises:
         UsageError: the address is no URL.
     """
-    from pydantic import SecretStr
-
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise UsageError("The server's address is not a URL.", remedy="Write it like http://127.0.0.1:8000/v1.")
+    check_address(url)
     from langchain_openai import ChatOpenAI
+    from pydantic import SecretStr
 
     key = os.environ.get(KEY_VARIABLE) or os.environ.get("OPENAI_API_KEY") or "none"
     return ChatOpenAI(model=name, base_url=url, api_key=SecretStr(key), use_responses_api=False, timeout=120, max_retries=1)

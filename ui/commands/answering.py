@@ -82,15 +82,17 @@ def choose_voice(call: Call, options: VoiceOptions) -> "Settings":
     """The settings with the command line's choice of a model; asks before private text would leave the machine.
 
     Raises:
-        UsageError: a server elsewhere was named and nobody agreed.
+        UsageError: a server's address is no URL, or it stands elsewhere and nobody agreed.
     """
-    from ui.wiring import is_loopback
+    from ui.wiring import check_address, is_loopback
 
     settings = with_chroma(call, options.chroma)
     chosen = {name: value for name, value in asdict(options).items() if name != "yes" and value is not None}
     if options.adapter is not None or options.base is not None:
         settings = replace(settings, server=None)
     settings = replace(settings, **chosen)
+    if settings.server is not None:
+        check_address(settings.server)
     if settings.server is not None and not is_loopback(settings.server):
         call.screen.warn("The questions and what is recalled for them, other people's words among them, go to the server you named.")
         if not options.yes:

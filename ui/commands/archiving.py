@@ -62,7 +62,7 @@ def export(call: Call, folder: Path, shape: str, chats: tuple[str, ...]) -> None
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty.", remedy="Name a new folder, so that nothing is overwritten.")
     with Archive.open(home.root) as archive:
-        infos = _chosen(archive.conversations(), chats)
+        infos = _chosen(archive, chats)
         if not infos:
             raise NoHomeError("There is no message to write.", remedy="Import chats first: clone-agent import PATH.")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -92,18 +92,16 @@ def person_fields(person: "Person") -> dict[str, object]:
     }
 
 
-def _chosen(infos: "Sequence[ConversationInfo]", names: Sequence[str]) -> "list[ConversationInfo]":
+def _chosen(archive: "Archive", names: Sequence[str]) -> "list[ConversationInfo]":
     """The chats to write: those with messages, and of these the named ones."""
-    unknown = [name for name in names if not any(name in (info.conversation.id, info.conversation.name) for info in infos)]
-    if unknown:
-        raise UsageError(
-            "No stored chat has that name or id.", remedy="`clone-agent export --help` says how to name one; leave --chat out for all."
-        )
-    return [info for info in infos if info.messages and (not names or {info.conversation.id, info.conversation.name} & set(names))]
+    from ui.naming import named_chats
+
+    wanted = {chat for name in names for chat in named_chats(archive, name, option="--chat")}
+    return [info for info in archive.conversations() if info.messages and (not names or info.conversation.id in wanted)]
 
 
 def _named(call: Call, everybody: "Sequence[Person]", who: Sequence[str]) -> "list[Person]":
-    from ui.owner import matching
+    from ui.naming import matching
 
     if not who:
         return list(everybody)

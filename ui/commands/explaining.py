@@ -44,6 +44,7 @@ def show_verdict(call: Call, archive: "Archive", options: "ExampleOptions", want
     )
     if call.screen.as_json:
         return
+    call.screen.note(f"The message at {message.source}")
     call.screen.say(_sentence(own, used, has_words=bool(message.text.strip())))
     if example is not None:
         call.screen.table(("who", "words"), [(turn.role, turn.text) for turn in example.turns()] + [("you", example.response)])

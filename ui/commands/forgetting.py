@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clone_agent.errors import StoreError, UsageError
-from ui.moments import DAY
+from ui.moments import DAY, PERIOD_START
 from ui.options import Call, chroma_option, common, is_asked, with_chroma
 from ui.show import Screen, count, day
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: clone-agent forget --person 小明 --dry-run")
 @click.option("--person", "people", multiple=True, metavar="WHO", help="All this person said, and the private chats with them.")
 @click.option("--chat", "chats", multiple=True, metavar="NAME", help="This chat, by name or id.")
-@click.option("--since", type=DAY, metavar="DAY", help="Only from this day on, like 2023-10-01.")
+@click.option("--since", type=PERIOD_START, metavar="DAY", help="Only from this day on, like 2023-10-01, 2023-10 or 2023.")
 @click.option("--until", type=DAY, metavar="DAY", help="Only up to the end of this day.")
 @click.option("--phrase", "phrases", multiple=True, metavar="WORDS", help="Messages that hold these words.")
 @click.option("--message", "messages", multiple=True, metavar="ID", help="This message, by the id that `recall --json` shows.")
@@ -157,7 +157,7 @@ def _wish(
     messages: Sequence[str],
 ) -> "Wish":
     from clone_agent.forgetting import Wish
-    from ui.owner import matching
+    from ui.naming import matching, named_chats
 
     if not (people or chats or since or until or phrases or messages):
         raise UsageError("Nothing was named.", remedy="Say what to forget with --person, --chat, --since, --until, --phrase or --message.")
@@ -169,20 +169,12 @@ def _wish(
         raise UsageError("That is you.", remedy="Name a chat, a period or a phrase, or remove the data home to forget everything.")
     return Wish(
         people=tuple(chosen),
-        conversations=tuple(chat for name in chats for chat in _chats(archive, name)),
+        conversations=tuple(chat for name in chats for chat in named_chats(archive, name, option="--chat")),
         since=None if since is None else since.astimezone(),
         until=None if until is None else (until + timedelta(days=1)).astimezone(),
         phrases=tuple(phrases),
         messages=tuple(messages),
     )
-
-
-def _chats(archive: "Archive", name: str) -> list[str]:
-    known = [info.conversation for info in archive.conversations()]
-    found = [chat.id for chat in known if chat.id == name] or [chat.id for chat in known if chat.name == name]
-    if not found:
-        raise UsageError("No chat has that name.", remedy="Name it as `clone-agent recall` shows it.")
-    return found
 
 
 def _agree(screen: Screen, *, yes: bool) -> None:

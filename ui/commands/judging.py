@@ -12,15 +12,16 @@ def open_judge(call: Call, url: str, model: str | None, *, agreed: bool) -> Call
     """A function that puts a task and a text to the judge.
 
     Raises:
-        UsageError: the model has no name, or the server stands elsewhere and nobody agreed.
+        UsageError: the model has no name, the address is no URL, or the server stands elsewhere and nobody agreed.
     """
     from langchain_core.messages import HumanMessage, SystemMessage
 
     from finetune.judge import unreachable
-    from ui.wiring import is_loopback, server_model
+    from ui.wiring import check_address, is_loopback, server_model
 
     if not model:
         raise UsageError("The judge's model has no name.", remedy="Add --judge-model NAME, one of those the server offers.")
+    check_address(url)
     if not is_loopback(url):
         call.screen.warn("Every answer of yours and what was said before it, other people's words among them, go to the server you named.")
         if not agreed:

@@ -78,7 +78,7 @@ def _make(call: Call, archive: Archive, named: Sequence[str], options: VoiceOpti
 
 def _chosen(call: Call, archive: Archive, named: Sequence[str]) -> "list[Person]":
     from clone_agent.records import LIVE_PLATFORM
-    from ui.owner import matching
+    from ui.naming import matching
 
     people = [person for person in archive.people() if not person.id.startswith(f"{LIVE_PLATFORM}:")]
     if named:

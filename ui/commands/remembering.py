@@ -1,5 +1,6 @@
 """`index` and `recall`: chats into the memory, and what it finds."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,7 +10,8 @@ from clone_agent.archive import Archive
 from clone_agent.records import Scope
 from ui.commands.answering import hit_fields
 from ui.erasing import finished_forgetting
-from ui.moments import DAY
+from ui.moments import PERIOD_START
+from ui.naming import matching, named_chats
 from ui.options import Call, chroma_option, common, with_chroma
 from ui.show import count
 
@@ -45,8 +47,8 @@ def index(call: Call, embedding: str | None, chroma: str | None) -> None:
 @click.option("--top-k", default=12, type=click.IntRange(1, 100), help="How many hits, at most.")
 @click.option("--person", "people", multiple=True, metavar="NAME", help="Only with this person.")
 @click.option("--chat", "chats", multiple=True, metavar="NAME", help="Only in this chat.")
-@click.option("--after", type=DAY, metavar="DAY", help="Only from this day on, like 2023-10-01.")
-@click.option("--before", type=DAY, metavar="DAY", help="Only before this day.")
+@click.option("--after", type=PERIOD_START, metavar="DAY", help="Only from this day on, like 2023-10-01, 2023-10 or 2023.")
+@click.option("--before", type=PERIOD_START, metavar="DAY", help="Only before this day.")
 @chroma_option
 @common
 def recall(
@@ -62,11 +64,12 @@ def recall(
     """Show what the memory holds on a question: who, when, which messages."""
     from ui.wiring import open_memory
 
-    scope = Scope(people=people, conversations=chats, after=_local(after), before=_local(before))
     home = call.home.require()
-    with home.lock(), Archive.open(home.root) as archive, open_memory(home, archive, with_chroma(call, chroma)) as memory:
-        found = memory.search(question, scope=scope, top_k=top_k)
-        stale = memory.pending()
+    with home.lock(), Archive.open(home.root) as archive:
+        scope = _scope(call, archive, people, chats, after, before)
+        with open_memory(home, archive, with_chroma(call, chroma)) as memory:
+            found = memory.search(question, scope=scope, top_k=top_k)
+            stale = memory.pending()
     if stale:
         call.screen.warn(f"{count(stale, 'chat')} not in the memory yet: run `clone-agent index`.")
     call.screen.result(
@@ -94,6 +97,19 @@ def recall(
     sure = "sure" if found.is_confident else "not sure"
     call.screen.say(
         f"{count(len(rows), 'hit')}; {sure} that they are about this ({found.confidence:.2f})" if rows else "Nothing was found."
+    )
+
+
+def _scope(
+    call: Call, archive: Archive, people: Sequence[str], chats: Sequence[str], after: datetime | None, before: datetime | None
+) -> Scope:
+    """What the options let through; a name may stand for several people or chats."""
+    known = archive.people() if people else []
+    return Scope(
+        people=tuple(person.id for who in people for person in matching(known, who, call.screen, option="--person", several=True)),
+        conversations=tuple(chat for name in chats for chat in named_chats(archive, name, option="--chat")),
+        after=_local(after),
+        before=_local(before),
     )
 
 

@@ -203,7 +203,7 @@ def _print_status(call: Call, fields: dict[str, Any]) -> None:
         ("you", owner, 0),
         ("dataset", f"{dataset['train']:,} + {dataset['eval']:,} examples{_stale(dataset)}" if dataset else "none", sizes["dataset"]),
         *(
-            ("adapter", f"{one['name']} on {one['base']}{_losses(one)}{_stale(one)}{_forgotten(one)}", one["bytes"])
+            ("adapter", f"{one['name']} on {one['base']}{_losses(one)}{_outdated(one)}{_forgotten(one)}", one["bytes"])
             for one in fields["adapters"]
         ),
         (
@@ -219,6 +219,10 @@ def _print_status(call: Call, fields: dict[str, Any]) -> None:
 
 def _stale(part: dict[str, Any]) -> str:
     return ", stale: the chats have changed since" if part["is_stale"] else ""
+
+
+def _outdated(adapter: dict[str, Any]) -> str:
+    return ", tuned on another dataset than this one" if adapter["is_stale"] else ""
 
 
 def _forgotten(adapter: dict[str, Any]) -> str:

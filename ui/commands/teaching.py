@@ -64,9 +64,11 @@ def dataset(
     from finetune.examples import build_examples, export_pairs, read_dataset, write_dataset
     from finetune.files import private_folder
     from finetune.judge import judged
+    from ui.naming import check_people_or_chats
 
     ask = open_judge(call, judge, judge_model, agreed=yes) if judge else None
     with call.home.require().lock(), Archive.open(call.home.root) as archive:
+        check_people_or_chats(archive, chosen["people"], call.screen, option="--with")
         options = _example_options(archive, **chosen)
         if explain is not None:
             show_verdict(call, archive, options, explain)
