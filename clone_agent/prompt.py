@@ -19,7 +19,8 @@ import re
 import secrets
 import string
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from clone_agent.day_words import date_day_words
 from clone_agent.records import ChatTurn, Hit, Persona
@@ -40,8 +41,29 @@ _WEAK = {"zh": "记录未必相关，拿不准就说不记得。", "en": "They m
 _MARK = {"zh": "记忆", "en": "memory"}
 _NOTHING = {"zh": "（没有找到）", "en": "(nothing found)"}
 _COLON = {"zh": "：", "en": ": "}
+_READ_WHO = {"zh": re.compile(r"你是(.*)，用平时的口气回消息。"), "en": re.compile(r"You are (.*)\. Reply the way you usually do\.")}
+_READ_LINE = re.compile(r"\[(\d+)\] (\d{4}-\d\d-\d\d) \S+ \d\d:\d\d (.*?)(?:：|: )(.*)")
 _CITATION = re.compile(r"\s*\[(\d{1,3})\][ \t]?")
 _BEGUN = re.compile(r"\s*(?:\[\d{0,3}\]?)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownLine:
+    """A recalled line as a prompt shows it."""
+
+    number: int
+    said_on: date
+    speaker: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownBlock:
+    """What a system message says of itself: whose clone answers, in which language, and the recalled lines."""
+
+    owner: str
+    language: str
+    lines: tuple[ShownLine, ...]
 
 
 def new_nonce() -> str:
@@ -106,6 +128,20 @@ def system_prompt(persona: Persona, *, now: datetime, hits: Sequence[Hit] | None
     lines += [memory_line(number, hit, persona) for number, hit in enumerate(hits, start=1)] or [_NOTHING[language]]
     lines.append(f"</{_MARK[language]} {nonce}>")
     return "\n".join(lines)
+
+
+def read_block(system: str) -> ShownBlock | None:
+    """Read a system message of `system_prompt` again; None where it is another's, or holds no recalled lines."""
+    for language, mark in _MARK.items():
+        block = re.search(rf"^<{mark} (\w+)>\n(.*?)\n</{mark} \1>$", system, re.MULTILINE | re.DOTALL)
+        who = _READ_WHO[language].match(system)
+        if block and who:
+            found = [match for match in map(_READ_LINE.fullmatch, block[2].split("\n")) if match]
+            lines = [
+                ShownLine(number=int(match[1]), said_on=date.fromisoformat(match[2]), speaker=match[3], words=match[4]) for match in found
+            ]
+            return ShownBlock(owner=who[1], language=language, lines=tuple(lines)) if lines else None
+    return None
 
 
 def chat_messages(system: str, history: Sequence[ChatTurn], question: str) -> list[ChatTurn]:

@@ -26,6 +26,7 @@ from finetune.encode import fit_prompt
 from finetune.generate import Sampling, TextStream, generate
 from finetune.glm import LoadedModel, load_model
 from finetune.methods.adapter import Adapter
+from finetune.quoting import quoted_reply
 
 _SHORTEST = 16  # tokens a reply must have room for
 
@@ -95,7 +96,8 @@ class GlmChatModel(BaseChatModel):
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
         loaded, sampling = self.engine.loaded, self._sampling(kwargs)
-        prompt, room = self._prompt(messages, sampling.max_new_tokens)
+        turns = [ChatTurn(role=_role(message), text=message.text) for message in messages]
+        prompt, room = self._prompt(turns, sampling.max_new_tokens)
         text, made, ended = TextStream(loaded.tokenizer), 0, False
         window = _StopWords(stop or [])
         tokens = generate(
@@ -103,6 +105,7 @@ class GlmChatModel(BaseChatModel):
             prompt,
             loaded.format.stop_ids,
             Sampling(**{**asdict(sampling), "max_new_tokens": room}),
+            quoted=quoted_reply(turns, loaded),
             guard=lambda: self.engine.step(use_adapter=self.use_adapter),
         )
         for made, token in enumerate(tokens, start=1):  # noqa: B007 - counted for the usage
@@ -119,10 +122,9 @@ class GlmChatModel(BaseChatModel):
         own = {name: getattr(self, name) for name in ("temperature", "top_p", "repetition_penalty", "max_new_tokens", "seed")}
         return Sampling(**{name: kwargs.get(name, value) for name, value in own.items()})
 
-    def _prompt(self, messages: Sequence[BaseMessage], wanted: int) -> tuple[list[int], int]:
+    def _prompt(self, turns: Sequence[ChatTurn], wanted: int) -> tuple[list[int], int]:
         """The prompt's ids, cut from the oldest turn on if need be, and how many tokens the reply may have."""
         loaded = self.engine.loaded
-        turns = [ChatTurn(role=_role(message), text=message.text) for message in messages]
         room = min(wanted, max(_SHORTEST, loaded.max_tokens // 4))
         ids = fit_prompt(turns, loaded.format, max_tokens=loaded.max_tokens - room)
         if ids is None:

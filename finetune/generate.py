@@ -11,6 +11,7 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 from finetune.chatglm.checkpoint import Generation
 from finetune.chatglm.punctuation import WidePunctuation
 from finetune.chatglm.tokenizers import FAMILY
+from finetune.quoting import QuotedReply
 
 INCOMPLETE = "\ufffd"  # what a decoder writes for bytes that are no character yet
 
@@ -34,6 +35,7 @@ def generate(
     stop_ids: Sequence[int],
     sampling: Sampling = Sampling(),
     *,
+    quoted: QuotedReply | None = None,
     guard: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Generator[int]:
     """Yield the reply's tokens as they come, without the stop token. Closing the iterator ends the work.
@@ -43,6 +45,7 @@ def generate(
         prompt_ids: the prompt.
         stop_ids: any of them ends the reply.
         sampling: how to choose, and how many tokens at most.
+        quoted: what the reply may quote, for a model that is kept to it.
         guard: entered for every step of the model and left before the token is handed out, so that several replies of one model may be
             under way at once and none blocks the others while its reader waits.
     """
@@ -54,7 +57,7 @@ def generate(
     for _ in range(sampling.max_new_tokens):
         with guard(), torch.inference_mode():
             out = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            token = choose(out.logits[0, -1].float().cpu(), reply, sampling, source)
+            token = choose(out.logits[0, -1].float().cpu(), reply, sampling, source, quoted)
         if token in stop_ids:
             return
         reply.append(token)
@@ -62,8 +65,13 @@ def generate(
         ids = torch.tensor([[token]], device=device)
 
 
-def choose(scores: Tensor, reply: Sequence[int], sampling: Sampling, source: torch.Generator | None) -> int:
+def choose(
+    scores: Tensor, reply: Sequence[int], sampling: Sampling, source: torch.Generator | None, quoted: QuotedReply | None = None
+) -> int:
     """The next token, from scores of shape (vocabulary,), which are changed."""
+    if quoted is not None and (allowed := quoted.allowed(reply)) is not None:
+        kept = torch.tensor(sorted(allowed))
+        scores = torch.full_like(scores, -torch.inf).index_copy(0, kept, scores[kept])
     if reply and sampling.repetition_penalty != 1:
         said = torch.tensor(sorted(set(reply)))
         # Keskar et al. 2019 (arXiv 1909.05858): divide what speaks for a token, multiply what speaks against it.
@@ -108,9 +116,14 @@ class TextStream:
 
 
 def reply_text(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompt: Sequence[int], stop: Sequence[int], how: Sampling
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompt: Sequence[int],
+    stop: Sequence[int],
+    how: Sampling,
+    quoted: QuotedReply | None = None,
 ) -> str:
     """The whole reply to a prompt."""
     stream = TextStream(tokenizer)
-    pieces = [stream.push(token) for token in generate(model, prompt, stop, how)]
+    pieces = [stream.push(token) for token in generate(model, prompt, stop, how, quoted=quoted)]
     return ("".join(pieces) + stream.rest()).strip()

@@ -47,12 +47,17 @@ class RecallHabits:
 
     lines: int | None = None  # at most so many; None: as many as the agent gives
     best_first: bool = False  # by score rather than by time
+    quoted: bool = False  # what it says of a line is kept to that line's words
 
 
 def recall_habits(config: Mapping[str, Any]) -> RecallHabits:
-    """What `recalled_lines` and `recalled_best_first` in a model's config.json say of it; most models have neither."""
+    """What `recalled_lines`, `recalled_best_first` and `recalled_quoted` in a model's config.json say of it; most have none of them."""
     lines = config.get("recalled_lines")
-    return RecallHabits(lines=None if lines is None else int(lines), best_first=bool(config.get("recalled_best_first", False)))
+    return RecallHabits(
+        lines=None if lines is None else int(lines),
+        best_first=bool(config.get("recalled_best_first", False)),
+        quoted=bool(config.get("recalled_quoted", False)),
+    )
 
 
 def find_model(name_or_path: str | Path | None) -> ModelFiles:

@@ -4,8 +4,9 @@ What a reply says does not depend on which others are drawn beside it, up to the
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from finetune.encode import fit_prompt
 from finetune.generate import INCOMPLETE, Sampling, choose
 from finetune.glm import LoadedModel
 from finetune.memory_limits import ADVICE, is_out_of_memory
+from finetune.quoting import quoted_reply
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +51,14 @@ def write_replies(loaded: LoadedModel, prompts: Mapping[int, Sequence[ChatTurn]]
     waiting = list(_groups({index: len(ids) for index, ids in encoded.items()}))
     while waiting:
         group = waiting.pop(0)
-        sources = [_source(sampling, index) for index in group]
+        choosers = [
+            partial(choose, sampling=sampling, source=_source(sampling, index), quoted=quoted_reply(prompts[index], loaded))
+            for index in group
+        ]
         try:
-            replies = _generate(loaded.model, [encoded[index] for index in group], loaded.format.stop_ids, sampling, sources)
+            replies = _generate(
+                loaded.model, [encoded[index] for index in group], loaded.format.stop_ids, choosers, most=sampling.max_new_tokens
+            )
         except (MemoryError, RuntimeError) as cause:
             if not is_out_of_memory(cause):
                 raise
@@ -92,8 +99,9 @@ def _generate(
     model: PreTrainedModel,
     prompts: Sequence[Sequence[int]],
     stop_ids: Sequence[int],
-    sampling: Sampling,
-    sources: Sequence[torch.Generator | None],
+    choosers: Sequence[Callable[[Tensor, Sequence[int]], int]],
+    *,
+    most: int,
 ) -> list[list[int]]:
     """The ids of each reply without its stop token; prompts are padded on the left."""
     device, width = next(model.parameters()).device, max(map(len, prompts))
@@ -101,9 +109,10 @@ def _generate(
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     cache, replies, is_open = DynamicCache(config=model.config), [list[int]() for _ in prompts], [True] * len(prompts)
-    for _ in range(sampling.max_new_tokens):
+    for _ in range(most):
         out = model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        last = _chosen(out.logits[:, -1].float().cpu(), replies, sampling, sources)
+        scores = out.logits[:, -1].float().cpu()
+        last = [choose_next(row, reply) for choose_next, row, reply in zip(choosers, scores, replies, strict=True)]
         for row, token in enumerate(last):
             is_open[row] = is_open[row] and token not in stop_ids
             if is_open[row]:
@@ -114,8 +123,3 @@ def _generate(
         mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=1)
         positions = positions[:, -1:] + 1
     return replies
-
-
-def _chosen(scores: Tensor, replies: Sequence[Sequence[int]], sampling: Sampling, sources: Sequence[torch.Generator | None]) -> list[int]:
-    """The next token of each row of scores of shape (replies, vocabulary)."""
-    return [choose(row, reply, sampling, source) for row, reply, source in zip(scores, replies, sources, strict=True)]

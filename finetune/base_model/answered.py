@@ -24,7 +24,7 @@ _EMPTY = re.compile(r"(?:嗯|哦|知道|记得|听说过?|看过|听过|去过|�
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """A question, its answer, and other answers of the same dialogue."""
+    """A question, its answer, and other things said in the same dialogue."""
 
     question: str
     answer: str
@@ -34,18 +34,17 @@ class Answered:
 def find_answered(turns: Sequence[str], *, every: int = 1) -> list[Answered]:
     """The questions of a Chinese dialogue that the next turn answers; of every second turn, only one side's."""
     pairs = [pair for asked, said in list(pairwise(turns))[::every] for pair in _pair(asked, said)]
-    return [
-        Answered(question=question, answer=answer, others=tuple(other for _, other in pairs if other != answer))
-        for question, answer in pairs
-    ]
+    stated = [text for turn in turns[every - 1 :: every] for text in _stated(turn)]
+    stated = list(dict.fromkeys([other for _, other in pairs] + stated))
+    return [Answered(question=question, answer=answer, others=_others(answer, stated)) for question, answer in pairs]
 
 
 def draw_answered(world: World, rng: Random) -> Told:
-    """A line, the question that it answers, and up to two answers to other questions."""
+    """A line, the question that it answers, and up to three others of the same dialogue."""
     drawn = rng.choice(world.answered)
     speaker = world.owner if rng.random() < 0.35 else rng.choice(world.people)
     asked = dress_question(addressed(drawn.question, speaker, world, rng), world, rng)
-    others = rng.sample(drawn.others, k=min(len(drawn.others), rng.choice((0, 1, 1, 2))))
+    others = rng.sample(drawn.others, k=min(len(drawn.others), rng.choice((0, 0, 1, 2, 3))))
     return Told(
         at=draw_time(world, rng),
         speaker=speaker,
@@ -53,6 +52,20 @@ def draw_answered(world: World, rng: Random) -> Told:
         question=Question(kind="answered", text=asked, gold=drawn.answer.split(" ", maxsplit=1)[0]),
         shadows=tuple(others),
     )
+
+
+def _others(answer: str, stated: Iterable[str]) -> tuple[str, ...]:
+    """What was said besides, but nothing that begins as the answer does, since it may be as good an answer."""
+    return tuple(other for other in stated if other[:3] != answer[:3] and answer not in other)
+
+
+def _stated(turn: str) -> Iterable[str]:
+    """The clauses of a turn that ask for nothing, by twos."""
+    clauses = [clause for clause in _CLAUSES.split(turn) if not _ASKS.search(clause) and not _EMPTY.fullmatch(clause)]
+    for place in range(0, len(clauses), 2):
+        text = plain_pauses(" ".join(clauses[place : place + 2]))
+        if 4 <= len(text) <= 34:
+            yield text
 
 
 def _pair(asked: str, said: str) -> Iterable[tuple[str, str]]:

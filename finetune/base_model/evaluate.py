@@ -24,6 +24,7 @@ from finetune.base_model.questions import Question
 from finetune.base_model.reading import Level, draw_reading
 from finetune.base_model.small_talk import Corpus, bubbles, gather
 from finetune.chat_format import chat_format
+from finetune.quoting import QuotedReply, quotable
 
 UNKNOWN = re.compile(r"不记得|记不清|忘了|没印象|想不起|不知道|不清楚|don't remember|not remember|recall|no idea|forgot|not sure")
 
@@ -54,30 +55,46 @@ def draw_probes(
 
 
 def answer_all(
-    model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, talks: Sequence[Sequence[ChatTurn]], *, batch: int = 20
+    model: GlmForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    talks: Sequence[Sequence[ChatTurn]],
+    *,
+    batch: int = 20,
+    is_quoted: bool = True,
 ) -> list[str]:
-    """The greedy reply to each talk."""
+    """The greedy reply to each talk; what it says of a line kept to that line's words, or free."""
     form = chat_format(tokenizer)
     prompts = [form.prompt_ids(talk) for talk in talks]
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     replies = [""] * len(prompts)
     for start in range(0, len(order), batch):
         chosen = order[start : start + batch]
-        for index, ids in zip(chosen, _generate(model, [prompts[index] for index in chosen], set(form.stop_ids)), strict=True):
+        quoted = [quotable(talks[index], tokenizer, form.stop_ids) if is_quoted else None for index in chosen]
+        found = _generate(model, [prompts[index] for index in chosen], quoted, set(form.stop_ids))
+        for index, ids in zip(chosen, found, strict=True):
             replies[index] = str(tokenizer.decode(ids))
     return replies
 
 
 @torch.inference_mode()
-def _generate(model: GlmForCausalLM, prompts: Sequence[list[int]], stops: set[int], *, most: int = 40) -> list[list[int]]:
+def _generate(
+    model: GlmForCausalLM, prompts: Sequence[list[int]], quoted: Sequence[QuotedReply | None], stops: set[int], *, most: int = 80
+) -> list[list[int]]:
     """Greedy decoding of a batch, padded on the left."""
     device, pad = next(model.parameters()).device, model.config.pad_token_id or 0
     width = max(len(prompt) for prompt in prompts)
     input_ids = torch.tensor([[pad] * (width - len(prompt)) + prompt for prompt in prompts], device=device)
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
     settings = GenerationConfig(max_new_tokens=most, do_sample=False, eos_token_id=sorted(stops), pad_token_id=pad)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    everything = list(range(model.config.vocab_size))
+
+    def allowed(row: int, ids: torch.Tensor) -> list[int]:
+        reply, limits = ids[width:].tolist(), quoted[row]
+        tokens = None if limits is None or not stops.isdisjoint(reply) else limits.allowed(reply)
+        return everything if tokens is None else sorted(tokens)
+
     # The mixin types its own `self` as a protocol that no model class satisfies.
-    out = model.generate(input_ids, generation_config=settings, attention_mask=mask)  # type: ignore[misc]
+    out = model.generate(input_ids, generation_config=settings, attention_mask=mask, prefix_allowed_tokens_fn=allowed)  # type: ignore[misc]
     rows: list[list[int]] = out[:, width:].tolist()
     return [row[: next((place for place, token in enumerate(row) if token in stops), len(row))] for row in rows]
 
@@ -127,11 +144,13 @@ def _mean(values: Iterable[bool]) -> float:
     return sum(listed) / len(listed) if listed else math.nan
 
 
-def measure_reading(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, probes: Sequence[Probe]) -> dict[str, float]:
+def measure_reading(
+    model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, probes: Sequence[Probe], *, is_quoted: bool = True
+) -> dict[str, float]:
     """Ask all probes and score the replies."""
     model.eval()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     talks = [[ChatTurn(role="system", text=probe.system), ChatTurn(role="user", text=probe.question.text)] for probe in probes]
-    return score_reading(probes, answer_all(model, tokenizer, talks))
+    return score_reading(probes, answer_all(model, tokenizer, talks, is_quoted=is_quoted))
 
 
 @torch.inference_mode()
@@ -163,6 +182,7 @@ def measure(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, corpus: C
     without = [Probe(system=probe.system.split("\n", 1)[0], question=probe.question) for probe in known if probe.question.gold]
     return {
         "new values": measure_reading(model, tokenizer, known),
+        "new values, not kept to the words of the lines": measure_reading(model, tokenizer, known, is_quoted=False),
         "new values, at most 4 lines": measure_reading(model, tokenizer, draw_probes(corpus, size=size, lines=4)),
         "new values and new patterns": measure_reading(model, tokenizer, draw_probes(corpus, size=size, new_patterns=True)),
         "English, new values": measure_reading(model, tokenizer, draw_probes(corpus, size=size // 2, english=1.0)),

@@ -16,7 +16,7 @@ from finetune.base_model.small_talk import ChatTask, Corpus, draw_chat, draw_tal
 from finetune.chat_format import chat_format
 from finetune.chat_ids import plain_ids
 
-POINTER, COPIED = 4.0, 2.0  # weights of the number of the line to be found, and of the first word said after it; 1 elsewhere
+POINTER, COPIED, QUOTED = 4.0, 2.0, 0.4  # weights of the number of the line to be found, the first word after it, the rest of a quotation
 START = ("[gMASK]", "<sop>")  # before the first turn
 TALK = 0.5  # weight of the turns before a reply
 
@@ -126,25 +126,23 @@ class Mixture:
             known = self._format.prompt_ids([*turns, ChatTurn(role="user", text=question.text)])
             ids, weights = known, weights + [0.0] * (len(known) - len(weights))
             reply = self._format.response_ids(question.reply)
-            weights = weights + _weights(len(reply), self._cited(question.reply))
+            weights = weights + self._weights(question.reply, len(reply))
             ids = ids + reply
             turns += [ChatTurn(role="user", text=question.text), ChatTurn(role="assistant", text=question.reply)]
         return Item(kind="reading" if task.language == "zh" else "reading_en", ids=ids, weights=weights)
 
-    def _cited(self, reply: str) -> int:
-        """Tokens of the citation that a reply begins with."""
+    def _weights(self, reply: str, length: int) -> list[float]:
+        """1 a token where nothing is quoted; else more on the number of the line, and less on its words, which are copied anyway."""
         number, _ = split_citation(reply)
-        return 0 if number is None else len(plain_ids(self._tokenizer, cite(number, "")))
-
-
-def _weights(length: int, cited: int) -> list[float]:
-    """1 a token, more on the number of the line that is cited and on the first word after it."""
-    weights = [1.0] * length
-    if cited:
+        if number is None:
+            return [1.0] * length
+        cited = len(plain_ids(self._tokenizer, cite(number, "")))
+        weights = [QUOTED if number else 1.0] * length
         weights[0] = 0.2  # the bracket, which is always there
         weights[1 : cited - 2] = [POINTER] * (cited - 3)
         weights[cited] = COPIED
-    return weights
+        weights[-1] = 1.0  # the stop token
+        return weights
 
 
 def _slices(items: Sequence[Item], count: int) -> list[list[Item]]:

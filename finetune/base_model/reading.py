@@ -15,11 +15,13 @@ said in, is a good answer.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from difflib import SequenceMatcher
 from random import Random
 from string import ascii_lowercase
 
 from clone_agent.day_words import spoken_day
 from clone_agent.prompt import cite, line_words, system_prompt
+from clone_agent.quotation import spans, spoken_by
 from clone_agent.records import Hit, Memory, Persona
 from finetune.base_model.answered import draw_answered
 from finetune.base_model.cloze import Told, draw_cloze
@@ -31,7 +33,6 @@ from finetune.base_model.scenes import scenes
 from finetune.base_model.slots import person_name, words
 from finetune.base_model.typing_habits import typed
 
-QUOTED = {"zh": 32, "en": 80}  # characters of a line that a reply says again
 _DATED = frozenset({"date", "day", "retold.date", "cloze.time", "cloze.clock"})  # kinds of questions whose reply begins with the date
 CONFIDENT_IN_VAIN = 0.08  # share of the blocks that answer nothing of which memory is confident all the same
 _WHO = frozenset({"S", "retold.who"})
@@ -46,11 +47,12 @@ class Level:
     most_questions: int = 4
     variety: int = 999  # scenes in use
     noise: float = 0.35  # share of lines with small talk around the fact
+    full: float = 0.6  # share of blocks with as many lines as there may be
     absent: float = 0.15  # share of blocks that answer none of the questions
     single: float = 0.4  # share of blocks with one question alone
-    facts: float = 0.33  # share of the questions that are about facts of the scenes
+    facts: float = 0.2  # share of the questions that are about facts of the scenes
     twins: float = 0.35  # share of facts with another of the same kind
-    echoes: float = 0.5  # share of the lines about something else that share words with a question
+    echoes: float = 0.6  # share of the lines about something else that share words with a question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ def draw_reading(
 
 def _present(world: World, level: Level, rng: Random) -> ReadingTask:
     """A block that answers its questions, some aside."""
-    room = rng.randint(1, level.most_lines)
+    room = _room(level, rng)
     shown, told = _content(world, room, level, rng)
     lines = [line for fact in shown for line in [_of_fact(fact, world, level, rng)]]
     lines += [line for each in told for line in _of_told(each, world, level, rng)]
@@ -105,6 +107,10 @@ def _present(world: World, level: Level, rng: Random) -> ReadingTask:
     return _task(world, lines, asked, room, level, rng, is_confident=rng.random() < 0.9)
 
 
+def _room(level: Level, rng: Random) -> int:
+    return level.most_lines if rng.random() < level.full else rng.randint(1, level.most_lines)
+
+
 def _count(level: Level, rng: Random) -> int:
     return 1 if rng.random() < level.single else rng.randint(level.fewest_questions, level.most_questions)
 
@@ -115,7 +121,7 @@ def _absent(world: World, level: Level, rng: Random) -> ReadingTask:
     A memory that is confident found lines on the subject, so there a question is about what is said of another person, thing or time.
     """
     is_confident = rng.random() < CONFIDENT_IN_VAIN
-    room = 0 if rng.random() < 0.1 and not is_confident else rng.randint(1, level.most_lines)
+    room = 0 if rng.random() < 0.1 and not is_confident else _room(level, rng)
     facts = min(room, rng.randint(int(is_confident), 3)) if is_confident or rng.random() < level.facts else 0
     shown = [draw_fact(world, rng) for _ in range(facts)]
     lines = [_of_fact(fact, world, level, rng) for fact in shown]
@@ -143,9 +149,9 @@ def _content(world: World, room: int, level: Level, rng: Random) -> tuple[list[F
 
 
 def _draw_told(world: World, rng: Random) -> Told:
-    if world.answered and rng.random() < 0.4:
+    if world.answered and rng.random() < 0.75:
         return draw_answered(world, rng)
-    if world.language == "zh" and world.stories and rng.random() < 0.4:
+    if world.language == "zh" and world.stories and rng.random() < 0.6:
         for _ in range(6):
             if cloze := draw_cloze(world, rng):
                 return cloze
@@ -226,14 +232,18 @@ def _task(
 
 
 def _laid(lines: Sequence[_Line], asked: Sequence[_Asked], room: int, rng: Random) -> list[_Line]:
-    """The first `room` lines as recall ranks them: those that answer mostly first, then those that share words; at times in time order."""
+    """The first `room` lines as recall ranks them, at times in time order.
+
+    Recall looks at what was said around a line as well as at its words, so the line that answers may stand first without sharing a word
+    with the question, above lines that share many.
+    """
+    wanted = {id(origin) for _, origin in asked if origin is not None}
 
     def rank(line: _Line) -> float:
         text = " ".join(line.bubbles)
-        fits = (_overlap(question.text, text) + 0.45 * (origin is not None and origin is line.origin) for question, origin in asked)
-        return max(fits, default=0.0) + rng.gauss(0.0, 0.25)
+        around = rng.uniform(0.2, 0.8) if id(line.origin) in wanted else rng.uniform(0.0, 0.45)
+        return 0.5 * max((_overlap(question.text, text) for question, _ in asked), default=0.0) + around + rng.gauss(0.0, 0.08)
 
-    wanted = {id(origin) for _, origin in asked if origin is not None}
     ranked = sorted(lines, key=rank, reverse=True)
     room -= sum(id(line.origin) in wanted for line in ranked)
     others = {id(line) for line in [line for line in ranked if id(line.origin) not in wanted][: max(0, room)]}
@@ -249,23 +259,15 @@ def _overlap(question: str, text: str) -> float:
 
 def _quote(line: _Line, question: Question, world: World) -> str:
     """What a reply says of a line: the date if that is asked, who said it if that was not the owner, and its words."""
-    first, last, limit = line.main, line.main + 1, QUOTED[world.language]
-    while last < len(line.bubbles) and _length(line.bubbles[first : last + 1]) <= limit:
-        last += 1
-    while first > 0 and _length(line.bubbles[first - 1 : last]) <= limit:
-        first -= 1
-    quoted = line_words("\n".join(line.bubbles[first:last]), line.at)
+    main = line_words(line.bubbles[line.main], line.at)
+    whole = line_words("\n".join(line.bubbles), line.at)
+    quoted = max(spans(whole), key=lambda span: SequenceMatcher(None, span, main, autojunk=False).find_longest_match().size)
     is_own = line.speaker == world.owner
-    own, said = ("我说 ", f"{line.speaker}说 ") if world.language == "zh" else ("I said ", f"{line.speaker} said ")
     if not is_own or (question.kind in _WHO and question.gold not in quoted):
-        quoted = (own if is_own else said) + quoted
+        quoted = spoken_by(line.speaker, world.owner, world.language) + quoted
     if question.kind in _DATED:
         quoted = f"{spoken_day(line.at, world.language)} {quoted}"
     return quoted
-
-
-def _length(bubbles: Sequence[str]) -> int:
-    return sum(map(len, bubbles)) + len(bubbles)
 
 
 def _of_fact(fact: Fact, world: World, level: Level, rng: Random) -> _Line:

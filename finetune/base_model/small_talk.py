@@ -31,7 +31,7 @@ _SHARES = {"smilechat": 0.3, "locco": 1.0, "kdconv": 0.4, "crosswoz": 0.1}
 _STORY = re.compile(r"[一-鿿0-9A-Za-z，、 ]+")
 BLOCKS = 0.07  # share of the talk beside a memory block
 OWN = 0.5  # share of the talk that comes from our own list
-_ANSWERED = 7_000  # questions of one corpus
+_ANSWERED = 20_000  # questions of one corpus
 _NOISE = 80_000  # sentences of one corpus; more of the counselling corpus would drown the others
 
 

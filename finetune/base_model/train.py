@@ -188,7 +188,7 @@ def export(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     half = copy.deepcopy(model).cpu().half()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     half.generation_config.pad_token_id = tokenizer.pad_token_id
     half.generation_config.update(do_sample=True, temperature=TEMPERATURE, top_p=0.8)
-    half.config.recalled_lines, half.config.recalled_best_first = LINES, True
+    half.config.recalled_lines, half.config.recalled_best_first, half.config.recalled_quoted = LINES, True, True
     half.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
