@@ -20,10 +20,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from clone_agent.importers.chats import Bubble, Chat
-from clone_agent.importers.encoding import find_encoding, text_pieces, text_records
+from clone_agent.importers.encoding import find_encoding, text_pieces
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
-from clone_agent.importers.json_fields import Row, decode, list_in, row_in, text_in
+from clone_agent.importers.json_fields import Row, list_in, row_in, text_in
+from clone_agent.importers.json_lines import Undecoded, json_lines
 from clone_agent.importers.json_stream import Damaged, JsonStream
 from clone_agent.importers.qq_pc_blocks import group_chat_id
 from clone_agent.importers.source import Source
@@ -55,6 +56,7 @@ _KIND_NAMES = frozenset(kind.value for kind in Kind)
 _OWN = frozenset({Kind.TEXT, Kind.REPLY})
 _CARRIED = frozenset({Kind.CARD, Kind.FORWARD, Kind.SYSTEM, Kind.RECALL})  # their content is worth keeping, but is nobody's own words
 _KEYS = ("chatlab", "meta", "members", "messages")
+_MILLISECONDS = 10**11  # a stamp from here on is none of seconds
 _MESSAGE_ID = re.compile(r"[0-9a-f]{32}(?:-\d{1,9})?")
 
 
@@ -83,22 +85,21 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     encoding = find_encoding(data)
     text = data.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
     reader = _Reader(source, options)
+    if text.startswith("#") or '"_type"' in text.partition("\n")[0]:
+        yield from _read_lines(source, reader)
+        return
     with source.open() as stream:
-        if text.startswith("#") or '"_type"' in text.partition("\n")[0]:
-            yield from _read_lines(text_records(stream, encoding, "\n"), reader)
-        else:
-            yield from _read_object(JsonStream(text_pieces(stream, encoding), name=source.name), reader)
+        yield from _read_object(JsonStream(text_pieces(stream, encoding), name=source.name), reader)
 
 
-def _read_lines(lines: Iterator[str], reader: "_Reader") -> Iterator[Record]:
-    for number, line in enumerate(lines, start=1):
-        if line[:1] != "{" and (not line.strip() or line.lstrip().startswith("#")):
-            continue
+def _read_lines(source: Source, reader: "_Reader") -> Iterator[Record]:
+    for number, row in json_lines(source):
         place = f"{reader.file}:{number}"
-        try:
-            row = row_in(decode(line))
-        except (ValueError, RecursionError):
-            yield Skipped(source=place, reason="damaged, cannot be decoded")
+        if not isinstance(row, dict):
+            if not isinstance(row, Undecoded):
+                yield Skipped(source=place, reason="no message")
+            elif not row.line.startswith("#"):
+                yield Skipped(source=place, reason="damaged, cannot be decoded")
             continue
         match row.get("_type"):
             case "message":
@@ -158,18 +159,21 @@ class _Reader:
     def message(self, row: Row, place: str) -> Sequence[Record]:
         """The message of a row."""
         more = row_in(row[EXTENSION]) if EXTENSION in row else None
-        sent_at = (_exact_time(more) if more else None) or read_time(row.get("timestamp"), self._zone)
+        stamp = row.get("timestamp")
+        sent_at = (_exact_time(more) if more else None) or read_time(stamp, self._zone)
         if sent_at is None:
             return (Skipped(source=place, reason="no time stamp"),)
-        sender = text_in(row.get("sender"))
+        sender, content, number = text_in(row.get("sender")), row.get("content"), row.get("type")
         name = text_in(row.get("groupNickname")) or text_in(row.get("accountName")) or self._names.get(sender, "")
-        said = plain_reading(row.get("type"), text_in(row.get("content")))
+        chat = self._chat = self._chat or self._open()
+        reply_to, source_id = _id_in(row.get("replyToMessageId")), _id_in(row.get("platformMessageId"))
+        if number == 0 and not more and isinstance(content, str) and reply_to is None:
+            second = stamp if isinstance(stamp, int) and stamp < _MILLISECONDS else None
+            return chat.words(sender or f"name:{name}", name, sent_at, content, place, second, source_id=source_id)
+        said = plain_reading(number, text_in(content))
         if more:
             name, said = text_in(more.get("name", name)), _with_more(said, more)
-        if self._chat is None:
-            self._chat = self._open()
-        reply_to, source_id = row.get("replyToMessageId"), row.get("platformMessageId")
-        return self._chat.add(
+        return chat.add(
             Bubble(
                 sender or f"name:{name}",
                 name,
@@ -178,8 +182,8 @@ class _Reader:
                 place,
                 said.text,
                 said.quoted,
-                text_in(reply_to) or None if reply_to is not None else None,
-                text_in(source_id) or None if source_id is not None else None,
+                reply_to,
+                source_id,
                 said.mentions,
                 said.attachments,
                 _message_id(more) if more else "",
@@ -212,6 +216,10 @@ class _Reader:
     def _peer(self, owner: str | None) -> str:
         others = [member for member in self._names if member != owner]
         return others[0] if owner is not None and len(others) == 1 else ""
+
+
+def _id_in(value: object) -> str | None:
+    return (text_in(value) or None) if value is not None else None
 
 
 def plain_reading(number: object, content: str) -> Reading:

@@ -69,24 +69,73 @@ class Chat:
             self._meet(sender)
         text = clean(text).strip()
         message = new_message(
-            id=known_id or self._ids.next(sender=sender, second=second_of(sent_at), kind=kind, text=text, source_id=source_id),
-            conversation=self._conversation.id,
-            sender=sender,
-            sender_name=clean_name(sender_name),
-            sent_at=sent_at,
-            kind=kind,
-            text=text,
-            quoted=clean(quoted).strip() if quoted else "",
-            reply_to=reply_to,
-            source_id=source_id,
-            mentions=mentions,
-            attachments=tuple(clean_name(name) for name in attachments) if attachments else (),
-            source=source,
+            known_id or self._ids.next(sender, second_of(sent_at), kind, text, source_id),
+            self._conversation.id,
+            sender,
+            clean_name(sender_name),
+            sent_at,
+            kind,
+            text,
+            clean(quoted).strip() if quoted else "",
+            reply_to,
+            source_id,
+            mentions,
+            tuple(clean_name(name) for name in attachments) if attachments else (),
+            source,
         )
         if self._is_told:
             return (message,)
         self._is_told = True
         return self._conversation, message
+
+    def words(
+        self,
+        sender: str,
+        sender_name: str,
+        sent_at: datetime,
+        text: str,
+        source: str,
+        second: int | None = None,
+        *,
+        reply_to: str | None = None,
+        source_id: str | None = None,
+    ) -> Sequence[Record]:
+        """The same as `add` for a row that is nothing but its sender's words, as most are, in two thirds of the time.
+
+        Args:
+            sender: stable id, or `named(name)`.
+            sender_name: as written.
+            sent_at: aware.
+            text: as written.
+            source: where the row stands.
+            second: `second_of(sent_at)`, where the reader knows it anyway.
+            reply_to: the exporter's id of the message replied to.
+            source_id: the exporter's id of the row.
+        """
+        if self._is_guess and sender not in self._people:
+            self._meet(sender)
+        text = clean(text).strip()
+        kind = Kind.UNKNOWN if not text else Kind.TEXT if reply_to is None else Kind.REPLY
+        chat = self._conversation
+        message = new_message(
+            self._ids.next(sender, second_of(sent_at) if second is None else second, kind, text, source_id),
+            chat.id,
+            sender,
+            clean_name(sender_name),
+            sent_at,
+            kind,
+            text,
+            "",
+            reply_to,
+            source_id,
+            (),
+            (),
+            source,
+        )
+        if self._is_told:
+            return (message,)
+        self._is_told = True
+        return chat, message
 
     def _meet(self, sender: str) -> None:
         self._people.add(sender)

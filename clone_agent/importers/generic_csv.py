@@ -13,12 +13,13 @@ from collections.abc import Iterator
 
 from clone_agent.importers.columns import is_chat, map_columns, suggest
 from clone_agent.importers.format import Head, ReadOptions, Record
-from clone_agent.importers.generic_rows import Cells, doubtful_date, read_cells
+from clone_agent.importers.generic_rows import doubtful_date, read_cells
 from clone_agent.importers.opening import lines_of
 from clone_agent.importers.qce_tab_txt import matches as is_qce_text
 from clone_agent.importers.source import Source
 from clone_agent.records import Skipped
 
+Row = tuple[str, dict[str, str]]  # where it stands, and column to cell
 _OF_PROGRAMS = frozenset({"MsgSvrID", "TalkerId", "StrContent", "消息ID", "SenderName", "TalkerName", "更多信息"})
 _OF_KAKAOTALK = ["Date", "User", "Message"]
 _DELIMITERS = ",;\t"
@@ -51,7 +52,7 @@ def columns_of(text: str) -> list[str]:
     return [] if line[:1] in {"{", "[", "<"} or len(line) > 2000 else _cells(line, _delimiter(line))
 
 
-def rows_of(source: Source) -> tuple[list[str], Iterator[Cells | Skipped]]:
+def rows_of(source: Source) -> tuple[list[str], Iterator[Row | Skipped]]:
     """The columns of a table, and its rows."""
     lines = lines_of(source)
     first = next(lines, "").lstrip("\ufeff")
@@ -60,7 +61,7 @@ def rows_of(source: Source) -> tuple[list[str], Iterator[Cells | Skipped]]:
     return columns, _rows(lines, columns, delimiter, source.name)
 
 
-def _rows(lines: Iterator[str], columns: list[str], delimiter: str, name: str) -> Iterator[Cells | Skipped]:
+def _rows(lines: Iterator[str], columns: list[str], delimiter: str, name: str) -> Iterator[Row | Skipped]:
     """A row ends where its quotes are closed; lines that make no row together are rows of their own."""
     waiting: list[str] = []
     is_open, size, first = False, 0, 2
@@ -81,23 +82,23 @@ def _rows(lines: Iterator[str], columns: list[str], delimiter: str, name: str) -
     yield from _apart(waiting, columns, delimiter, name, first)
 
 
-def _apart(lines: list[str], columns: list[str], delimiter: str, name: str, first: int) -> Iterator[Cells | Skipped]:
+def _apart(lines: list[str], columns: list[str], delimiter: str, name: str, first: int) -> Iterator[Row | Skipped]:
     for number, line in enumerate(lines, start=first):
         if line.strip():
             yield _row([line.replace('"', "")], columns, delimiter, f"{name}:{number}")
 
 
-def _row(lines: list[str], columns: list[str], delimiter: str, place: str) -> Cells | Skipped:
+def _row(lines: list[str], columns: list[str], delimiter: str, place: str) -> Row | Skipped:
     if len(lines) == 1 and '"' not in lines[0] and "\r" not in lines[0]:  # most rows: nothing that the module `csv` is needed for
         cells = lines[0].split(delimiter)
-        return Cells(place, dict(zip(columns, cells, strict=False))) if len(cells) >= min(3, len(columns)) else _broken(place)
+        return (place, dict(zip(columns, cells, strict=False))) if len(cells) >= min(3, len(columns)) else _broken(place)
     try:
         found = [row for row in csv.reader((f"{line}\n" for line in lines), delimiter=delimiter) if row]
     except csv.Error:
         found = []
     if len(found) != 1 or len(found[0]) < min(3, len(columns)):
         return _broken(place)
-    return Cells(place, dict(zip(columns, found[0], strict=False)))
+    return place, dict(zip(columns, found[0], strict=False))
 
 
 def _broken(place: str) -> Skipped:

@@ -7,14 +7,14 @@ UTF-8. `columns` tells how keys are recognised; the keys of an object inside are
 user names them (`from.name`). ChatLab and the chunks of QQ Chat Exporter have readers of their own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from clone_agent.importers.columns import is_chat, map_columns, suggest
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.generic_rows import Cells, doubtful_date, read_cells
-from clone_agent.importers.json_fields import Row, decode
-from clone_agent.importers.opening import lines_of
+from clone_agent.importers.json_fields import Row, decode, row_in
+from clone_agent.importers.json_lines import json_lines
 from clone_agent.importers.source import Source
 from clone_agent.importers.wechat_keeper_json import matches as is_keeper_row
 from clone_agent.records import Skipped
@@ -41,29 +41,29 @@ def matches(head: Head) -> bool:
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every line of the file."""
     fields = map_columns(_columns(source), options.columns)
-    yield from read_cells(_rows(source), fields, source, options)
+    yield from read_cells(_rows(source, fields), fields, source, options)
 
 
 def order_doubt(source: Source) -> str | None:
     """A date of the file, where its dates do not tell which number is the day."""
     found = suggest(_columns(source))
-    return doubtful_date(_rows(source), found, source) if {"time", "text"} <= found.keys() else None
+    return doubtful_date(_rows(source, found), found, source) if {"time", "text"} <= found.keys() else None
 
 
 def _columns(source: Source) -> list[str]:
     columns: dict[str, None] = {}
-    for line in islice(lines_of(source), _LOOK_AHEAD):
-        columns |= dict.fromkeys(_flat(_object(line) or {}))
+    for _, row in islice(json_lines(source), _LOOK_AHEAD):
+        columns |= dict.fromkeys(_flat(row_in(row)))
     return list(columns)
 
 
-def _rows(source: Source) -> Iterator[Cells | Skipped]:
-    for number, line in enumerate(lines_of(source), start=1):
-        if not line.strip():
-            continue
-        row = _object(line)
-        place = f"{source.name}:{number}"
-        yield Cells(place, _flat(row)) if row is not None else Skipped(source=place, reason="damaged, cannot be decoded")
+def _rows(source: Source, fields: Mapping[str, str]) -> Iterator[Cells | Skipped]:
+    name, are_nested = source.name, any("." in column for column in fields.values())
+    for number, row in json_lines(source):
+        if isinstance(row, dict):
+            yield (f"{name}:{number}", _flat(row) if are_nested else row)
+        else:
+            yield Skipped(source=f"{name}:{number}", reason="damaged, cannot be decoded")
 
 
 def _object(line: str) -> Row | None:

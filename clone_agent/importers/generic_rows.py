@@ -1,22 +1,24 @@
 """Rows of a table that no known program wrote, to records."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from clone_agent.errors import ExportError
-from clone_agent.importers.chats import Bubble, Chat, named
+from clone_agent.importers.chats import Bubble, Chat
 from clone_agent.importers.cleaning import clean_name
 from clone_agent.importers.dates import Order, find_order, read_date
 from clone_agent.importers.format import ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.qq_pc_bodies import read_body
 from clone_agent.importers.source import Source
+from clone_agent.importers.stamps import read_time
 from clone_agent.records import Kind, Skipped
 
 PLATFORM = "table"
 _LOOK_AHEAD = 2000
+_MOST_SPEAKERS = 10_000  # whose names as written are remembered
 _HAS_DATE = re.compile(r"\d[-/.年]\d|\d{9}")
 _YES = frozenset({"1", "true", "yes", "y", "是", "t"})
 _KIND_WORDS = {
@@ -36,11 +38,8 @@ _KIND_WORDS = {
 _KINDS = {word: kind for kind, words in _KIND_WORDS.items() for word in words.split()}
 
 
-class Cells(NamedTuple):
-    """One row: where it stands and what its columns hold."""
-
-    source: str
-    cells: Mapping[str, str]
+# One row: where it stands, and what its columns hold: texts or numbers; anything else counts as nothing.
+Cells = tuple[str, Mapping[str, object]]
 
 
 def read_cells(rows: Iterator[Cells | Skipped], columns: Mapping[str, str], source: Source, options: ReadOptions) -> Iterator[Record]:
@@ -57,20 +56,20 @@ def read_cells(rows: Iterator[Cells | Skipped], columns: Mapping[str, str], sour
     """
     ahead = list(islice(rows, _LOOK_AHEAD))
     reader = _Reader(columns, source)
-    order = find_order([reader.time(row) for row in ahead if isinstance(row, Cells)]) or options.date_order
+    order = find_order([reader.time(row[1]) for row in ahead if isinstance(row, tuple)]) or options.date_order
     if order is None:
         raise ExportError(
             f"The dates of {source.name} may begin with the day or the month.",
             remedy="Say which with --dates day-first or --dates month-first.",
         )
     for row in chain(ahead, rows):
-        yield from reader.row(row, order, options) if isinstance(row, Cells) else (row,)
+        yield from reader.row(*row, order, options.timezone) if isinstance(row, tuple) else (row,)
 
 
 def doubtful_date(rows: Iterator[Cells | Skipped], columns: Mapping[str, str], source: Source) -> str | None:
     """A date of a table, where its first rows do not tell which number is the day."""
     reader = _Reader(columns, source)
-    written = [reader.time(row) for row in islice(rows, _LOOK_AHEAD) if isinstance(row, Cells)]
+    written = [reader.time(row[1]) for row in islice(rows, _LOOK_AHEAD) if isinstance(row, tuple)]
     return written[0] if written and find_order(written) is None else None
 
 
@@ -78,63 +77,68 @@ class _Reader:
     """Knows the columns and keeps the chats of one table."""
 
     def __init__(self, columns: Mapping[str, str], source: Source) -> None:
-        self._columns = columns
-        self._text_column = columns["text"]
-        self._has_kinds = "kind" in columns
-        self._has_flags = "is_owner" in columns
+        self._time, self._text = columns["time"], columns["text"]
+        self._sender, self._number, self._id = columns.get("sender", ""), columns.get("sender_id", ""), columns.get("id")
+        self._day, self._kind, self._flag, self._name = (columns.get(field) for field in ("date", "kind", "is_owner", "chat"))
         self._stem = clean_name(source.stem)
         self._chats: dict[str, Chat] = {}
         self._owner: str | None = None
+        self._known: dict[tuple[object, object], tuple[str, str]] = {}  # name and number as written -> `Message.sender` and its name
 
-    def time(self, row: Cells) -> str:
+    def time(self, cells: Mapping[str, object]) -> str:
         """The time as written; date and clock joined where they stand apart."""
-        time = self._cell(row, "time")
-        if "date" not in self._columns or _HAS_DATE.search(time) is not None:
+        time = _text_of(cells.get(self._time))
+        if self._day is None or _HAS_DATE.search(time) is not None:
             return time
-        return " ".join(part for part in (self._cell(row, "date"), time) if part)
+        return " ".join(part for part in (_text_of(cells.get(self._day)), time) if part)
 
-    def row(self, row: Cells, order: Order, options: ReadOptions) -> Iterator[Record]:
+    def row(self, place: str, cells: Mapping[str, object], order: Order, zone: ZoneInfo) -> Sequence[Record]:
         """The message of a row."""
-        sent_at = read_date(self.time(row), order, options.timezone)
-        name, number = clean_name(self._cell(row, "sender")), self._cell(row, "sender_id")
-        if sent_at is None or not (name or number):
-            yield Skipped(source=row.source, reason="no time stamp" if sent_at is None else "no sender")
-            return
-        sender = number or named(name)
-        chat = self._chat(clean_name(self._cell(row, "chat")))
-        if self._has_flags and self._owner is None and self._cell(row, "is_owner").lower() in _YES:
+        stamp = cells.get(self._time)
+        sent_at = read_time(stamp, zone) if isinstance(stamp, int) else read_date(self.time(cells), order, zone)
+        sender, name = self._speaker(cells.get(self._sender), cells.get(self._number))
+        if sent_at is None or not sender:
+            return (Skipped(source=place, reason="no time stamp" if sent_at is None else "no sender"),)
+        chat = self._chat(clean_name(_text_of(cells.get(self._name))) if self._name is not None else "")
+        if self._flag is not None and self._owner is None and _text_of(cells.get(self._flag)).lower() in _YES:
             self._owner = sender
             for one in self._chats.values():
                 one.learn_owner(sender)
-        kind, words = self._words(row)
-        yield from chat.add(
-            Bubble(
-                sender=sender,
-                sender_name=name,
-                sent_at=sent_at,
-                kind=kind,
-                text=words,
-                source_id=self._cell(row, "id") or None,
-                source=row.source,
-            )
-        )
+        kind, words = self._words(cells)
+        source_id = (_text_of(cells.get(self._id)) or None) if self._id is not None else None
+        if kind is Kind.TEXT:
+            return chat.words(sender, name, sent_at, words, place, source_id=source_id)
+        return chat.add(Bubble(sender=sender, sender_name=name, sent_at=sent_at, kind=kind, text=words, source_id=source_id, source=place))
 
-    def _words(self, row: Cells) -> tuple[Kind, str]:
-        written = row.cells.get(self._text_column, "")
+    def _speaker(self, name: object, number: object) -> tuple[str, str]:
+        """`Message.sender` and its name; the first is "" where a row names nobody."""
+        key = (name, number) if isinstance(name, str) and isinstance(number, str | int | None) else None
+        if key is not None and (known := self._known.get(key)) is not None:
+            return known
+        shown, told = clean_name(_text_of(name)), _text_of(number)
+        speaker = (told or (f"name:{shown}" if shown else ""), shown)
+        if key is not None and len(self._known) < _MOST_SPEAKERS:
+            self._known[key] = speaker
+        return speaker
+
+    def _words(self, cells: Mapping[str, object]) -> tuple[Kind, str]:
+        written = _text_of(cells.get(self._text))
         kind, words = read_body(written)
-        if not self._has_kinds:
+        if self._kind is None:
             return kind, words
-        told = _KINDS.get(self._cell(row, "kind").lower())
+        told = _KINDS.get(_text_of(cells.get(self._kind)).lower())
         if told is None or told is Kind.TEXT:
             return kind, words
         return told, (written if told is Kind.SYSTEM else "")
-
-    def _cell(self, row: Cells, field: str) -> str:
-        column = self._columns.get(field)
-        return row.cells.get(column, "").strip() if column is not None else ""
 
     def _chat(self, name: str) -> Chat:
         name = name or self._stem
         if name not in self._chats:
             self._chats[name] = Chat(PLATFORM, chat_id(PLATFORM, name), name=name, owner=self._owner)
         return self._chats[name]
+
+
+def _text_of(value: object) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    return str(value) if isinstance(value, int | float) else ""

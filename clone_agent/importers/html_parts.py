@@ -3,7 +3,6 @@
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from clone_agent.importers.encoding import LONGEST_RECORD, find_encoding, text_pieces
@@ -13,6 +12,7 @@ from clone_agent.importers.source import Source
 _VOID = frozenset({"br", "img", "meta", "link", "input", "hr", "source", "wbr"})
 _SILENT = frozenset({"script", "style"})
 _DEEPEST = 60
+_NO_CLASSES: frozenset[str] = frozenset()
 _TOKEN = re.compile(
     r"<!--.*?(?:-->|\Z)|<[!?][^>]*>|<(?P<end>/)?(?P<tag>[A-Za-z][\w:-]*+)(?P<attributes>(?>[^\"'<>]++|\"[^\"]*+\"|'[^']*+')*+)>"
     r"|(?P<text>[^<]++|<)",
@@ -23,18 +23,16 @@ _SHORT = 200  # letters of attributes that may be seen again
 _ATTRIBUTE = re.compile(r"""([\w:-]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+)))?""")
 
 
-@dataclass(slots=True)
 class Element:
     """An element with its words and elements in order."""
 
-    tag: str
-    attributes: dict[str, str] = field(default_factory=dict)
-    parts: list["Element | str"] = field(default_factory=list)
+    __slots__ = ("attributes", "classes", "parts", "tag")
 
-    @property
-    def classes(self) -> frozenset[str]:
-        """The words of the attribute `class`."""
-        return _words_of(self.attributes.get("class", ""))
+    def __init__(self, tag: str, attributes: dict[str, str] | None = None, classes: frozenset[str] = _NO_CLASSES) -> None:
+        self.tag = tag
+        self.attributes = attributes if attributes is not None else {}
+        self.classes = classes  # the words of the attribute `class`
+        self.parts: list[Element | str] = []
 
     def all(self, *classes: str) -> list["Element"]:
         """The elements inside that carry every one of the classes, outer ones first."""
@@ -76,52 +74,42 @@ class Element:
                 part._say(words)
 
 
-class _Builder:
-    """Elements as their tags come; a tag that nobody opened ends nothing."""
-
-    def __init__(self) -> None:
-        self.root = Element("")
-        self._open = [self.root]
-
-    def start(self, tag: str, attributes: str, *, is_closed: bool) -> None:
-        """An opening tag."""
-        element = Element(tag, (_remembered(attributes) if len(attributes) < _SHORT else _attributes(attributes)) if attributes else {})
-        self._open[-1].parts.append(element)
-        if tag not in _VOID and not is_closed and len(self._open) < _DEEPEST:
-            self._open.append(element)
-
-    def end(self, tag: str) -> None:
-        """A closing tag, with everything that was left open inside."""
-        place = next((place for place in range(len(self._open) - 1, 0, -1) if self._open[place].tag == tag), 0)
-        if place:
-            del self._open[place:]
-
-    def words(self, text: str) -> None:
-        """What stands between tags."""
-        self._open[-1].parts.append(_unescaped(text))
-
-
 def tree_of(piece: str) -> Element:
     """The elements of a piece of HTML; whatever is not closed ends with the piece.
 
     The exporters write plain, closed tags. Reading those alone is many times faster than `html.parser`; a `<` that begins no tag is text.
     """
-    builder = _Builder()
+    root = Element("")
+    above = [root]  # the elements that are open
     at = 0
     while (token := _TOKEN.match(piece, at)) is not None:
         at = token.end()
         end, tag, attributes, text = token.groups()
         if text is not None:
-            builder.words(text)
+            above[-1].parts.append(html.unescape(text) if "&" in text else text)
         elif tag is not None and end:
-            builder.end(tag.lower())
+            _close(tag.lower(), above)
         elif tag is not None:
             tag = tag.lower()
-            is_closed = attributes.endswith("/")
-            builder.start(tag, attributes, is_closed=is_closed)
-            if tag in _SILENT and not is_closed:
+            element = Element(tag, *_told(attributes)) if attributes else Element(tag)
+            above[-1].parts.append(element)
+            if tag in _VOID or attributes.endswith("/"):
+                continue
+            if len(above) < _DEEPEST:
+                above.append(element)
+            if tag in _SILENT:
                 at = _end_of(tag, piece, at)
-    return builder.root
+    return root
+
+
+def _close(tag: str, above: list[Element]) -> None:
+    """Close the innermost open element of this tag, with everything inside; a tag that nobody opened ends nothing."""
+    if above[-1].tag == tag:
+        above.pop()
+        return
+    place = next((place for place in range(len(above) - 1, 0, -1) if above[place].tag == tag), 0)
+    if place:
+        del above[place:]
 
 
 def _end_of(tag: str, piece: str, start: int) -> int:
@@ -130,20 +118,17 @@ def _end_of(tag: str, piece: str, start: int) -> int:
     return found.start() if found is not None else len(piece)
 
 
-@lru_cache(maxsize=1 << 10)
-def _words_of(written: str) -> frozenset[str]:
-    return frozenset(written.split())
+def _told(written: str) -> tuple[dict[str, str], frozenset[str]]:
+    """The attributes of a tag, and its classes. A page has the same few on every message; nobody changes them."""
+    return _remembered(written) if len(written) < _SHORT else _attributes(written)
 
 
-def _attributes(written: str) -> dict[str, str]:
-    return {name.lower(): _unescaped(one or two or bare) for name, one, two, bare in _ATTRIBUTE.findall(written)}
+def _attributes(written: str) -> tuple[dict[str, str], frozenset[str]]:
+    found = {name.lower(): html.unescape(one or two or bare) for name, one, two, bare in _ATTRIBUTE.findall(written)}
+    return found, frozenset(found.get("class", "").split())
 
 
-_remembered = lru_cache(maxsize=1 << 12)(_attributes)  # a page has the same few on every message; nobody changes them
-
-
-def _unescaped(text: str) -> str:
-    return html.unescape(text) if "&" in text else text
+_remembered = lru_cache(maxsize=1 << 12)(_attributes)
 
 
 def pieces_of(source: Source, start: re.Pattern[str]) -> Iterator[tuple[int, str]]:

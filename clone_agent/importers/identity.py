@@ -28,7 +28,7 @@ class MessageIds:
         self._begun: dict[str, blake2b] = {}  # by sender: the hash of what all ids of a sender begin with
         self._seen: dict[str, str | list[str | None] | None] = {}  # by tuple: the source id, or several where it came again
 
-    def next(self, *, sender: str, second: int, kind: Kind, text: str, source_id: str | None = None) -> str:
+    def next(self, sender: str, second: int, kind: Kind, text: str, source_id: str | None = None) -> str:
         """The id of the message that comes next in the file.
 
         Args:
@@ -40,7 +40,8 @@ class MessageIds:
         """
         begun = self._begun.get(sender) or self._begin(sender)
         told = begun.copy()
-        told.update(f"{second}\x1f{'words' if text else kind.value}\x1f{text}".encode("utf-8", "replace"))
+        written = f"{second}\x1fwords\x1f{text}" if text else f"{second}\x1f{kind.value}\x1f"
+        told.update(written.encode("utf-8", "replace"))
         stem = second_prefix(second) + told.hexdigest()
         if stem not in self._seen:
             if len(self._seen) >= 2 * _WINDOW:

@@ -51,6 +51,10 @@ _CASH = re.compile(r"Apple Cash transaction: .*")
 _FILE = re.compile(
     r"(?:\S*[/\\]|~)[^\n]*\.\w{2,5}|Attachment (?:missing|unavailable).*|\S+\.(?:heic|jpe?g|png|gif|mov|mp4|caf|m4a|pdf|vcf)", re.I
 )
+# A line without any of these is plain words, as most are.
+_MARKED = re.compile(
+    r"/|\\|~|\.|    |\t|Tapbacks|Reactions|This message|Sent with|Expressive|Edited|unsent|Sticker from|Apple Cash|Attachment"
+)
 _ADDRESS = re.compile(r"\+?\d{4,16}|\S+@\S+\.\S+")
 
 
@@ -105,6 +109,9 @@ def _content(body: list[str]) -> tuple[Kind, str, tuple[str, ...]]:
     notes: list[tuple[Kind, str]] = []
     is_reply = is_tapback = False
     for line in body:
+        if not is_tapback and _MARKED.search(line) is None:
+            own.append(line)
+            continue
         if _THREAD.match(line):
             break
         is_tapback = _TAPBACKS.fullmatch(line) is not None or (is_tapback and _REACTION.fullmatch(line) is not None)

@@ -39,21 +39,22 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     title = _FILE.fullmatch(source.stem)
     name = clean_name(title["name"]) if title is not None else ""
     chat = Chat(PLATFORM, chat_id(PLATFORM, name) if name else chat_id(PLATFORM, "unnamed", source.stem), name=name)
-    owner = owner_among({clean_name(row.cells.get("User", "")) for row in ahead if not isinstance(row, Skipped)}, name)
+    owner = owner_among({clean_name(row[1].get("User", "")) for row in ahead if not isinstance(row, Skipped)}, name)
     if owner is not None:
         chat.learn_owner(named(owner))
     for row in chain(ahead, rows):
         if isinstance(row, Skipped):
             yield row
             continue
-        sent_at, who = read_time(row.cells.get("Date"), options.timezone), clean_name(row.cells.get("User", ""))
+        place, cells = row
+        sent_at, who = read_time(cells.get("Date"), options.timezone), clean_name(cells.get("User", ""))
         if sent_at is None:
-            yield Skipped(source=row.source, reason="no time stamp")
+            yield Skipped(source=place, reason="no time stamp")
             continue
-        text = row.cells.get("Message", "").strip()
+        text = cells.get("Message", "").strip()
         is_program = not who or is_notice(text)
         kind, words, files = (Kind.SYSTEM, text, ()) if is_program else read_content(text)
         sender = PROGRAM if is_program else who
         yield from chat.add(
-            Bubble(sender=named(sender), sender_name=sender, sent_at=sent_at, kind=kind, text=words, attachments=files, source=row.source)
+            Bubble(sender=named(sender), sender_name=sender, sent_at=sent_at, kind=kind, text=words, attachments=files, source=place)
         )

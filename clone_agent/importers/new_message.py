@@ -17,7 +17,6 @@ class _Draft:
 
 
 def new_message(
-    *,
     id: str,
     conversation: str,
     sender: str,
@@ -32,7 +31,7 @@ def new_message(
     attachments: tuple[str, ...] = (),
     source: str = "",
 ) -> Message:
-    """The same as `Message(…)`."""
+    """The same as `Message(…)`. The fields may be given in their order: to name thirteen of them takes as long as to set them."""
     draft: Any = _Draft()
     draft.id = id
     draft.conversation = conversation

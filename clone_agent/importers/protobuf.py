@@ -60,15 +60,14 @@ def number_of(fields: Fields, number: int) -> int:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    if at < len(data) and data[at] < 0x80:
-        return data[at], at + 1
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            break
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise ValueError("no whole number")
+    value = shift = 0
+    try:
+        while (byte := data[at]) >= 0x80:
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            at += 1
+    except IndexError:
+        raise ValueError("no whole number") from None
+    if shift > 63:
+        raise ValueError("no whole number")
+    return value | byte << shift, at + 1

@@ -11,11 +11,10 @@ in the order of their names. The last line may lack its line end. A single chunk
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
 
 from clone_agent.importers.encoding import find_encoding, text_pieces
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
-from clone_agent.importers.json_fields import decode
+from clone_agent.importers.json_lines import Undecoded, json_lines
 from clone_agent.importers.json_stream import JsonStream
 from clone_agent.importers.qce_chat import QceChat, Survey
 from clone_agent.importers.qce_json import DAMAGED
@@ -26,7 +25,6 @@ from clone_agent.records import Skipped
 _MANIFEST = "manifest.json"
 _CHUNKS = "chunks/"
 _KEYS = ("metadata", "chatInfo", "chunked")
-_LONGEST_LINE = 1 << 25  # bytes
 
 
 def matches(head: Head) -> bool:
@@ -97,25 +95,11 @@ def _read_chunks(chunks: Iterable[Source], chat: QceChat) -> Iterator[Record]:
     yield chat.conversation
     for chunk in chunks:
         chat.file, chat.row = chunk.name, 0
-        with chunk.open() as stream:
-            for line in _lines(stream):
-                chat.row += 1
-                if not line.strip():
-                    continue
-                try:
-                    row = decode(line)
-                except (ValueError, RecursionError):
-                    yield Skipped(source=f"{chat.file}#{chat.row}", reason=DAMAGED)
-                    continue
+        for chat.row, row in json_lines(chunk):
+            if isinstance(row, Undecoded):
+                yield Skipped(source=f"{chat.file}#{chat.row}", reason=DAMAGED)
+            else:
                 yield from read_row(row, chat)
-
-
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    """The lines, cut at LF and nowhere else; one without an end comes in pieces."""
-    is_first = True
-    while line := stream.readline(_LONGEST_LINE):
-        yield line.removeprefix(b"\xef\xbb\xbf") if is_first else line
-        is_first = False
 
 
 def _is_chunk_line(line: str) -> bool:

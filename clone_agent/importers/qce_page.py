@@ -51,5 +51,6 @@ def _without(content: Element, left_out: Element | None) -> Element:
     """The element without one that stands somewhere inside."""
     if left_out is None:
         return content
-    parts = [_without(part, left_out) if isinstance(part, Element) else part for part in content.parts if part is not left_out]
-    return Element(content.tag, content.attributes, parts)
+    rest = Element(content.tag, content.attributes, content.classes)
+    rest.parts = [_without(part, left_out) if isinstance(part, Element) else part for part in content.parts if part is not left_out]
+    return rest

@@ -109,20 +109,20 @@ class _Content(NamedTuple):
 
 def _message(row: Row, chat: QceChat, time: tuple[datetime, int], *, sender: tuple[str, str], content: _Content, source: str) -> Message:
     source_id = _text(row.get("id") or row.get("messageId")) or None
+    kind, text, quoted, reply_to, mentions, attachments = content
     return new_message(
-        id=chat.ids.next(sender=sender[0], second=time[1], kind=content.kind, text=content.text, source_id=source_id),
-        conversation=chat.conversation.id,
-        sender=sender[0],
-        sender_name=sender[1],
-        sent_at=time[0],
-        kind=content.kind,
-        text=content.text,
-        quoted=content.quoted,
-        reply_to=content.reply_to,
-        source_id=source_id,
-        mentions=content.mentions,
-        attachments=content.attachments,
-        source=source,
+        chat.ids.next(sender[0], time[1], kind, text, source_id),
+        chat.conversation.id,
+        *sender,
+        time[0],
+        kind,
+        text,
+        quoted,
+        reply_to,
+        source_id,
+        mentions,
+        attachments,
+        source,
     )
 
 

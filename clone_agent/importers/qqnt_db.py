@@ -14,7 +14,7 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -140,17 +140,15 @@ class _Reader:
         except sqlite3.Error:
             yield Skipped(source=f"{self._source.name}/{self._table.name}", reason="damaged, cannot be decoded")
 
-    def _row(self, row: dict[str, Value], place: str) -> Iterator[Record]:
+    def _row(self, row: dict[str, Value], place: str) -> Sequence[Record]:
         sent_at = self._time(row["40050"])
         body = row["40800"]
         if sent_at is None or not isinstance(body, bytes) or not body:
-            yield Skipped(source=place, reason="no time stamp" if sent_at is None else "an empty row")
-            return
+            return (Skipped(source=place, reason="no time stamp" if sent_at is None else "an empty row"),)
         try:
             found = read_body(body)
         except (ValueError, RecursionError):
-            yield Skipped(source=place, reason="damaged, cannot be decoded")
-            return
+            return (Skipped(source=place, reason="damaged, cannot be decoded"),)
         peer = self._peer(row)
         is_passed_on = row["40013"] == _PASSED_ON and found.kind in {Kind.TEXT, Kind.REPLY}
         sender, name = self._sender(row, peer) if found.kind is not Kind.SYSTEM else (named("系统消息"), "系统消息")
@@ -161,7 +159,10 @@ class _Reader:
             known[row["40003"]] = source_id
             if len(known) > _REMEMBERED:
                 del known[next(iter(known))]
-        yield from self._chat(peer).add(
+        chat = self._chat(peer)
+        if found.kind is Kind.TEXT and not (is_passed_on or target or found.quoted or found.attachments):
+            return chat.words(sender, name, sent_at, found.text, place, source_id=source_id)
+        return chat.add(
             Bubble(
                 sender=sender,
                 sender_name=name,

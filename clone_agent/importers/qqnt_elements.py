@@ -8,7 +8,7 @@ type  1 text (45101)              2 picture, 3 file, 5 video (45402 name)     4 
 
 import json
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from clone_agent.importers.protobuf import Fields, bytes_of, number_of, read_fields, text_of
 from clone_agent.records import Kind
@@ -35,8 +35,7 @@ _TIP_TEXT = re.compile(r'\b(?:txt|nm)="([^"]*)"')
 _OTHERS = frozenset({Kind.CARD, Kind.FORWARD})
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """What the elements of a message say together."""
 
     kind: Kind

@@ -16,6 +16,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -95,7 +96,7 @@ def _elements(source: Source) -> Iterator[str]:
 def _repaired(text: str) -> str:
     end = _END.search(text)
     text = text[: end.start()] if end is not None else text
-    return _NO_XML.sub("", _HALVES.sub(_joined, text)).strip()
+    return _NO_XML.sub("", _HALVES.sub(_joined, text) if "&#" in text else text).strip()
 
 
 def _joined(found: re.Match[str]) -> str:
@@ -152,7 +153,9 @@ def _known(value: str) -> bool:
     return value.strip() not in _NOTHING
 
 
+@lru_cache(maxsize=1 << 12)
 def _plain(address: str) -> str:
+    """An address as it is the same in every message: a number without its blanks and signs."""
     address = address.strip()
     return re.sub(r"[\s().-]", "", address) if re.fullmatch(r"\+?[\d\s().-]{3,}", address) else address
 

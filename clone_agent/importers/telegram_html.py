@@ -155,9 +155,9 @@ def _time(written: str, zone: ZoneInfo) -> datetime | None:
     if found is None:
         return None
     try:
-        moment = datetime.fromisoformat(f"{found['year']}-{found['month']}-{found['day']}T{found['clock']}")
+        written_iso = f"{found['year']}-{found['month']}-{found['day']}T{found['clock']}"
         if "UTC" not in written:
-            return moment.replace(tzinfo=zone)
-        return datetime.fromisoformat(f"{moment.isoformat()}{found['offset'] or '+00:00'}").astimezone(zone)
+            return datetime.fromisoformat(written_iso).replace(tzinfo=zone)
+        return datetime.fromisoformat(f"{written_iso}{found['offset'] or '+00:00'}").astimezone(zone)
     except ValueError:
         return None

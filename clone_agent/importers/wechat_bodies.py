@@ -109,13 +109,13 @@ def is_notice(text: str) -> bool:
 def described(body: str, kind: Kind) -> Body:
     """A body whose type is told: what remains of it beside the placeholder."""
     body = body.strip()
-    found = _PLACEHOLDER.fullmatch(body)
+    if kind is Kind.TEXT:
+        return Body(kind if body else Kind.UNKNOWN, body)
     if kind is Kind.SYSTEM:
         return Body(kind, body)
     if kind is Kind.REPLY:
         return read_quote(body) or Body(Kind.REPLY if body else Kind.UNKNOWN, body)
-    if kind is Kind.TEXT:
-        return Body(kind if body else Kind.UNKNOWN, body)
+    found = _PLACEHOLDER.fullmatch(body)
     inside, rest = (found["inside"] or "", found["rest"]) if found else ("", body)
     shown = "" if rest.startswith("(") and found else rest.lstrip(" :：\n").strip()
     if kind is Kind.FILE:

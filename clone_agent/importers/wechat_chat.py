@@ -131,29 +131,31 @@ class Chats:
             self._told[room] = Conversation(id=room, platform=PLATFORM, name=name, kind=kind, owner=self.owner)
             self._ids.setdefault(room, MessageIds(PLATFORM, room))
             before = (self._told[room],)
-        text, quoted, own = clean(bubble.text).strip(), bubble.quoted, bubble.kind
+        # Taken apart at once, as in `chats.Chat.add`.
+        speaker, sender_name, sent_at, own, source, text, quoted, reply_to, source_id, attachments = bubble
+        text = clean(text).strip()
         if own is Kind.TEXT and text[:1] == "「" and (reply := read_old_quote(text)) is not None:
             own, text, quoted = reply.kind, reply.text, reply.quoted
         if not text and own in {Kind.TEXT, Kind.REPLY}:
             own = Kind.UNKNOWN
         is_system = own is Kind.SYSTEM
-        sender = SYSTEM if is_system else bubble.sender
+        sender = SYSTEM if is_system else speaker
         message = new_message(
-            id=self._ids[room].next(sender=sender, second=second_of(bubble.sent_at), kind=own, text=text, source_id=bubble.source_id),
-            conversation=room,
-            sender=sender,
-            sender_name="系统消息" if is_system else _clean_name(bubble.sender_name),
-            sent_at=bubble.sent_at,
-            kind=own,
-            text=text,
-            quoted=clean(quoted).strip() if quoted else "",
-            reply_to=bubble.reply_to,
-            source_id=bubble.source_id,
-            mentions=mentions(text),
-            attachments=bubble.attachments,
-            source=bubble.source,
+            self._ids[room].next(sender, second_of(sent_at), own, text, source_id),
+            room,
+            sender,
+            "系统消息" if is_system else _clean_name(sender_name),
+            sent_at,
+            own,
+            text,
+            clean(quoted).strip() if quoted else "",
+            reply_to,
+            source_id,
+            mentions(text) if "@" in text else (),
+            attachments,
+            source,
         )
-        return (*before, message)
+        return (*before, message) if before else (message,)
 
 
 _clean_name = lru_cache(maxsize=1 << 12)(clean_name)
@@ -161,4 +163,4 @@ _clean_name = lru_cache(maxsize=1 << 12)(clean_name)
 
 def mentions(text: str) -> tuple[str, ...]:
     """The names behind @, each ended by WeChat with a four-per-em space."""
-    return tuple(dict.fromkeys(clean_name(name) for name in _MENTION.findall(text))) if "@" in text else ()
+    return tuple(dict.fromkeys(clean_name(name) for name in _MENTION.findall(text)))

@@ -6,14 +6,15 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Head, ReadOptions, Record
-from clone_agent.importers.json_fields import Row, decode, text_in
+from clone_agent.importers.json_fields import Row, text_in
+from clone_agent.importers.json_lines import json_lines
 from clone_agent.importers.json_stream import Damaged
-from clone_agent.importers.opening import json_of, lines_of
+from clone_agent.importers.opening import json_of
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
 from clone_agent.importers.wechat_bodies import Body, described
@@ -23,6 +24,7 @@ from clone_agent.importers.wechat_xml import is_xml, plain, read_app_message
 from clone_agent.records import Kind, Skipped
 
 _ROW = re.compile(r'\s*\[?\s*\{(?=[^{}]*"ts"\s*:)(?=[^{}]*"(?:sender_wxid|conversation_id)"\s*:)(?=[^{}]*"content"\s*:)')
+_YES = (True, 1, "1", "true")
 
 
 def matches(head: Head) -> bool:
@@ -47,48 +49,32 @@ def _rows(source: Source) -> Iterator[tuple[str, object]]:
             for number, row in enumerate(parts.elements(), start=1):
                 yield f"{source.name}#{number}", row
             return
-    for number, line in enumerate(lines_of(source), start=1):
-        if line.strip():
-            try:
-                yield f"{source.name}:{number}", decode(line.lstrip("\ufeff"))
-            except (ValueError, RecursionError):
-                yield f"{source.name}:{number}", None
+    for number, row in json_lines(source):
+        yield f"{source.name}:{number}", row
 
 
-def _message(row: Row, place: str, chats: Chats, zone: ZoneInfo) -> Iterator[Record]:
+def _message(row: Row, place: str, chats: Chats, zone: ZoneInfo) -> Sequence[Record]:
     sent_at = read_time(row.get("ts"), zone)
-    room = text_in(row.get("chat_room")) or text_in(row.get("conversation_id"))
-    sender, name = text_in(row.get("sender_wxid")), clean_name(text_in(row.get("sender")))
-    is_own = row.get("is_self") in (True, 1, "1", "true")
-    sender = sender or (OWNER if is_own else named(name) if name else "")
     if sent_at is None:
-        yield Skipped(source=place, reason="no time stamp")
-        return
-    number = row.get("msg_type")
-    body, reply_to = _body(
-        int(number) if isinstance(number, int | str) and str(number).isdecimal() else 1, clean(text_in(row.get("content")))
-    )
+        return (Skipped(source=place, reason="no time stamp"),)
+    peer = text_in(row.get("chat_room")) or text_in(row.get("conversation_id"))
+    name, is_own = clean_name(text_in(row.get("sender"))), row.get("is_self") in _YES
+    sender = text_in(row.get("sender_wxid")) or (OWNER if is_own else named(name) if name else "")
+    body, reply_to = _body(row.get("msg_type"), clean(text_in(row.get("content"))))
     if not sender and body.kind is not Kind.SYSTEM:
-        yield Skipped(source=place, reason="no sender")
-        return
-    if is_own and body.kind is not Kind.SYSTEM:
-        yield from chats.learn_owner(sender)
-    bubble = Bubble(
-        sender=sender,
-        sender_name=name or sender.removeprefix("name:"),
-        sent_at=sent_at,
-        kind=body.kind,
-        text=body.text,
-        quoted=body.quoted,
-        reply_to=reply_to,
-        attachments=body.attachments,
-        source=place,
-    )
-    shown = name if not is_own and room == sender else "" if chats.knows(room_id(room)) else room
-    yield from chats.message(bubble, room=room_id(room), name=shown, kind=room_kind(room))
+        return (Skipped(source=place, reason="no sender"),)
+    told = list(chats.learn_owner(sender)) if is_own and chats.owner is None and body.kind is not Kind.SYSTEM else []
+    shown, room = name or sender.removeprefix("name:"), room_id(peer)
+    bubble = Bubble(sender, shown, sent_at, body.kind, place, body.text, body.quoted, reply_to, None, body.attachments)
+    chat_name = name if not is_own and peer == sender else "" if chats.knows(room) else peer
+    records = chats.message(bubble, room=room, name=chat_name, kind=room_kind(peer))
+    return (*told, *records) if told else records
 
 
-def _body(number: int, content: str) -> tuple[Body, str | None]:
+def _body(told: object, content: str) -> tuple[Body, str | None]:
+    number = told if isinstance(told, int) else int(told) if isinstance(told, str) and told.isdecimal() else 1
+    if number == 1 and not content.startswith("<"):
+        return described(content, Kind.TEXT), None
     kind = kind_of_number(number, 0)
     if kind is Kind.SYSTEM:
         return Body(kind, plain(content)), None

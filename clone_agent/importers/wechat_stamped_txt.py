@@ -6,8 +6,8 @@ from there.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import chain, islice
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from clone_agent.importers.cleaning import clean, clean_name
@@ -25,8 +25,7 @@ _SAMPLE = 1 << 20  # bytes that decide how the file is laid out
 _OWN_NAMES = frozenset({"我", "你", "Me"})
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(NamedTuple):
     """One message before it is known who is who."""
 
     name: str  # "" for the program's own lines
@@ -55,18 +54,11 @@ def read_stamped(source: Source, options: ReadOptions, understand: Callable[[str
         name = clean_name(entry.sender)
         spoken = understand(name, clean(entry.body), name in speakers)
         sender, is_own = people.sender(spoken.name)
-        if is_own:
+        if is_own and chats.owner is None:
             yield from chats.learn_owner(sender)
-        bubble = Bubble(
-            sender=sender,
-            sender_name=spoken.name,
-            sent_at=entry.moment,
-            kind=spoken.body.kind,
-            text=spoken.body.text,
-            quoted=spoken.body.quoted,
-            attachments=spoken.body.attachments,
-            source=f"{file}:{entry.line}",
-        )
+        kind, text, quoted, attachments = spoken.body
+        place = f"{file}:{entry.line}"
+        bubble = Bubble(sender, spoken.name, entry.moment, kind, place, text, quoted, attachments=attachments)
         yield from chats.message(bubble, room=room, name=people.peer.name, kind=people.kind)
 
 

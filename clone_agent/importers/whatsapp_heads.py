@@ -11,7 +11,7 @@ One file has one shape, and one order of day, month and year: that of the phone 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
@@ -35,6 +35,9 @@ _EARLIEST, _LATEST = 2009, 2099  # WhatsApp began in 2009
 _BUDDHIST = 543
 
 
+_MAY_BEGIN = frozenset("[\u200e\u200f\ufeff0123456789")
+
+
 class Shape(Enum):
     """What stands around and behind the clock."""
 
@@ -43,11 +46,16 @@ class Shape(Enum):
     COLON = re.compile(rf"[\u200e\u200f\ufeff]*{_STAMP}:\s(?P<rest>.*)", re.S)
     BLANK = re.compile(rf"[\u200e\u200f\ufeff]*{_STAMP}\s(?P<rest>.*)", re.S)
 
-    def head(self, line: str) -> re.Match[str] | None:
-        """The head that a line begins with."""
-        if line[:1].isdigit() or line[:1] in "[\u200e\u200f\ufeff":
-            return self.value.match(line)
-        return None
+    @property
+    def head(self) -> Callable[[str], re.Match[str] | None]:
+        """What finds the head that a line begins with. Take it once for a file: it is called for every line."""
+        match = self.value.match
+
+        def find(line: str) -> re.Match[str] | None:
+            letter = line[:1]
+            return match(line) if letter in _MAY_BEGIN or letter.isdigit() else None
+
+        return find
 
 
 _NAMED = re.compile(r"[^:\n]{1,80}:(?:\s|\u200e|\Z)")
@@ -191,4 +199,5 @@ def clock_of(head: re.Match[str]) -> tuple[int, int, int] | None:
 
 def heads_of(lines: Iterable[str], shape: Shape) -> Iterator[re.Match[str]]:
     """The heads among lines."""
-    return (found for line in lines if (found := shape.head(line)) is not None)
+    head = shape.head
+    return (found for line in lines if (found := head(line)) is not None)

@@ -12,7 +12,7 @@ private chat's file is named after the other one; where he speaks and only one o
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import PurePosixPath
@@ -102,11 +102,11 @@ class _Overview:
 
     @classmethod
     def of(cls, source: Source, shape: Shape, end: str) -> "_Overview":
-        found = cls(title=_title(source))
+        found, head_of_line = cls(title=_title(source)), shape.head
         for number, line in enumerate(lines_of(source, end=end)):
             if number > _LOOK_AHEAD and found.finder.is_sure:
                 break
-            head = shape.head(line)
+            head = head_of_line(line)
             if head is None:
                 continue
             found.finder.add(head)
@@ -149,37 +149,25 @@ class _Reader:
         parts = (name,) if name else ("unnamed", *_folder_and_stem(source))
         self._chat = Chat(PLATFORM, chat_id(PLATFORM, *parts), name=name, kind=overview.kind, owner=overview.owner)
 
-    def message(self, head: re.Match[str], body: list[str], place: str) -> Iterator[Record]:
+    def message(self, head: re.Match[str], body: list[str], place: str) -> Sequence[Record]:
         """The message of a head and the lines below it."""
         stamp = head.string[: head.start("rest")]
         if stamp != self._stamp:
             self._stamp, self._moment = stamp, self._time(head)
         sent_at = self._moment
         if sent_at is None:
-            yield Skipped(source=place, reason="no time stamp")
-            return
+            return (Skipped(source=place, reason="no time stamp"),)
         name, text = self._speech(head["rest"])
-        written = "\n".join([text, *body]).rstrip()
+        written = ("\n".join([text, *body]) if body else text).rstrip()
         content = read_content(written) if name else None
         if content is None or content.kind is Kind.SYSTEM:
             words = written if content is None else content.text
-            yield from self._chat.add(
-                Bubble(sender=named(_PROGRAM), sender_name=_PROGRAM, sent_at=sent_at, kind=Kind.SYSTEM, text=words, source=place)
-            )
-            return
-        yield from self._chat.add(
-            Bubble(
-                sender=named(name),
-                sender_name=name,
-                sent_at=sent_at,
-                kind=content.kind,
-                text=content.text,
-                quoted=content.quoted,
-                mentions=content.mentions,
-                attachments=content.attachments,
-                source=place,
-            )
-        )
+            return self._chat.add(Bubble(named(_PROGRAM), _PROGRAM, sent_at, Kind.SYSTEM, place, words))
+        kind, words, quoted, attachments, mentions = content
+        sender = f"name:{name}"
+        if kind is Kind.TEXT and not (quoted or attachments or mentions):
+            return self._chat.words(sender, name, sent_at, words, place)
+        return self._chat.add(Bubble(sender, name, sent_at, kind, place, words, quoted, mentions=mentions, attachments=attachments))
 
     def _time(self, head: re.Match[str]) -> datetime | None:
         written = head["date"]
