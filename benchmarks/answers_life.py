@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--split", choices=("dev", "report"), default="dev")
     parser.add_argument("--model", help="folder or name  [default: the one that ships]")
     parser.add_argument("--adapter", type=Path)
-    parser.add_argument("--top-k", type=int, help="recalled lines  [default: as the model wants]")
+    parser.add_argument("--lines", type=int, help="recalled lines that the model reads  [default: as many as it wants]")
     parser.add_argument("--show", action="store_true", help="print every question and reply")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -83,7 +83,7 @@ def main() -> None:
         ids, passages = key_ids(archive), all_passages(archive)
         model, persona = load_chat_model(arguments.model, arguments.adapter), archive.persona()
         habits = recall_habits(model.engine.loaded.model.config.to_dict())
-        top_k = arguments.top_k or habits.lines or TOP_K
+        shown = arguments.lines or habits.lines
         for question in load_questions():
             if question.split != arguments.split:
                 continue
@@ -91,7 +91,9 @@ def main() -> None:
             for kind, shelf in shelves.items():
                 if kind == "gold" and question.never_happened:
                     continue
-                agent = CloneAgent(model, persona=persona, memory=shelf, top_k=top_k, best_first=habits.best_first)
+                # Of lines that all hold a part of the answer none is the best one.
+                lines = TOP_K if kind == "gold" and shown else shown
+                agent = CloneAgent(model, persona=persona, memory=shelf, shown=lines)
                 reply, first, whole = ask(agent, question)
                 waits.append((first, whole, len(reply.text)))
                 note(figures, kind, question, reply.text)

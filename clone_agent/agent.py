@@ -40,9 +40,9 @@ class CloneAgent:
         model: any LangChain chat model.
         persona: whose clone it is.
         memory: where to recall from; None: the clone answers from its tuning alone.
-        top_k: lines put into the prompt at most.
+        top_k: lines recalled at most.
         use_tools: let the model search memory by itself; needs a model that can call tools.
-        best_first: show the recalled lines by score rather than by time, to a model that reads the first ones best.
+        shown: of them, put the best so many into the prompt, the best first, for a model that reads few; None: all, in time order.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class CloneAgent:
         memory: SearchMemory | None,
         top_k: int = TOP_K,
         use_tools: bool = False,
-        best_first: bool = False,
+        shown: int | None = None,
     ) -> None:
         self._model = model
         self._persona = persona
         self._memory = memory
         self._top_k = top_k
         self._use_tools = use_tools
-        self._best_first = best_first
+        self._shown = shown
 
     def answer(
         self,
@@ -100,6 +100,7 @@ class CloneAgent:
             history=history,
             scope=scope,
             now=moment,
+            shown=self._shown,
             use_tools=self._use_tools,
         )
         yield from self._run(middleware, [*_as_messages(history), HumanMessage(question)])
@@ -108,7 +109,7 @@ class CloneAgent:
         if memory is None:
             return Recalled(question=question)
         recalled = memory.search(question, history=history, scope=scope, top_k=self._top_k, now=now)
-        if not self._best_first:
+        if self._shown is None:
             return recalled
         return replace(recalled, hits=tuple(sorted(recalled.hits, key=lambda hit: -hit.score)))
 
@@ -146,7 +147,7 @@ class CloneAgent:
                 stop.requested = True
         if rest := words.finish():
             yield Delta(text=rest)
-        yield _reply(words, recalled, found)
+        yield _reply(words, recalled, middleware.in_prompt(recalled), found)
 
 
 class _State(AgentState[Any]):
@@ -167,6 +168,7 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
         history: Sequence[ChatTurn],
         scope: Scope,
         now: datetime,
+        shown: int | None,
         use_tools: bool,
     ) -> None:
         super().__init__()
@@ -175,6 +177,7 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
         self._search = search
         self._scope = scope
         self._now = now
+        self._most = shown
         self._nonce = new_nonce()
         self._history = history
         self.tools: Sequence[BaseTool] = []
@@ -186,12 +189,16 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
 
     _shown = 0  # recalled lines of this question
 
+    def in_prompt(self, recalled: Recalled | None) -> tuple[Hit, ...]:
+        """The recalled lines that the model reads."""
+        return recalled.hits[: self._most] if recalled else ()
+
     def before_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Recall for the question, which is the last message."""
         if not self.has_memory:
             return None
         recalled = self._search(str(state["messages"][-1].content), self._scope, self._history)
-        self._shown = len(recalled.hits)
+        self._shown = len(self.in_prompt(recalled))
         return {"recalled": recalled}
 
     def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]) -> ModelResponse[Any]:
@@ -200,7 +207,7 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
         prompt = system_prompt(
             self._persona,
             now=self._now,
-            hits=None if recalled is None else recalled.hits,
+            hits=None if recalled is None else self.in_prompt(recalled),
             nonce=self._nonce,
             is_confident=recalled is None or recalled.is_confident,
         )
@@ -232,9 +239,10 @@ def _hits_in(update: dict[str, Any]) -> dict[int, Hit]:
     return {number: hit for artifact in artifacts for number, hit in artifact.items()}
 
 
-def _reply(words: ReplyWords, recalled: Recalled | None, found: Mapping[int, Hit]) -> Reply:
-    numbered = dict(enumerate(recalled.hits if recalled else (), start=1)) | dict(found)
-    hits = {hit.memory.id: hit for hit in numbered.values()}
+def _reply(words: ReplyWords, recalled: Recalled | None, read: Sequence[Hit], found: Mapping[int, Hit]) -> Reply:
+    """The reply; its sources are all that was recalled and found, what it cites first."""
+    numbered = dict(enumerate(read, start=1)) | dict(found)
+    hits = {hit.memory.id: hit for hit in (*(recalled.hits if recalled else ()), *found.values())}
     cited = numbered.get(words.number or 0)
     sources = () if words.number == 0 else sorted(hits.values(), key=lambda hit: (hit is not cited, hit.memory.started_at))
     bubbles = tuple(line.strip() for line in words.text.splitlines() if line.strip())

@@ -45,17 +45,15 @@ class ModelFiles:
 class RecallHabits:
     """How a model reads recalled lines best."""
 
-    lines: int | None = None  # at most so many; None: as many as the agent gives
-    best_first: bool = False  # by score rather than by time
+    lines: int | None = None  # the best so many, the best one first; None: as many as the agent gives, in time order
     quoted: bool = False  # what it says of a line is kept to that line's words
 
 
 def recall_habits(config: Mapping[str, Any]) -> RecallHabits:
-    """What `recalled_lines`, `recalled_best_first` and `recalled_quoted` in a model's config.json say of it; most have none of them."""
+    """What `recalled_lines` and `recalled_quoted` in a model's config.json say of it; most models have neither."""
     lines = config.get("recalled_lines")
     return RecallHabits(
         lines=None if lines is None else int(lines),
-        best_first=bool(config.get("recalled_best_first", False)),
         quoted=bool(config.get("recalled_quoted", False)),
     )
 

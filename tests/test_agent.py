@@ -112,13 +112,18 @@ def test_recalled_lines_stand_in_the_system_message_between_marks_of_this_reques
     assert len(nonces) > 1
 
 
-@pytest.mark.parametrize(("best_first", "shown"), [(False, ["到黄山了", "腿断了"]), (True, ["腿断了", "到黄山了"])])
-def test_lines_are_shown_and_cited_by_time_or_by_score_as_the_model_reads_them_best(best_first: bool, shown: list[str]) -> None:
+@pytest.mark.parametrize(("most", "shown"), [(None, ["到黄山了", "腿断了"]), (6, ["腿断了", "到黄山了"]), (1, ["腿断了"])])
+def test_lines_are_shown_and_cited_in_time_order_or_the_best_few_first_as_the_model_reads_them(most: int | None, shown: list[str]) -> None:
     model = reader(script=("[1] ", "好"))
     memory = Shelf(hit(4), replace(hit(5, "腿断了"), score=0.9))
-    events = list(CloneAgent(model, persona=LIN_WAN, memory=memory, best_first=best_first).answer("去年国庆去哪了", now=NOW))
-    assert [line.split("：")[1] for line in str(model.prompts[-1][0].content).splitlines()[-3:-1]] == shown
-    assert events[-1].cited.memory.text == shown[0]  # type: ignore[union-attr]
+    events = list(CloneAgent(model, persona=LIN_WAN, memory=memory, shown=most).answer("去年国庆去哪了", now=NOW))
+    lines = [line.split("：")[1] for line in str(model.prompts[-1][0].content).splitlines() if line.startswith("[")]
+    assert lines == shown
+    reply = events[-1]
+    assert isinstance(reply, Reply)
+    assert reply.cited is not None
+    assert next(source.memory.text for source in reply.sources) == reply.cited.memory.text == shown[0]
+    assert len(reply.sources) == 2  # also what was found and not shown to the model
 
 
 def test_a_recalled_line_cannot_break_out_of_its_line() -> None:

@@ -221,8 +221,7 @@ def make_agent(
 
     persona = with_contact(persona or told_persona(archive, settings.home), [settings.contact] if settings.contact else [])
     habits = habits_of(voice)
-    top_k = settings.top_k or habits.lines or TOP_K
-    return CloneAgent(voice.model, persona=persona, memory=memory, top_k=top_k, best_first=habits.best_first)
+    return CloneAgent(voice.model, persona=persona, memory=memory, top_k=settings.top_k or TOP_K, shown=habits.lines)
 
 
 def habits_of(voice: Voice) -> "RecallHabits":

@@ -47,12 +47,12 @@ class Level:
     most_questions: int = 4
     variety: int = 999  # scenes in use
     noise: float = 0.35  # share of lines with small talk around the fact
-    full: float = 0.6  # share of blocks with as many lines as there may be
+    full: float = 0.3  # share of blocks with as many lines as there may be
     absent: float = 0.15  # share of blocks that answer none of the questions
     single: float = 0.4  # share of blocks with one question alone
-    facts: float = 0.2  # share of the questions that are about facts of the scenes
+    facts: float = 0.33  # share of the questions that are about facts of the scenes
     twins: float = 0.35  # share of facts with another of the same kind
-    echoes: float = 0.6  # share of the lines about something else that share words with a question
+    echoes: float = 0.5  # share of the lines about something else that share words with a question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ def _content(world: World, room: int, level: Level, rng: Random) -> tuple[list[F
 
 
 def _draw_told(world: World, rng: Random) -> Told:
-    if world.answered and rng.random() < 0.75:
+    if world.answered and rng.random() < 0.5:
         return draw_answered(world, rng)
     if world.language == "zh" and world.stories and rng.random() < 0.6:
         for _ in range(6):

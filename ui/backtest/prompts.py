@@ -46,9 +46,9 @@ class _Taker(BaseChatModel):
 class PromptMaker:
     """Makes the prompts of one agent."""
 
-    def __init__(self, persona: Persona, memory: SearchMemory, *, top_k: int, best_first: bool = False) -> None:
+    def __init__(self, persona: Persona, memory: SearchMemory, *, top_k: int, shown: int | None = None) -> None:
         self._taker = _Taker()
-        self._agent = CloneAgent(self._taker, persona=persona, memory=memory, top_k=top_k, best_first=best_first)
+        self._agent = CloneAgent(self._taker, persona=persona, memory=memory, top_k=top_k, shown=shown)
 
     def make(self, question: str, *, history: Sequence[ChatTurn] = (), now: datetime | None) -> Prompts:
         """The prompts for a question, as of a moment."""

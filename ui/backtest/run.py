@@ -176,8 +176,7 @@ class Backtest:
                 raise DatasetError("The owner answers nobody in the hidden weeks.", remedy="Hide more with --weeks.")
             with open_memory(self._past.home, past, self._past.settings) as memory:
                 habits = recall_habits(find_model(self._base).config)
-                top_k = self._call.settings.top_k or habits.lines or TOP_K
-                maker = PromptMaker(persona, memory, top_k=top_k, best_first=habits.best_first)
+                maker = PromptMaker(persona, memory, top_k=self._call.settings.top_k or TOP_K, shown=habits.lines)
                 received = [(example.context[-1].text, example.context[:-1], example.sent_at) for example in examples]
                 prompts = self._prompts(kept, "prompts", maker, received)
                 asked = self._prompts(kept, "asked", maker, [(one.text, (), one.asked_at or cut) for one in questions])

@@ -42,7 +42,7 @@ class VoiceOptions:
 def voice_options(function: _F) -> _F:
     """Add the options that choose the answering model; they arrive as keyword arguments named like `VoiceOptions`."""
     for option in (
-        click.option("--top-k", type=click.IntRange(1, 100), help="Memories in one prompt, at most.  [default: 8]"),
+        click.option("--top-k", type=click.IntRange(1, 100), help="Lines recalled for one answer, at most.  [default: 8]"),
         chroma_option,
         click.option("--contact", metavar="NAME", help="Whom the clone talks to; best after `dataset --contacts`."),
         click.option("--yes", is_flag=True, help="Do not ask before private text goes to a server elsewhere."),
