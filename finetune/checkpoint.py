@@ -138,9 +138,14 @@ def check_base(info: AdapterInfo, files: ModelFiles) -> None:
 
 def require_base(info: AdapterInfo, *, name: str, base_fingerprint: str) -> None:
     """The same for a base whose fingerprint is known."""
-    if info.base_fingerprint != base_fingerprint:
-        which = f"{info.base}, not on {name}" if info.base != name else f"an earlier version of {name}"
+    if info.base_fingerprint == base_fingerprint:
+        return
+    if info.base == name:
         raise ModelError(
-            f"The adapter {info.name} was tuned on {which}.",
-            remedy="Choose the base it was tuned on with --base, another adapter with --adapter, or tune again.",
+            f"The adapter {info.name} was tuned on an earlier version of {name}.",
+            remedy=f"Run `clone-agent tune --method {info.method} --name {info.name}` again, or go without it: --adapter none.",
         )
+    raise ModelError(
+        f"The adapter {info.name} was tuned on {info.base}, not on {name}.",
+        remedy="Choose the base it was tuned on with --base, another adapter with --adapter, or tune again.",
+    )

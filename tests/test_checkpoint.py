@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from clone_agent.errors import ModelError, UsageError
 from finetune.adapter_files import load_adapter, save_adapter
-from finetune.checkpoint import adapter_folder, check_base, list_adapters, read_adapter
+from finetune.checkpoint import adapter_folder, check_base, list_adapters, read_adapter, require_base
 from finetune.glm import LoadedModel, load_model
 from finetune.methods.registry import METHODS, attach
 from finetune.model_files import find_model
@@ -89,6 +89,9 @@ def test_another_base_is_refused_at_once_and_names_the_right_one(base: Path, tmp
     assert str(base) in error.value.problem
     with pytest.raises(ModelError, match="was tuned on"):
         load_adapter(tmp_path / "a", load_model(other))
+    with pytest.raises(ModelError, match="earlier version") as error:
+        require_base(read_adapter(tmp_path / "a"), name=str(base), base_fingerprint="of other weights")
+    assert "clone-agent tune --method lora --name a" in error.value.remedy
 
 
 def test_a_missing_truncated_or_pickled_model_is_refused_at_once(tmp_path: Path) -> None:

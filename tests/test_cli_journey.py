@@ -254,7 +254,7 @@ def test_forgetting_needs_a_wish_and_consent_and_is_not_for_oneself(home: Path) 
     assert "--yes" in refused.stderr
     assert "That is you" in run(home, "forget", "--person", "林晚不晚睡").stderr
     assert "fits nobody" in run(home, "forget", "--person", "不认识").stderr
-    assert "No chat" in run(home, "forget", "--chat", "不认识").stderr
+    assert "fits no stored chat" in run(home, "forget", "--chat", "不认识").stderr
     assert "No stored message fits" in run(home, "forget", "--phrase", "从没说过的话呀").stdout
 
 
@@ -394,11 +394,15 @@ def test_a_question_that_cannot_be_answered_does_not_cost_the_others(home: Path,
     assert "lower top_k" in result.stderr
 
 
+def promised(command: str) -> str:
+    """What ui/README.md says that a command prints with `--json`."""
+    readme = (Path(__file__).parent.parent / "ui" / "README.md").read_text(encoding="utf-8")
+    return next(line for line in readme.splitlines() if line.startswith(f"| `{command}` | `")).split("|", 2)[2]
+
+
 def documented(command: str) -> set[str]:
     """The top-level fields that ui/README.md promises for a command."""
-    readme = (Path(__file__).parent.parent / "ui" / "README.md").read_text(encoding="utf-8")
-    row = next(line for line in readme.splitlines() if line.startswith(f"| `{command}` | `"))
-    text = row.split("|", 2)[2].split(";")[0]
+    text = promised(command).split(";")[0]
     while (flat := re.sub(r"\[[^\[\]]*\]|\{[^{}]*\}|\([^()]*\)", "", text)) != text:
         text = flat
     return set(re.findall(r"`(\w+)`", text))
@@ -421,6 +425,24 @@ def documented(command: str) -> set[str]:
 )
 def test_json_has_the_fields_that_the_readme_promises(home: Path, arguments: list[str]) -> None:
     assert set(fields(home, *arguments)) == documented(arguments[0])
+
+
+def test_a_dry_run_of_tuning_prints_its_plan_as_the_result_and_writes_nothing(home: Path, base: Path) -> None:
+    options = ["tune", "--base", str(base), "--max-steps", "2", "--max-length", "128", "--name", "planned", "--dry-run"]
+    shown = run(home, *options)
+    assert shown.exit_code == 0, shown.stderr
+    assert shown.stdout.startswith(f"lora on {base}: ")
+    plan = fields(home, *options)
+    assert plan["steps"] == 2
+    assert all(f"`{name}`" in promised("tune") for name in plan)
+    assert not (home / "adapters" / "planned").exists()
+
+
+def test_a_run_that_never_began_is_not_resumed_in_silence(home: Path, base: Path) -> None:
+    tuned = run(home, "tune", "--base", str(base), "--max-steps", "1", "--max-length", "128", "--name", "misspelt", "--resume")
+    assert tuned.exit_code == 0
+    assert "no interrupted run misspelt" in tuned.stderr
+    shutil.rmtree(home / "adapters" / "misspelt")
 
 
 def test_the_readme_names_every_command_and_every_setting() -> None:

@@ -81,7 +81,7 @@ def test_sources_unfold_to_date_person_and_the_messages_around(page: Page) -> No
     expect(source).to_be_visible()
     source.click()
     around = page.locator("#chat-log .thought-group .thought-group .message-content")
-    expect(around).to_contain_text("▸ 10-02 21:04 一诺千斤：到黄山了 腿都断了")
+    expect(around).to_contain_text("＞ 10-02 21:04 一诺千斤：到黄山了 腿都断了")
     expect(around).to_contain_text("10-02 20:58 林晚不晚睡：欸 你到哪了")
     expect(around).to_contain_text("林晚不晚睡：[表情]")
 
@@ -173,7 +173,7 @@ def test_names_that_run_from_right_to_left_turn_nothing_around() -> None:
     reply = Reply(text="好", bubbles=("好",), sources=(Hit(memory=memory, score=1.0),), recalled=Recalled(question="好"))
     where = Surroundings(around=lambda *_: [message], name_of=lambda one: one.sender_name)
     _, source = source_bubbles(reply, where, "zh", first_id=1)
-    assert source.content == "▸ 10-02 21:03  \u2068مريم\u2069：\u2068שלום 3\u2069"
+    assert source.content == "＞ 10-02 21:03  \u2068مريم\u2069：\u2068שלום 3\u2069"
 
 
 def test_compare_answers_both_sides_at_once(browser: Browser, tmp_path: Path) -> None:

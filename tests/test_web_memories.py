@@ -42,13 +42,14 @@ def page(browser: Browser, clone: Clone, tmp_path: Path) -> Iterator[Page]:
 
 
 def test_a_memory_is_found_put_right_and_another_one_forgotten_for_good(page: Page, clone: Clone, tmp_path: Path) -> None:
+    expect(page.locator("#memory-around")).to_contain_text("找一条")  # an empty tab says what it is for
     ask(page, "青轴键盘", where="memory")
     wrong = page.locator("#memory-list label").filter(has_text="青轴").first
     expect(wrong).to_be_visible()
     expect(page.locator("#memory-list")).to_have_css("overflow-y", "auto")  # a long list can be scrolled to its end
     expect(page.locator("#memory-deeds")).to_be_hidden()
     wrong.click()
-    expect(page.locator("#memory-around")).to_contain_text("▸")
+    expect(page.locator("#memory-around")).to_contain_text("＞")
     page.locator("#memory-right textarea").fill("要的是红轴键盘")
     page.locator("#memory-correct").click()
     expect(page.locator("#memory-around")).to_contain_text("忘掉了")

@@ -17,7 +17,7 @@ def matching(people: Sequence[Person], who: str, screen: Screen, *, option: str,
         people: everybody.
         who: what the user wrote.
         screen: where the people are shown when it is not clear.
-        option: that the user wrote it with, for the error.
+        option: that the user wrote it with, or the name of the argument, for the error.
         several: whether it may fit several people of one platform.
 
     Raises:
@@ -30,7 +30,8 @@ def matching(people: Sequence[Person], who: str, screen: Screen, *, option: str,
     if not found or (not several and len({platform_of(person.id) for person in numbered}) < len(numbered)):
         show_people(found or candidates(people), screen)
         problem = "fits several people" if found else "fits nobody in these chats"
-        raise UsageError(f"What {option} names {problem}.", remedy=f"Name one of the people listed above by id: {option} ID.")
+        written = f"{option} ID" if option.startswith("-") else "ID"
+        raise UsageError(f"What {option} names {problem}.", remedy=f"Name one of the people listed above by id: {written}.")
     return found
 
 

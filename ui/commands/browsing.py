@@ -247,9 +247,10 @@ def _agree_to_share(call: Call, password: str | None, *, yes: bool) -> None:
 
 def _notices(clone: "Clone", settings: "Settings") -> "list[Notice]":
     from ui.web.page import Notice
+    from ui.wiring import NO_ADAPTER
 
     notices = []
-    if not clone.voice.is_tuned and settings.server is None:
+    if not clone.voice.is_tuned and settings.server is None and settings.adapter != NO_ADAPTER:
         notices.append(Notice(text="do_tune", command="clone-agent dataset && clone-agent tune"))
     if clone.voice.forgotten:
         notices.append(Notice(text="do_retune", command="clone-agent dataset && clone-agent tune"))

@@ -121,6 +121,9 @@ def _show_log(screen: Screen, log: "Sequence[Event]") -> None:
     screen.result({"events": [dict(zip(("at", "guest", "what", "until", "characters"), row, strict=True)) for row in rows]})
     if screen.as_json:
         return
+    if not log:
+        screen.say("Nobody was invited yet.")
+        return
     told = [(f"{event.at:%Y-%m-%d %H:%M}", event.guest, _told(event)) for event in log if event.what != "said"]
     screen.table(("when", "guest", "what"), told)
     for name in dict.fromkeys(event.guest for event in log):

@@ -161,11 +161,13 @@ def tune_adapter(call: Call, config: "TuneConfig", *, name: str, resume: bool = 
     from finetune.train import tune as run
 
     folder = adapter_folder(call.home.root, name)
+    if resume and not folder.is_dir():
+        call.screen.warn(f"There is no interrupted run {name}; this one starts from the beginning.")
     with call.screen.progress(f"Tuning {name}", unit="steps") as advance:
 
         def watch(progress: "TuneProgress") -> None:
             if progress.plan is not None and progress.phase == "plan":
-                _print_plan(call, progress.plan)
+                call.screen.note(_plan_line(progress.plan))
             advance(progress.step, progress.steps or None, _state(progress))
 
         return run(config, call.home.dataset, folder, on_progress=watch, resume=resume)
@@ -284,15 +286,16 @@ def _print_dry_run(call: Call, config: "TuneConfig") -> None:
         plan = plan_run(config, call.home.dataset)
     call.screen.result({**asdict(plan), "minutes": round(plan.minutes, 2)})
     if not call.screen.as_json:
-        _print_plan(call, plan)
+        call.screen.say(_plan_line(plan))
         call.screen.next("the same command without --dry-run")
 
 
-def _print_plan(call: Call, plan: "TunePlan") -> None:
+def _plan_line(plan: "TunePlan") -> str:
+    """One line on what a run will do and take."""
     from finetune.files import gibibytes
 
     team = f" in {plan.processes} processes" if plan.processes > 1 else ""
-    call.screen.note(
+    return (
         f"{plan.method} on {plan.base}: {plan.trained:,} of {plan.parameters:,} numbers, {count(plan.examples, 'example')}, "
         f"{count(plan.steps, 'step')}, about {max(plan.minutes, 0.1):.1f} min on {plan.device}{team}, {gibibytes(plan.memory)} of memory "
         f"({gibibytes(plan.memory_free)} are free), {gibibytes(plan.disk)} of disk"

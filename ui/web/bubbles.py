@@ -95,8 +95,9 @@ def with_neighbours(hit: Hit, where: Surroundings, language: str) -> str:
 
 
 def _line(message: Message, where: Surroundings, language: str, *, is_hit: bool) -> str:
+    """A message with its time; the mark of a hit is as wide as the blank of the others."""
     words = " ".join(message.text.split()) or kind_label(language, message.kind)
-    return f"{'▸' if is_hit else '　'} {message.sent_at:%m-%d %H:%M}  {_apart(where.name_of(message))}：{_apart(words)}"
+    return f"{'＞' if is_hit else '　'} {message.sent_at:%m-%d %H:%M}  {_apart(where.name_of(message))}：{_apart(words)}"
 
 
 def _apart(text: str) -> str:

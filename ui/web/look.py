@@ -1,4 +1,4 @@
-"""How the page looks: one accent colour, system fonts with Chinese ones among them, light and dark."""
+"""How the page looks: one accent colour, red for what cannot be undone, system fonts with Chinese ones among them, light and dark."""
 
 from pathlib import Path
 
@@ -48,6 +48,12 @@ def theme() -> Base:
         button_primary_background_fill_hover="*primary_700",
         button_primary_background_fill_hover_dark="*primary_400",
         button_primary_text_color="white",
+        button_cancel_background_fill="#b4443b",
+        button_cancel_background_fill_dark="#b4443b",
+        button_cancel_background_fill_hover="#9c3830",
+        button_cancel_background_fill_hover_dark="#9c3830",
+        button_cancel_text_color="white",
+        button_cancel_text_color_dark="white",
         button_secondary_background_fill="*neutral_100",
         button_secondary_background_fill_dark="*neutral_800",
     )

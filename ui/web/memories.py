@@ -23,8 +23,8 @@ class Found:
     waiting: Wish | None = None
 
 
-def memories_tab(companion: Companion, where: Surroundings, i18n: gr.I18n) -> None:
-    """Lay the tab out and wire it.
+def memories_tab(companion: Companion, where: Surroundings, i18n: gr.I18n) -> gr.HTML:
+    """Lay the tab out and wire it; returns what the page fills when it loads.
 
     Args:
         companion: finds, forgets and corrects.
@@ -42,7 +42,7 @@ def memories_tab(companion: Companion, where: Surroundings, i18n: gr.I18n) -> No
         right.visible = companion.can_correct
         correct = gr.Button(i18n("memory_correct"), scale=0, min_width=88, elem_id="memory-correct", visible=companion.can_correct)
         forget = gr.Button(i18n("memory_forget"), scale=0, min_width=120, elem_id="memory-forget")
-    sure = gr.Button(i18n("memory_sure"), variant="stop", visible=False, elem_id="memory-sure")
+        sure = gr.Button(i18n("memory_sure"), variant="stop", scale=0, min_width=120, visible=False, elem_id="memory-sure")
     shown = [found, choice, around, deeds, sure, right]
 
     def look(text: str, request: gr.Request) -> tuple[Any, ...]:
@@ -73,6 +73,7 @@ def memories_tab(companion: Companion, where: Surroundings, i18n: gr.I18n) -> No
     forget.click(ask, [found, choice], shown, concurrency_id="memories", **PRIVATE)
     sure.click(agree, [found], shown, concurrency_id="memories", **PRIVATE)
     gr.on([correct.click, right.submit], put_right, [found, choice, right], shown, concurrency_id="memories", **PRIVATE)
+    return around
 
 
 def _guarded(work: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:

@@ -63,7 +63,8 @@ def build_page(speaker: Speaker, facts: PageFacts, booth: Booth | None = None) -
                     _greeted(booth, page, vote_tab(booth, i18n))
             if speaker.companion is not None:
                 with gr.Tab(i18n("memories"), elem_id="memories-tab"):
-                    memories_tab(speaker.companion, speaker.where, i18n)
+                    around = memories_tab(speaker.companion, speaker.where, i18n)
+                    page.load(_memories_empty, None, [around], **PRIVATE)
 
         def greet(request: gr.Request) -> tuple[str, gr.Chatbot, gr.Chatbot, gr.Chatbot]:
             return _greeting(language_asked(request), facts)
@@ -80,6 +81,10 @@ def _greeted(booth: Booth, page: gr.Blocks, tab: VoteTab) -> None:
         return voting.greet(booth, language, nothing_said("", say(language, "vote_empty")))
 
     page.load(greet, None, [tab.pair, *tab.logs, *tab.titles, tab.tally], **PRIVATE)
+
+
+def _memories_empty(request: gr.Request) -> str:
+    return nothing_said("", say(language_asked(request), "memories_empty"))
 
 
 def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:

@@ -27,6 +27,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "memories": ("记忆", "Memories"),
     "find_memory": ("找一条记忆：说说是什么事", "Find a memory: what is it about?"),
     "find": ("找", "Find"),
+    "memories_empty": (
+        "分身记得的事都在这里：找一条，看看它前后说了什么，\n记错了可以更正，也可以让它忘掉。",
+        "What the clone remembers: find a memory, see what stood around it,\nput it right, or have it forgotten.",
+    ),
     "memory_found": ("找到的记忆，点一条看前后", "Found; choose one to see what stood around it"),
     "memory_none": ("没有找到。", "Nothing was found."),
     "memory_forget": ("忘掉这条", "Forget this one"),
