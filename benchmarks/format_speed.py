@@ -1,21 +1,28 @@
 """Speed and peak memory of reading every format, from generated exports.
 
-    python benchmarks/format_speed.py [--megabytes 200] [--formats whatsapp_txt,telegram_json] [--beside PYTHON]
+    python benchmarks/format_speed.py [--megabytes 200] [--formats whatsapp_txt,telegram_json] [--record FILE] [--beside PYTHON]
 
-Writes a seeded export of each format (`format_files.py`), reads it with `read_export` in a process of its own and prints megabytes a
-second, by the wall and by computing time, and the peak of the resident memory. Targets: 5 MB/s, JSON Lines 20 MB/s, 300 MB.
+Writes a seeded export of each format (`format_files.py`), reads it with `read_export` in a process of its own, prints megabytes a second,
+by the wall and by computing time, and the peak of the resident memory, and deletes it before the next. Targets: 5 MB/s, JSON Lines
+20 MB/s, 300 MB.
+
+`--record` names a file that each figure is added to as it comes; formats that it holds at this size already are left out, so that a run
+that was broken off goes on where it stopped. At its end the run prints all figures of that size in the file.
 
 `--beside` names a Python in which chat-miner and whatstk are installed; both are optional, and this project does not depend on them. They
 read the same WhatsApp and Telegram files, each into a pandas frame.
 """
 
 import argparse
+import json
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from format_files import FORMAT_NAMES, write
@@ -54,31 +61,59 @@ def megabytes_of(path: Path) -> float:
     return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
 
 
-def show(format_name: str, reader: str, megabytes: float, printed: str) -> None:
-    seconds, computing, memory = map(float, printed.split()[-3:])
-    print(
-        f"{format_name:<26} {reader:<12} {megabytes:>6.0f} {megabytes / seconds:>7.1f} {megabytes / computing:>9.1f} {memory:>8.0f}",
-        flush=True,
-    )
+@dataclass(frozen=True)
+class Figure:
+    """How one reader did on one file."""
+
+    format: str
+    reader: str
+    asked: int  # megabytes that were asked for
+    megabytes: float  # of the file
+    seconds: float
+    computing: float  # seconds of the processor
+    memory: float  # megabytes at the peak
+    failure: str = ""
+
+    @classmethod
+    def of(cls, format_name: str, reader: str, asked: int, megabytes: float, done: "subprocess.CompletedProcess[str]") -> "Figure":
+        """What a run printed, or why it broke off."""
+        if done.returncode != 0:
+            return cls(format_name, reader, asked, megabytes, 0, 0, 0, (done.stderr.strip().splitlines() or ["killed"])[-1][:80])
+        return cls(format_name, reader, asked, megabytes, *map(float, done.stdout.split()[-3:]))
+
+    def row(self) -> str:
+        """The figure as a line of the table."""
+        told = f"| `{self.format}` | {self.reader} | {self.megabytes:.0f} |"
+        if self.failure:
+            return f"{told} gives up: {self.failure} | | |"
+        return f"{told} {self.megabytes / self.seconds:.1f} | {self.megabytes / self.computing:.1f} | {self.memory:.0f} |"
 
 
-def run(format_name: str, size: int, beside: str | None) -> None:
+HEAD = "| format | reader | MB | MB/s | MB / s of computing | peak MB |\n|---|---|---|---|---|---|"
+
+
+def run(format_name: str, asked: int, beside: str | None) -> Iterator[Figure]:
     """Write one export and have every reader read it."""
     with tempfile.TemporaryDirectory() as folder:
-        path = write(format_name, Path(folder), size)
+        path = write(format_name, Path(folder), asked * 1_000_000)
         megabytes = megabytes_of(path)
-        command = [sys.executable, __file__, "--measure", str(path)]
-        show(format_name, "clone-agent", megabytes, subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        done = subprocess.run([sys.executable, __file__, "--measure", str(path)], check=False, capture_output=True, text=True)
+        yield Figure.of(format_name, "clone-agent", asked, megabytes, done)
         for (name, reader), code in OTHERS.items():
             if beside is None or name != format_name:
                 continue
             done = subprocess.run(
                 [beside, "-c", MEASURED.format(MODULES[reader], code(str(path)))], check=False, capture_output=True, text=True
             )
-            if done.returncode == 0:
-                show(format_name, reader, megabytes, done.stdout)
-            else:
-                print(f"{format_name:<26} {reader:<12} gives up: {(done.stderr.strip().splitlines() or ['killed'])[-1][:80]}", flush=True)
+            yield Figure.of(format_name, reader, asked, megabytes, done)
+
+
+def recorded(path: Path | None, asked: int) -> list[Figure]:
+    """The figures of one size that a file holds."""
+    if path is None or not path.is_file():
+        return []
+    figures = [Figure(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [figure for figure in figures if figure.asked == asked]
 
 
 def main() -> None:
@@ -86,6 +121,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--megabytes", type=int, default=200)
     options.add_argument("--formats", default=",".join(FORMAT_NAMES))
+    options.add_argument("--record", type=Path, metavar="FILE")
     options.add_argument("--beside", metavar="PYTHON")
     options.add_argument("--measure", help=argparse.SUPPRESS)
     chosen = options.parse_args()
@@ -95,10 +131,17 @@ def main() -> None:
     missing = {one.name for one in FORMATS} - set(FORMAT_NAMES)
     if missing:
         print(f"no export is written for: {', '.join(sorted(missing))}", file=sys.stderr)
+    known = {figure.format for figure in recorded(chosen.record, chosen.megabytes)}
     # On a machine that others use too, the speed by computing time is the one to compare.
-    print(f"{'format':<26} {'reader':<12} {'MB':>6} {'MB/s':>7} {'MB/CPU s':>9} {'peak MB':>8}")
+    print(HEAD)
     for format_name in chosen.formats.split(","):
-        run(format_name, chosen.megabytes * 1_000_000, chosen.beside)
+        for figure in run(format_name, chosen.megabytes, chosen.beside) if format_name not in known else ():
+            print(figure.row(), flush=True)
+            if chosen.record is not None:
+                with chosen.record.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(figure)) + "\n")
+    if known:
+        print("", HEAD, *(figure.row() for figure in recorded(chosen.record, chosen.megabytes)), sep="\n")
 
 
 if __name__ == "__main__":
