@@ -18,7 +18,7 @@ from clone_agent.archive_people import BY_EVIDENCE, join
 from clone_agent.archive_recalls import pair_recalls
 from clone_agent.archive_same_chat import SPEECH, Rival, near_rivals, rivals_of, same_chat
 from clone_agent.archive_schema import CONVERSATION, ID, KIND, PERSON, TEXT, Row, second_of
-from clone_agent.archive_zones import find_shift, move, refuse
+from clone_agent.archive_zones import Shift, find_shift, known_shift, move, refuse
 from clone_agent.records import Conversation, Kind
 
 _MOST_SEEN = 20_000
@@ -56,6 +56,7 @@ class Place:
     rivals: Sequence[Rival] | None = None  # other chats that may be the same; None: not looked for yet
     zone: tzinfo | None = None  # in which the import reads its clocks
     zone_checks: int = 0  # batches in which the chat was looked for at other times
+    shift: Shift | None = None  # how what is stored stands to the import, where its ids are known and its times are not
     is_settled: bool = False  # something of this import was found where it is stored, so that both agree on the time
 
 
@@ -87,6 +88,8 @@ class Matcher:
             known = self._known(place, rows)
             fresh = [row for row in rows if row[ID] not in known]
             place.is_settled = place.is_settled or bool(known)
+        if fresh and place.shift is not None:
+            self._correct(place, place.shift)
         if fresh and place.rivals is None:
             place.rivals = rivals_of(self._connection, place.told, place.number)
         if fresh and place.rivals:
@@ -130,19 +133,27 @@ class Matcher:
         own = [place.number] if place.is_known else []
         chats = own + near_rivals(self._connection, place.told, place.rivals or (), rows)
         shift = find_shift(self._connection, chats, rows, newest=place.newest)
-        if shift is None:
-            return
+        if shift is not None:
+            self._correct(place, shift)
+
+    def _correct(self, place: Place, shift: Shift) -> None:
+        """Move what is stored to the import's times where the user has said that those are right, else refuse the import."""
         if not self._are_times_right:
             raise refuse(shift)
         move(self._connection, shift, place.zone)
         if shift.chat != place.number:
             self._make_one(place, shift.chat)
-        place.is_settled = True
+        place.is_settled, place.shift = True, None
 
     def _known(self, place: Place, rows: Sequence[Row]) -> set[str]:
         """The ids that are stored, as messages or as aliases."""
         ids = json.dumps([row[ID] for row in rows])
-        own = self._connection.execute("SELECT m.id, m.n FROM json_each(?) w JOIN messages m ON m.id = w.value", (ids,)).fetchall()
+        own = self._connection.execute(
+            "SELECT m.id, m.n, m.sent_at, m.utc_offset FROM json_each(?) w JOIN messages m ON m.id = w.value", (ids,)
+        ).fetchall()
+        if own and place.shift is None:
+            by_id = {row[ID]: row for row in rows}
+            place.shift = known_shift(place.number, [(by_id[found], *times) for found, n, *times in own if n <= place.newest])
         aliases = self._connection.execute(
             "SELECT a.id, a.message, m.person FROM json_each(?) w JOIN message_aliases a ON a.id = w.value"
             " LEFT JOIN messages m ON m.n = a.message",
@@ -150,7 +161,7 @@ class Matcher:
         ).fetchall()
         if len(place.seen) > _MOST_SEEN:
             place.seen.clear()
-        place.seen |= {n for _, n in own if n <= place.newest} | {n for _, n, _ in aliases}
+        place.seen |= {n for _, n, *_ in own if n <= place.newest} | {n for _, n, _ in aliases}
         people = {row[ID]: int(row[PERSON] or 0) for row in rows} if aliases else {}
         for alias, _, person in aliases:
             if person is not None and person != people[alias]:

@@ -37,6 +37,8 @@ class ImportReport:
     forgotten: int = 0  # left out because the user had them forgotten
     matched: int = 0  # among the repeats: stored before from another exporter, under another id
     owners: frozenset[str] = frozenset()  # person ids that the exports themselves call the owner
+    first: datetime | None = None  # when the earliest message that was read was sent; None where there was none
+    last: datetime | None = None  # when the latest was
 
 
 @dataclass(slots=True)
@@ -70,6 +72,8 @@ class ArchiveWriter:
         self._matcher = Matcher(connection, are_times_right=are_times_right)
         tombstones = Tombstones(connection)
         self._tombstones = None if tombstones.are_empty else tombstones
+        self._first: tuple[int, datetime] | None = None  # milliseconds since 1970, and the same in its zone
+        self._last: tuple[int, datetime] | None = None
         self._messages = self._added = self._forgotten = self._waiting = 0
 
     def write(
@@ -94,6 +98,8 @@ class ArchiveWriter:
             forgotten=self._forgotten,
             matched=self._matcher.matched,
             owners=self._owners(),
+            first=self._first[1] if self._first else None,
+            last=self._last[1] if self._last else None,
         )
         if source:
             self._note_import(source, report)
@@ -121,6 +127,10 @@ class ArchiveWriter:
         chat = self._chats[message.conversation]
         offset = sent_at.utcoffset() or _NO_OFFSET
         milliseconds = second * 1000 + round(sent_at.microsecond / 1000)
+        if self._first is None or milliseconds < self._first[0]:
+            self._first = (milliseconds, sent_at)
+        if self._last is None or milliseconds > self._last[0]:
+            self._last = (milliseconds, sent_at)
         if self._tombstones is not None and (
             chat.place.number == _FORGOTTEN or self._is_forgotten(chat.conversation, message, milliseconds)
         ):

@@ -55,6 +55,24 @@ def find_shift(connection: sqlite3.Connection, chats: Sequence[int], rows: Seque
     return None
 
 
+def known_shift(chat: int, known: Sequence[tuple[Row, int, int]]) -> Shift | None:
+    """How a chat stands to an import whose ids it holds; None where both agree on the time.
+
+    An id is made of the time at which its message was first read. Where that was the wrong one and what is stored was corrected since, the
+    same reading of the same export comes with known ids and wrong times.
+
+    Args:
+        chat: number of the chat.
+        known: rows of the import, each with the `sent_at` and `utc_offset` of the message that is stored under its id.
+    """
+    away = [(sent_at - int(row[SENT_AT] or 0), offset - int(row[UTC_OFFSET] or 0)) for row, sent_at, offset in known]
+    shifted = [(apart, zones) for apart, zones in away if apart and apart % _STEP == 0]
+    if len(shifted) * 2 <= len(away):
+        return None
+    walls = sum(apart == -zones * 60_000 for apart, zones in shifted)
+    return Shift(chat, Counter(apart for apart, _ in shifted).most_common(1)[0][0], walls * 2 > len(shifted))
+
+
 def _within(connection: sqlite3.Connection, chat: int, rows: Sequence[Row], away: int, newest: int) -> int:
     """How many of the rows lie in the time of the chat, once they are moved."""
     query = "SELECT min(sent_at), max(sent_at) FROM messages WHERE conversation = ? AND n <= ?"

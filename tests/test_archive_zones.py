@@ -111,3 +111,20 @@ def test_the_command_says_what_to_do_and_does_it(text: Path, tmp_path: Path) -> 
     code, said = run("--timezone", "Asia/Shanghai", "--move-times")
     assert code == 0
     assert "0 new" in said
+
+
+def test_a_longer_export_in_the_zone_that_was_corrected_is_refused_too(archive: Archive, text: Path, tmp_path: Path) -> None:
+    first = put(QQ["text"](part_of(scene("cousin"), 0, 200)), tmp_path / "first")
+    archive.add(read_export(first, timezone=BERLIN))
+    archive.add(read_export(first, timezone=SHANGHAI), are_times_right=True)
+    before = stored(archive)
+    assert archive.add(read_export(first, timezone=BERLIN)).added == 0, "nothing new, so nothing wrong"
+    with pytest.raises(ExportError, match=r"stored already with the same messages [67] hours earlier"):
+        archive.add(read_export(text, timezone=BERLIN))
+    assert stored(archive) == before
+    added = archive.add(read_export(text, timezone=SHANGHAI)).added
+    assert added > 0
+    assert len(stored(archive)) == len(before) + added
+    with Archive.open(tmp_path / "right", create=True) as other:
+        other.add(read_export(text, timezone=SHANGHAI))
+        assert stored(archive) == stored(other)

@@ -57,6 +57,18 @@ def test_a_pile_of_everything_is_imported_and_what_is_no_export_is_counted(pile:
     assert again["added"] == 0
 
 
+def test_the_days_told_are_those_of_the_export_and_not_of_all_that_is_stored(tmp_path: Path) -> None:
+    told = {}
+    for day in ("01", "05"):
+        path = tmp_path / day / "阿宝.csv"
+        path.parent.mkdir()
+        rows = (f"2020-01-{day} 08:00:00,小明,早,1", f"2020-01-{day} 08:00:09,阿宝,早啊,0")
+        path.write_text("\n".join(("time,sender,text,is_self", *rows)), encoding="utf-8")
+        told = json.loads(run(tmp_path / "home", "import", path, "--timezone", "Asia/Shanghai", "--json").stdout)
+    assert (told["first"], told["last"]) == ("2020-01-05T08:00:00+08:00", "2020-01-05T08:00:09+08:00")
+    assert told["chats"] == 1, "both are of the same chat, which begins earlier"
+
+
 def test_the_zone_is_asked_once_and_remembered(pile: Path, tmp_path: Path, terminal: None) -> None:
     result = run(tmp_path / "home", "import", pile, answers="Nowhere/Land\nAsia/Shanghai\n")
     assert result.exit_code == 3, result.stderr

@@ -4,6 +4,7 @@ import json
 import random
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -24,6 +25,7 @@ TITLE = "消息记录（此消息记录为文本格式，不支持重新导入�
 RULE = "=" * 64
 FILES = [path for path in samples() if path.is_file()]
 TEXTS = {".txt", ".csv", ".json", ".jsonl", ".md", ".html", ".xml", ".mht"}
+WORDY = [path for path in FILES if path.suffix in TEXTS - {".jsonl"}]
 WORDS = ("早", "今天下雪了", "[图片]哈哈", "到哪了\n我在楼下", "ok", "@小明 周五见", "（笑）", "12:30 集合", "😂👨\u200d👩\u200d👧", "سلام")
 
 
@@ -107,14 +109,50 @@ def spoken(data: bytes, name: str) -> Counter[tuple[int, str]]:
     return Counter((int(message.sent_at.timestamp()), message.text) for message in found)
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.suffix == ".txt"], ids=lambda path: f"{path.parent.name}-{path.name}")
+def resaved(text: str) -> Iterator[bytes]:
+    """What editors, spreadsheets and old disks make of a file without changing a word of it."""
+    yield from (text.encode("utf-8"), text.encode("utf-8-sig"), text.encode("gb18030"), text.encode("utf-16-le"))
+    yield from (f"\ufeff{text}".encode(encoding) for encoding in ("utf-8-sig", "utf-16-le", "utf-16-be"))
+    yield f"\ufeff\r\n\r\n{text}\n\n".encode()
+    yield text.encode() + b"\x1a" + bytes(500)
+    if "\r" not in text:
+        yield text.replace("\n", "\r\n").encode()
+        yield text.replace("\n", "\r").encode()
+    elif text.count("\r\n") == text.count("\n") == text.count("\r"):
+        yield text.replace("\r\n", "\n").encode()
+
+
+@pytest.mark.parametrize("path", WORDY, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_a_text_says_the_same_in_every_encoding_and_with_every_line_end(path: Path) -> None:
     data = path.read_bytes()
-    text = data.decode(find_encoding(data)).removeprefix("\ufeff")
+    text = data.decode(find_encoding(data), "replace").removeprefix("\ufeff")
     whole = spoken(data, path.name)
-    assert whole == spoken(text.encode("utf-8"), path.name) == spoken(text.encode("utf-8-sig"), path.name)
-    assert whole == spoken(f"\ufeff{text}".encode("utf-16-le"), path.name) == spoken(f"\ufeff{text}".encode("utf-16-be"), path.name)
-    assert whole == spoken(text.encode("gb18030"), path.name)
+    for number, other in enumerate(resaved(text)):
+        assert spoken(other, path.name) == whole, number
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "gb18030", "utf-8-sig"])
+def test_chunks_that_were_saved_again_say_the_same(tmp_path: Path, encoding: str) -> None:
+    sender, without = '"sender":{"uid":"u_a","uin":"10001","name":"小明"}', '"sender":{"uid":"u_a","name":"小明"}'
+    rows = [
+        f'{{"id":"1","timestamp":1704067200000,{sender},"type":"type_1","content":{{"text":"今天下雪了"}}}}',
+        f'{{"id":"2","timestamp":1704067201000,{without},"type":"type_1","content":{{"text":"到哪了"}}}}',
+    ]
+    chunk = tmp_path / "群_chunked_jsonl" / "chunks" / "c000001.jsonl"
+    chunk.parent.mkdir(parents=True)
+    (chunk.parent.parent / "manifest.json").write_bytes('{"chatInfo":{"name":"群","type":"group"}}'.encode(encoding))
+    chunk.write_bytes("\n".join(rows).encode(encoding))
+    for path in (chunk.parent.parent, chunk):
+        found = [record for record in read_export(path, timezone=SHANGHAI) if isinstance(record, Message)]
+        assert [(message.sender, message.text) for message in found] == [("10001", "今天下雪了"), ("10001", "到哪了")]
+
+
+@pytest.mark.parametrize("above", ["\n\n", ",,,\r\n", '"","",""\n', "sep=,\n", "\ufeff\r\n  \r\n"])
+@pytest.mark.parametrize("path", [path for path in FILES if path.suffix == ".csv"], ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_rows_without_anything_above_the_columns_are_no_columns(path: Path, above: str) -> None:
+    data = path.read_bytes()
+    text = data.decode(find_encoding(data)).removeprefix("\ufeff")
+    assert spoken(f"{above}{text}".encode(), path.name) == spoken(data, path.name)
 
 
 @settings(max_examples=150, deadline=None)

@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _LINE_END = re.compile("\r\n|\r|\n")
+_PADDING = re.compile("[\\x00\\x1a]")  # what fills up a file or ends it on some systems; never words
+_FAR_MORE = 10  # bare line ends for each CRLF: more stand in no message, so that the few CRLF are the strange ones
 _CHUNK = 1 << 20  # bytes read at once
 LONGEST_RECORD = 1 << 22  # characters; a longer record comes out in pieces, so that a file without line ends cannot fill the memory
 
@@ -24,8 +26,12 @@ def find_encoding(head: bytes) -> str:
 
 
 def decode_head(head: bytes) -> str:
-    """The first bytes as text, without the mark; a character that the end cuts in two is left out."""
-    return "".join(_decoded(iter((head,)), find_encoding(head), is_whole=False))
+    """The first bytes as text, without the mark; a character that the end cuts in two is left out.
+
+    Lines that end with CR alone, as on old Macs, end with LF here.
+    """
+    text = "".join(_decoded(iter((head,)), find_encoding(head), is_whole=False))
+    return text if "\n" in text else text.replace("\r", "\n")
 
 
 def text_pieces(stream: BinaryIO, encoding: str) -> Iterator[str]:
@@ -58,12 +64,14 @@ def text_records(stream: BinaryIO, encoding: str, end: str, *, is_cr_cut: bool =
 def find_record_end(head: str) -> str:
     """The line end that a text's lines are made with: the first one, unless another is far more common.
 
-    Inside a body QQ writes bare CR and LF in files whose records end with CRLF.
+    Inside a body QQ writes bare CR and LF in files whose records end with CRLF; and an editor may have put blank lines above it all.
     """
+    head = head.lstrip("\ufeff \t\r\n")
     first = _LINE_END.search(head)
     windows = head.count("\r\n")
     others = head.count("\n") + head.count("\r") - 2 * windows
-    if first is None or (windows and (first[0] == "\r\n" or windows >= others)):
+    is_first = first is not None and first[0] == "\r\n" and windows * _FAR_MORE >= others
+    if first is None or (windows and (is_first or windows >= others)):
         return "\r\n" if windows else "\n"
     return "\n" if "\n" in head else "\r"
 
@@ -73,6 +81,8 @@ def _decoded(chunks: Iterator[bytes], encoding: str, *, is_whole: bool) -> Itera
     is_start = True
     for chunk in chunks:
         text = decoder.decode(chunk)
+        if "\0" in text or "\x1a" in text:
+            text = _PADDING.sub("", text)
         text = text.lstrip("\ufeff") if is_start else text  # files that were put together or saved again have two marks
         yield text
         is_start = is_start and not text

@@ -8,12 +8,12 @@ their own and are not taken here.
 """
 
 import csv
-import re
 from collections.abc import Iterator
 
 from clone_agent.importers.columns import is_chat, map_columns, suggest
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.generic_rows import doubtful_date, read_cells
+from clone_agent.importers.header_line import header_line, header_of
 from clone_agent.importers.opening import lines_of
 from clone_agent.importers.qce_tab_txt import matches as is_qce_text
 from clone_agent.importers.source import Source
@@ -47,25 +47,25 @@ def order_doubt(source: Source) -> str | None:
 
 
 def columns_of(text: str) -> list[str]:
-    """The columns that the first line of a text names; none where it is no such line."""
-    line = re.split(r"\r?\n|\r", text.lstrip("\ufeff"), maxsplit=1)[0]
+    """The columns that a text's line of columns names; none where it is no such line."""
+    line = header_of(text)
     return [] if line[:1] in {"{", "[", "<"} or len(line) > 2000 else _cells(line, _delimiter(line))
 
 
 def rows_of(source: Source) -> tuple[list[str], Iterator[Row | Skipped]]:
     """The columns of a table, and its rows."""
     lines = lines_of(source)
-    first = next(lines, "").lstrip("\ufeff")
-    delimiter = _delimiter(first)
-    columns = _cells(first, delimiter)
-    return columns, _rows(lines, columns, delimiter, source.name)
+    above, header = header_line(lines)
+    delimiter = _delimiter(header)
+    columns = _cells(header, delimiter)
+    return columns, _rows(enumerate(lines, start=above + 1), columns, delimiter, source.name)
 
 
-def _rows(lines: Iterator[str], columns: list[str], delimiter: str, name: str) -> Iterator[Row | Skipped]:
+def _rows(lines: Iterator[tuple[int, str]], columns: list[str], delimiter: str, name: str) -> Iterator[Row | Skipped]:
     """A row ends where its quotes are closed; lines that make no row together are rows of their own."""
     waiting: list[str] = []
-    is_open, size, first = False, 0, 2
-    for number, line in enumerate(lines, start=2):
+    is_open, size, first = False, 0, 0
+    for number, line in lines:
         if not waiting and not line.strip():
             continue
         first = first if waiting else number

@@ -20,10 +20,13 @@ class TextEntry(NamedTuple):
 
 
 def lines_of(source: Source, *, end: str = "\n") -> Iterator[str]:
-    """The lines of a text, cut at `end` and nowhere else; a CR before it is cut off."""
-    encoding = _encoding(source)
+    """The lines of a text, cut at `end` and nowhere else; a CR before it is cut off. Where there is no LF at all, CR ends lines."""
     with source.open() as stream:
-        yield from text_records(stream, encoding, end, is_cr_cut=True)
+        head = stream.read(HEAD_SIZE)
+    if end == "\n" and b"\r" in head and b"\n" not in head:
+        end = "\r"
+    with source.open() as stream:
+        yield from text_records(stream, find_encoding(head), end, is_cr_cut=True)
 
 
 def entries_of(source: Source, head: Callable[[str], re.Match[str] | None], *, end: str = "\n") -> Iterator[TextEntry]:

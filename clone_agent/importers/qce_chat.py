@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from clone_agent.importers.cleaning import clean_name
-from clone_agent.importers.format import ReadOptions
+from clone_agent.importers.encoding import find_encoding, text_pieces
+from clone_agent.importers.format import HEAD_SIZE, ReadOptions
 from clone_agent.importers.identity import MessageIds, chat_id
 from clone_agent.importers.qq_pc_blocks import PLATFORM, group_chat_id
+from clone_agent.importers.source import Source
 from clone_agent.records import ChatKind, Conversation, Skipped
 
 _CHUNK = 1 << 22
@@ -34,14 +36,17 @@ class Survey:
     recalled: int = 0
     not_recalled: int = 0
 
-    def add(self, stream: BinaryIO) -> "Survey":
+    def add(self, source: Source) -> "Survey":
         """Look through one more file."""
+        with source.open() as stream:
+            encoding = find_encoding(stream.read(HEAD_SIZE))
         rest = b""
-        while chunk := stream.read(_CHUNK):
-            data = rest + chunk
-            cut = data.rfind(b"}") + 1 or len(data)
-            self._look(data[:cut])
-            rest = data[cut:]
+        with source.open() as stream:
+            for chunk in _utf8(stream, encoding):
+                data = rest + chunk
+                cut = data.rfind(b"}") + 1 or len(data)
+                self._look(data[:cut])
+                rest = data[cut:]
         self._look(rest)
         return self
 
@@ -57,6 +62,13 @@ class Survey:
     def are_flags_broken(self) -> bool:
         """Some versions mark every row as recalled, having taken the string "0" for true."""
         return self.recalled >= _FLAGS_TO_JUDGE and self.not_recalled * 10 < self.recalled
+
+
+def _utf8(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
+    """The bytes of a file, as they are where it is UTF-8."""
+    if encoding == "utf-8":
+        return iter(lambda: stream.read(_CHUNK), b"")
+    return (piece.encode("utf-8", "replace") for piece in text_pieces(stream, encoding))
 
 
 class QceChat:

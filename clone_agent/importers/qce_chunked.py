@@ -86,8 +86,7 @@ def _chunks(folder: Source, chunked: object, notices: list[Skipped]) -> Iterator
 def _survey(chunks: Iterable[Source]) -> Survey:
     survey = Survey()
     for chunk in chunks:
-        with chunk.open() as stream:
-            survey.add(stream)
+        survey.add(chunk)
     return survey
 
 

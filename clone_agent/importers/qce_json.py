@@ -45,9 +45,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every message of the array `messages`, or of the bare array."""
     with source.open() as stream:
         encoding = find_encoding(stream.read(HEAD_SIZE))
-    with source.open() as stream:
-        survey = Survey().add(stream)
-    chat = QceChat(survey, options=options, file=source.name, stem=source.stem)
+    chat = QceChat(Survey().add(source), options=options, file=source.name, stem=source.stem)
     with source.open() as stream:
         parts = JsonStream(text_pieces(stream, encoding), name=source.name)
         if parts.peek() == "[":

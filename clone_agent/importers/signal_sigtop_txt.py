@@ -63,13 +63,13 @@ class _Entry:
 
 def matches(head: Head) -> bool:
     """The first line names the conversation, and fields of a record stand below."""
-    lines = [line.strip() for line in head.text.lstrip("\ufeff").split("\n", 40)[:40]]
+    lines = [line.strip() for line in head.text.lstrip("\ufeff\r\n ").split("\n", 40)[:40]]
     return _TITLE.fullmatch(lines[0]) is not None and any(line.startswith(("From: ", "Type: ", "Sent: ")) for line in lines[1:])
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every record of the text."""
-    title = _TITLE.fullmatch(next(lines_of(source), "").lstrip("\ufeff").strip())
+    title = _TITLE.fullmatch(next((line for line in lines_of(source) if line.strip()), "").strip())
     chat = _open_chat(title["who"] if title is not None else source.stem)
     for entry in _entries(source):
         place = f"{source.name}:{entry.line}"

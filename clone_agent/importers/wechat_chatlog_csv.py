@@ -16,8 +16,7 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from clone_agent.importers.cleaning import clean, clean_name
-from clone_agent.importers.encoding import find_encoding, text_records
-from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
 from clone_agent.importers.wechat_bodies import Body, read_body, read_quote_above
@@ -37,15 +36,12 @@ def matches(head: Head) -> bool:
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every row; one conversation for each talker."""
-    with source.open() as stream:
-        encoding = find_encoding(stream.read(HEAD_SIZE))
     reader = _Reader(options.timezone)
-    with source.open() as stream:
-        for row in read_rows(text_records(stream, encoding, "\n"), name=source.name, start=_ROW_START):
-            if isinstance(row, Skipped):
-                yield row
-            else:
-                yield from reader.message(row)
+    for row in read_rows(source, start=_ROW_START):
+        if isinstance(row, Skipped):
+            yield row
+        else:
+            yield from reader.message(row)
 
 
 class _Reader:

@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from clone_agent.importers.header_line import header_line, header_of
+from clone_agent.importers.opening import lines_of
+from clone_agent.importers.source import Source
 from clone_agent.records import Skipped
 
 _LONGEST = 200_000  # characters that may stand between an open quote and its end
@@ -27,28 +30,32 @@ class Row:
 
 
 def columns_of(text: str) -> list[str]:
-    """The columns in the first line of a CSV."""
-    first = re.split(r"\r?\n|\r", text.removeprefix("\ufeff"), maxsplit=1)[0]
+    """The columns of a CSV, by its first bytes."""
+    return _columns(header_of(text))
+
+
+def _columns(header: str) -> list[str]:
     try:
-        return [column.strip() for column in next(csv.reader([first]), [])]
+        return [column.strip() for column in next(csv.reader([header]), [])]
     except csv.Error:
         return []
 
 
-def read_rows(lines: Iterator[str], *, name: str, start: re.Pattern[str], least: int = 0) -> Iterator[Row | Skipped]:
+def read_rows(source: Source, *, start: re.Pattern[str], least: int = 0) -> Iterator[Row | Skipped]:
     """The rows below the line of columns, and a `Skipped` for each that is broken.
 
     Args:
-        lines: of the whole file, without LF; a CR at their ends is cut off.
-        name: of the file, for `source`.
+        source: the file.
         start: what a row begins with.
         least: cells that a row must have; all columns by default.
     """
-    columns = columns_of(next(lines, "").rstrip("\r"))
-    table = _Table(columns, least or len(columns), name, start)
+    lines = lines_of(source)
+    above, header = header_line(lines)
+    columns = _columns(header)
+    table = _Table(columns, least or len(columns), source.name, start)
     waiting: list[str] = []
-    is_open, size, first = False, 0, 2
-    for number, line in enumerate(lines, start=2):
+    is_open, size, first = False, 0, above + 1
+    for number, line in enumerate(lines, start=above + 1):
         if not waiting:
             if (row := table.plain_row(line, number)) is not None:
                 yield row

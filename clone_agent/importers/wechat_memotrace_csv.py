@@ -16,8 +16,7 @@ from itertools import chain, islice
 from zoneinfo import ZoneInfo
 
 from clone_agent.importers.cleaning import clean, clean_name
-from clone_agent.importers.encoding import find_encoding, text_records
-from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
 from clone_agent.importers.wechat_bodies import Body, described, read_body
@@ -41,18 +40,15 @@ def matches(head: Head) -> bool:
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every row; the file is one conversation."""
-    with source.open() as stream:
-        encoding = find_encoding(stream.read(HEAD_SIZE))
-    with source.open() as stream:
-        rows = read_rows(text_records(stream, encoding, "\n"), name=source.name, start=_ROW_START, least=len(_NEEDED))
-        ahead = list(islice(rows, _LOOK_AHEAD))
-        chat = _Chat(source, [row for row in ahead if isinstance(row, Row)], options.timezone)
-        yield from chat.owner_told()
-        for row in chain(ahead, rows):
-            if isinstance(row, Skipped):
-                yield row
-            else:
-                yield from chat.message(row)
+    rows = read_rows(source, start=_ROW_START, least=len(_NEEDED))
+    ahead = list(islice(rows, _LOOK_AHEAD))
+    chat = _Chat(source, [row for row in ahead if isinstance(row, Row)], options.timezone)
+    yield from chat.owner_told()
+    for row in chain(ahead, rows):
+        if isinstance(row, Skipped):
+            yield row
+        else:
+            yield from chat.message(row)
 
 
 class _Chat:

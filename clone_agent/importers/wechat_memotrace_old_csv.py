@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from clone_agent.importers.cleaning import clean, clean_name
-from clone_agent.importers.encoding import find_encoding, text_records
-from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
@@ -36,7 +35,8 @@ _MOST_OTHERS = 2  # people remembered of a chat before it is known to be a group
 
 def matches(head: Head) -> bool:
     """The line of columns."""
-    return head.text.lstrip('\ufeff"').startswith("localId") and set(columns_of(head.text)) >= _NEEDED
+    columns = columns_of(head.text)
+    return columns[:1] == ["localId"] and set(columns) >= _NEEDED
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
@@ -52,10 +52,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
 
 
 def _rows(source: Source) -> Iterator[Row | Skipped]:
-    with source.open() as stream:
-        encoding = find_encoding(stream.read(HEAD_SIZE))
-    with source.open() as stream:
-        yield from read_rows(text_records(stream, encoding, "\n"), name=source.name, start=_ROW_START, least=_LEAST)
+    return read_rows(source, start=_ROW_START, least=_LEAST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from itertools import chain, islice
 from zoneinfo import ZoneInfo
 
 from clone_agent.importers.cleaning import clean, clean_name
-from clone_agent.importers.encoding import find_encoding, text_records
-from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.format import Head, ReadOptions, Record
+from clone_agent.importers.header_line import header_of
 from clone_agent.importers.identity import MessageIds
 from clone_agent.importers.new_message import new_message
 from clone_agent.importers.source import Source
@@ -46,23 +46,20 @@ _MENTION = re.compile(r"@([^\s@]{1,40})\u2005")
 
 def matches(head: Head) -> bool:
     """The header line."""
-    columns = [name.strip().strip('"') for name in re.split(r"\r?\n", head.text, maxsplit=1)[0].split(",")]
+    columns = [name.strip().strip('"') for name in header_of(head.text).split(",")]
     return all(name in columns for name in _NEEDED)
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every row; one conversation for each `room_name`."""
-    with source.open() as stream:
-        encoding = find_encoding(stream.read(HEAD_SIZE))
-    with source.open() as stream:
-        rows = _rows(text_records(stream, encoding, "\n"), source.name)
-        ahead = list(islice(rows, _LOOK_AHEAD))
-        reader = RowReader(source, options.timezone, [row for row in ahead if isinstance(row, Row)])
-        for row in chain(ahead, rows):
-            if isinstance(row, Skipped):
-                yield row
-            else:
-                yield from reader.message(row)
+    rows = _rows(source)
+    ahead = list(islice(rows, _LOOK_AHEAD))
+    reader = RowReader(source, options.timezone, [row for row in ahead if isinstance(row, Row)])
+    for row in chain(ahead, rows):
+        if isinstance(row, Skipped):
+            yield row
+        else:
+            yield from reader.message(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +83,8 @@ class Row:
         return kind_of_name(self["type_name"]) is Kind.SYSTEM
 
 
-def _rows(lines: Iterator[str], name: str) -> Iterator[Row | Skipped]:
-    for row in read_rows(lines, name=name, start=_ROW_START, least=_LEAST):
+def _rows(source: Source) -> Iterator[Row | Skipped]:
+    for row in read_rows(source, start=_ROW_START, least=_LEAST):
         yield row if isinstance(row, Skipped) else Row(row.source, row.cells)
 
 

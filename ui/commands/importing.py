@@ -224,8 +224,8 @@ def _print_import(call: Call, archive: "Archive", brought: Sequence[_Brought], s
     done = [(one.path, one.report) for one in brought if one.report]
     failed = [(one.path, one.error) for one in brought if one.error]
     chats = [info for info in archive.conversations() if any(info.conversation.id in report.conversations for _, report in done)]
-    firsts = [info.first for info in chats if info.first]
-    lasts = [info.last for info in chats if info.last]
+    firsts = [report.first for _, report in done if report.first]
+    lasts = [report.last for _, report in done if report.last]
     added = sum(report.added for _, report in done)
     messages = sum(report.messages for _, report in done)
     matched = sum(report.matched for _, report in done)
