@@ -74,5 +74,13 @@ def test_the_two_commands_stand_before_line_25_of_both_readmes() -> None:
         assert "make test" in head
 
 
+def test_every_figure_of_the_readme_stands_in_the_page_that_it_names() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    pages = {line: page[1] for line in lines if line.startswith("|") and (page := re.search(r"\((benchmarks/[\w.]+md)\)", line))}
+    figures = [(page, figure) for line, page in pages.items() for figure in re.findall(r"`([^`]+)`", line)]
+    assert len(figures) > 5
+    assert [(page, figure) for page, figure in figures if figure not in (ROOT / page).read_text(encoding="utf-8")] == []
+
+
 def test_the_style_guide_of_the_changelog_and_the_licence_are_there() -> None:
     assert all((ROOT / name).is_file() for name in ("CHANGELOG.md", "CONTRIBUTING.md", "STYLE.md", "LICENSE", ".ci/run"))
