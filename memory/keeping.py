@@ -98,8 +98,8 @@ class Keeper:
     def embed_conversation(self, conversation: str) -> None:
         """Embed what has no vector yet in one conversation, into SQLite alone."""
         if self._table.fact(FINGERPRINT) == self._wanted.fingerprint:
-            waiting = set(self._table.unstored("turn"))
-            embed_missing(self._table, self._wanted, [n for n in self._table.select(conversations=[conversation]) if n in waiting])
+            here = self._table.select(conversations=[conversation])
+            embed_missing(self._table, self._wanted, [number for number in self._table.unstored("turn") if here.has(number)])
 
     def renew(self, progress: Progress) -> None:
         """Fill a new generation from the copies in SQLite, computed anew where they are of another model, and remove what was before."""

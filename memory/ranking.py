@@ -5,7 +5,7 @@ speaks for each (`memory.evidence`) is weighed (`memory.weights`). Since the arm
 searched on its own when it holds few.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from memory.confidence import MOST_TERMS, NO_SIGNS, Signs, mean, probability
 from memory.embed import Embedder
 from memory.evidence import NEAR, Evidence, far, of_answering, of_meaning, of_words
 from memory.nearby import Numbers, Postings, Scores, Stretch, candidates, held
+from memory.outline import Limit
 from memory.store import VectorSearch
 from memory.table import Facts, PassageTable
 from memory.weights import NAMES, Weights, fuse, weights_for
@@ -65,9 +66,9 @@ class Ranker:
         self._embedder = embedder
         self._weights = weights
 
-    def rank(self, question: str, *, named: Named = Named(), allowed: Collection[int] | None = None) -> Ranking:
+    def rank(self, question: str, *, named: Named = Named(), allowed: Limit | None = None) -> Ranking:
         """Rank passages for a question; `allowed` limits them."""
-        if allowed is not None and not allowed:
+        if allowed is not None and not len(allowed):
             return NOTHING
         evidence = self.collect(question, named=named, allowed=allowed)
         scores = fuse(evidence, self._weights or weights_for(question, self._embedder))
@@ -79,7 +80,7 @@ class Ranker:
             signs=self._signs(question, named, evidence, order[:_JUDGED].tolist()),
         )
 
-    def collect(self, question: str, *, named: Named = Named(), allowed: Collection[int] | None = None) -> Evidence:
+    def collect(self, question: str, *, named: Named = Named(), allowed: Limit | None = None) -> Evidence:
         """Find passages and what speaks for each."""
         query = self._table.lexical.query(question)
         postings = self._table.lexical.postings(query)
@@ -100,7 +101,7 @@ class Ranker:
             return Evidence(facts, stretch, dict.fromkeys(NAMES, np.zeros(0, dtype=np.float32)), 0.0, span)
         columns = of_words(postings, stretch, total=sum(query.idf.values()) + query.missing)
         if allowed is not None:
-            is_allowed = np.isin(stretch.numbers, np.fromiter(allowed, dtype=np.int64))
+            is_allowed = allowed.holds(stretch.numbers)
             columns = {name: np.where(is_allowed, scores, 0).astype(np.float32) for name, scores in columns.items()}
         columns |= of_meaning(turns, segments, self._cosines(vector, facts), facts, stretch)
         columns |= of_answering(question, named.others, facts, stretch, columns)
@@ -125,29 +126,26 @@ class Ranker:
         return {"person": person.astype(np.float32), "time": time}
 
     def _found(
-        self, postings: Postings, vector: NDArray[np.float32] | None, allowed: Collection[int] | None, depth: int
+        self, postings: Postings, vector: NDArray[np.float32] | None, allowed: Limit | None, depth: int
     ) -> tuple[dict[int, float], dict[int, float], Numbers]:
         """Passages by their vectors, by their segments' vectors, and those worth a look for their words."""
         if allowed is not None:
-            kept = np.unique(np.fromiter(allowed, dtype=np.int64))
-            limited = {term: numbers[np.isin(numbers, kept, assume_unique=True)] for term, numbers in postings.numbers.items()}
+            limited = {term: numbers[allowed.holds(numbers)] for term, numbers in postings.numbers.items()}
             postings = Postings(limited, postings.idf)
         chosen = candidates(postings)
         if vector is None or self._vectors is None:
             return {}, {}, chosen
-        turns = dict(self._vectors.search("turn", vector, top_k=depth, among=allowed))
-        near = None if allowed is None else self._table.segments_of(allowed)
-        segments = self._vectors.search("segment", vector, top_k=depth, among=near)
-        return turns, self._spread(segments, allowed), chosen
+        found = self._vectors.search("turn", vector, top_k=depth, among=allowed)
+        around = self._vectors.search("segment", vector, top_k=depth, among=allowed)
+        return dict(found), self._spread(around, allowed), chosen
 
-    def _spread(self, found: Sequence[tuple[int, float]], allowed: Collection[int] | None) -> dict[int, float]:
+    def _spread(self, found: Sequence[tuple[int, float]], allowed: Limit | None) -> dict[int, float]:
         """A segment's score for each of its turns, the best segments first; a turn in two segments takes the better."""
-        kept = None if allowed is None else set(allowed)
         members = self._table.members(number for number, _ in found)
         spread: dict[int, float] = {}
         for number, score in found:
             for turn in members.get(number, ()):
-                if (kept is None or turn in kept) and turn not in spread:
+                if turn not in spread and (allowed is None or allowed.has(turn)):
                     spread[turn] = score
             if len(spread) >= _MOST_SPREAD:
                 break
@@ -179,12 +177,9 @@ class Ranker:
         vector = self._embedder.encode([question])[0]
         return vector if vector.any() else None
 
-    def _within(self, span: Span, allowed: Collection[int] | None) -> list[int]:
+    def _within(self, span: Span, allowed: Limit | None) -> Limit:
         within = self._table.select(after=span.start, before=span.end)
-        if allowed is None:
-            return within
-        kept = set(allowed)
-        return [number for number in within if number in kept]
+        return within if allowed is None else within & allowed
 
 
 def together(rankings: Sequence[Ranking]) -> Ranking:

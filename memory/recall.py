@@ -24,6 +24,7 @@ from memory.confidence import CONFIDENT, Signs
 from memory.evidence import Evidence
 from memory.indexing import OnProgress, Progress, pending, stale, update_words
 from memory.keeping import Keeper
+from memory.outline import Limit
 from memory.packing import BUDGET, pack
 from memory.question import named_people, parts, resolve
 from memory.ranking import Named, Ranker, together
@@ -170,12 +171,11 @@ class MemoryIndex:
         ranking = together([self._ranker.rank(part, named=known.named(part, moment), allowed=allowed) for part in parts(text)])
         if self._reranker is not None:
             ranking = self._reranker.rerank(ranking, text, self._table)
-        kept = None if allowed is None else set(allowed)
         packed = pack(
             ranking.numbers,
             self._table,
             memories=self._memories,
-            is_allowed=lambda number: kept is None or number in kept,
+            is_allowed=lambda number: allowed is None or allowed.has(number),
             top_k=top_k,
             budget=budget,
         )
@@ -237,13 +237,13 @@ class MemoryIndex:
             self._cache = _Known(version, tuple(self._archive.people()), tuple(conversations), speakers)
         return self._cache
 
-    def _allowed(self, scope: Scope, known: "_Known") -> list[int] | None:
+    def _allowed(self, scope: Scope, known: "_Known") -> Limit | None:
         """The passages that a scope lets through; None: all."""
         if scope == Scope():
             return None
         wanted = {person.id for person in known.people for name in scope.people if name == person.id or name in person.names}
         if scope.people and not wanted:
-            return []
+            return Limit(())
         chats = None
         if scope.conversations:
             chats = [chat.id for chat in known.conversations if chat.id in scope.conversations or chat.name in scope.conversations]

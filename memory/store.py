@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from clone_agent.errors import StoreError
 from memory.embed import Vectors, normalised
+from memory.outline import Limit
 from memory.place import PLACE, Place
 from memory.table import Half, PassageTable
+from memory.twins import apart
 
 BATCH = 1_000
-_MOST_EXACT = 20_000  # above this many passages it is faster to ask Chroma for many and to drop the others
-_WIDE = 1_000
+_WIDE = 1_000  # what Chroma is asked for at most, to drop what a limit does not let through
+_FEW, _MOST_EXACT = 2_000, 20_000  # so few turns are searched exactly; so many, when they are too small a share for that
 _MOST_WAITING = 5_000  # passages that wait for Chroma and are searched exactly meanwhile
 # Facts of the passage table: which generation is valid, of which model; and the one that is being built (`memory.switching`).
 GENERATION, FINGERPRINT, EMBEDDING = "generation", "fingerprint", "embedding"
@@ -34,10 +36,11 @@ R = TypeVar("R")
 class VectorSearch(Protocol):
     """Finds the nearest turns or segments."""
 
-    def search(
-        self, granularity: str, vector: NDArray[np.float32], *, top_k: int, among: Collection[int] | None = None
-    ) -> list[tuple[int, float]]:
-        """The nearest as (number, score), best first; `among` limits the numbers."""
+    def search(self, granularity: str, vector: NDArray[np.float32], *, top_k: int, among: Limit | None = None) -> list[tuple[int, float]]:
+        """The nearest as (number, score), best first; `among` limits the turns, and the segments to those that hold one of them.
+
+        Where `among` lets much through, segments without any of them may be found, too.
+        """
         ...
 
 
@@ -49,34 +52,45 @@ class ExactVectors:
         self._read = read or table.vectors
         self._all: dict[str, tuple[list[int], Vectors]] = {}
 
-    def search(
-        self, granularity: str, vector: NDArray[np.float32], *, top_k: int, among: Collection[int] | None = None
-    ) -> list[tuple[int, float]]:
+    def search(self, granularity: str, vector: NDArray[np.float32], *, top_k: int, among: Limit | None = None) -> list[tuple[int, float]]:
         """See `VectorSearch`."""
-        if among is None and granularity not in self._all:
+        if among is not None:
+            limit = among if granularity == "turn" else self._table.segments_of(among.numbers.tolist())
+            return self.nearest(granularity, vector, top_k=top_k, numbers=limit.numbers.tolist())
+        if granularity not in self._all:
             self._all[granularity] = self.load(granularity, self._table.numbers(granularity))
-        numbers, vectors = self._all[granularity] if among is None else self.load(granularity, sorted(among))
-        if not numbers:
-            return []
-        scores = vectors @ vector
-        best = np.argsort(-scores, kind="stable")[:top_k]
-        return [(numbers[i], float(scores[i])) for i in best]
+        return _nearest(*self._all[granularity], vector, top_k)
+
+    def nearest(self, granularity: str, vector: NDArray[np.float32], *, top_k: int, numbers: Sequence[int]) -> list[tuple[int, float]]:
+        """The nearest of these turns or segments, best first."""
+        return _nearest(*self.load(granularity, numbers), vector, top_k)
 
     def load(self, granularity: str, numbers: Sequence[int]) -> tuple[list[int], Vectors]:
         """Those of `numbers` that have a vector, and the vectors, scaled to length 1."""
         if granularity == "turn":
             found, half = self._read(numbers)
             return found, normalised(half.astype(np.float32)) if found else np.zeros((0, 0), dtype=np.float32)
-        members = self._table.members(numbers)
-        turns, half = self._read(sorted({turn for span in members.values() for turn in span}))
-        row = {turn: i for i, turn in enumerate(turns)}
-        full = half.astype(np.float32)
-        found, means = [], []
-        for number in numbers:
-            if rows := [row[turn] for turn in members.get(number, ()) if turn in row]:
-                found.append(number)
-                means.append(full[rows].mean(axis=0))
-        return found, normalised(np.array(means, dtype=np.float32)) if found else np.zeros((0, 0), dtype=np.float32)
+        spans = self._table.spans(numbers)
+        inside = np.zeros(int(spans[2].max(initial=-1)) + 2, dtype=np.int64)
+        np.add.at(inside, spans[1], 1)
+        np.add.at(inside, spans[2] + 1, -1)
+        turns, half = self._read(np.flatnonzero(np.cumsum(inside)).tolist())
+        first, end = np.searchsorted(turns, spans[1]), np.searchsorted(turns, spans[2], side="right")
+        has_any = end > first
+        if not has_any.any():
+            return [], np.zeros((0, 0), dtype=np.float32)
+        # The sums from each first row up to its end; a row of zeros, since an end may lie behind the last.
+        rows = np.concatenate([half, np.zeros((1, half.shape[1]), dtype=half.dtype)]).astype(np.float32)
+        sums = np.add.reduceat(rows, np.stack([first[has_any], end[has_any]], axis=1).ravel(), axis=0)[::2]
+        return spans[0][has_any].tolist(), normalised(sums)
+
+
+def _nearest(numbers: list[int], vectors: Vectors, vector: NDArray[np.float32], top_k: int) -> list[tuple[int, float]]:
+    if not numbers:
+        return []
+    scores = vectors @ vector
+    best = np.argsort(-scores, kind="stable")[:top_k]
+    return [(numbers[i], float(scores[i])) for i in best]
 
 
 class MemoryStore:
@@ -138,8 +152,9 @@ class MemoryStore:
         if len(vectors) and not np.linalg.norm(vectors, axis=1).all():
             raise ValueError("A zero vector has no direction and cannot be stored.")
         for start in range(0, len(numbers), BATCH):
-            ids = [str(number) for number in numbers[start : start + BATCH]]
-            _guarded(self._collections[granularity].upsert, ids=ids, embeddings=vectors[start : start + BATCH])
+            batch = numbers[start : start + BATCH]
+            embeddings = apart(batch, vectors[start : start + BATCH])
+            _guarded(self._collections[granularity].upsert, ids=[str(number) for number in batch], embeddings=embeddings)
         self._place.clear_unused(self._generation)
 
     def delete(self, granularity: str, numbers: Sequence[int]) -> None:
@@ -147,27 +162,41 @@ class MemoryStore:
         for start in range(0, len(numbers), BATCH):
             _guarded(self._collections[granularity].delete, ids=[str(number) for number in numbers[start : start + BATCH]])
 
-    def search(
-        self, granularity: str, vector: NDArray[np.float32], *, top_k: int, among: Collection[int] | None = None
-    ) -> list[tuple[int, float]]:
+    def search(self, granularity: str, vector: NDArray[np.float32], *, top_k: int, among: Limit | None = None) -> list[tuple[int, float]]:
         """See `VectorSearch`. A limit to few passages is searched exactly, since Chroma slows down with filters."""
         if not vector.any() or top_k < 1:
             return []
-        if among is not None and len(among) <= _MOST_EXACT:
+        if among is not None and self._is_exact(among, top_k):
             return self._exact.search(granularity, vector, top_k=top_k, among=among)
-        wanted = top_k if among is None else _WIDE
+        wanted = top_k if among is None else self._wide(among, top_k)
         held = self._collections[granularity]
         found = _guarded(held.query, query_embeddings=vector[None, :], n_results=wanted, include=["distances"])
-        distances = (found["distances"] or [[]])[0]
-        hits = [(int(number), 1.0 - float(distance)) for number, distance in zip(found["ids"][0], distances, strict=True)]
-        hits += self._waiting(granularity, vector, top_k, {number for number, _ in hits})
-        allowed = None if among is None else set(among)
-        return sorted((hit for hit in hits if allowed is None or hit[0] in allowed), key=lambda hit: -hit[1])[:top_k]
+        numbers = np.array(found["ids"][0], dtype=np.int64)
+        scores = 1.0 - np.array((found["distances"] or [[]])[0], dtype=np.float64)
+        if among is not None and granularity == "turn":
+            is_allowed = among.holds(numbers)
+            numbers, scores = numbers[is_allowed], scores[is_allowed]
+        hits = list(zip(numbers.tolist(), scores.tolist(), strict=True))
+        hits += self._waiting(granularity, vector, top_k, among, {number for number, _ in hits})
+        return sorted(hits, key=lambda hit: -hit[1])[: top_k if granularity == "turn" else wanted]
 
-    def _waiting(self, granularity: str, vector: NDArray[np.float32], top_k: int, known: Collection[int]) -> list[tuple[int, float]]:
+    def _is_exact(self, among: Limit, top_k: int) -> bool:
+        """Whether so few passages are searched exactly: Chroma would have to be asked for too many to find half of `top_k` among them."""
+        is_small = 2 * _WIDE * len(among) < top_k * self._table.lexical.count()
+        return len(among) <= _FEW or (is_small and len(among) <= _MOST_EXACT)
+
+    def _wide(self, among: Limit, top_k: int) -> int:
+        """How many to ask for so that `top_k` of them are allowed, if these lie like the others."""
+        return min(_WIDE, round(1.2 * top_k * self._table.lexical.count() / len(among)))
+
+    def _waiting(
+        self, granularity: str, vector: NDArray[np.float32], top_k: int, among: Limit | None, known: Collection[int]
+    ) -> list[tuple[int, float]]:
         """What SQLite has and Chroma has not yet: the newest."""
         waiting = [number for number in self._table.waiting(granularity, limit=_MOST_WAITING) if number not in known]
-        return self._exact.search(granularity, vector, top_k=top_k, among=waiting) if waiting else []
+        if granularity == "turn" and among is not None:
+            waiting = [number for number in waiting if among.has(number)]
+        return self._exact.nearest(granularity, vector, top_k=top_k, numbers=waiting) if waiting else []
 
     def ids(self, granularity: str) -> set[int]:
         """Every number that Chroma holds."""

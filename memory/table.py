@@ -19,6 +19,7 @@ from clone_agent.migrations import migrate
 from clone_agent.records import Memory
 from memory.lexical import SCHEMA as LEXICAL_SCHEMA
 from memory.lexical import TURNS_ALONE, LexicalIndex
+from memory.outline import Limit, Outline
 from memory.passages import segments
 
 _STEPS = (
@@ -81,6 +82,7 @@ class PassageTable:
         migrate(connection, "memory", _STEPS)
         self.connection = connection
         self.lexical = LexicalIndex(connection)
+        self._outline = Outline(connection)
         self._keys: dict[str, int] = {}
         self._mean: tuple[int, float] | None = None
 
@@ -93,6 +95,7 @@ class PassageTable:
         except BaseException:
             self.connection.execute("ROLLBACK")
             self._keys.clear()
+            self._outline.clear()
             raise
         self.connection.execute("COMMIT")
 
@@ -122,6 +125,7 @@ class PassageTable:
         texts: dict[int, str] = dict(passages)
         spans = self.connection.execute("SELECT n FROM memory_segments WHERE session = ?", (session,)).fetchall()
         self.lexical.delete("turn", passages)
+        self._outline.drop(texts)
         for granularity, numbers in (("turn", list(texts)), ("segment", [span[0] for span in spans])):
             self.connection.executemany("INSERT INTO memory_removed VALUES (?, ?)", [(granularity, number) for number in numbers])
             self.connection.execute(f"DELETE FROM {_TABLES[granularity]} WHERE session = ?", (session,))  # noqa: S608
@@ -258,19 +262,23 @@ class PassageTable:
 
     def members(self, numbers: Iterable[int]) -> dict[int, range]:
         """The passages of segments."""
-        rows = self.connection.execute(
-            "SELECT n, first, last FROM json_each(?) JOIN memory_segments ON n = value", (json.dumps(list(numbers)),)
-        )
-        return {number: range(first, last + 1) for number, first, last in rows}
+        return {number: range(first, last + 1) for number, first, last in self.spans(list(numbers)).T.tolist()}
 
-    def segments_of(self, numbers: Collection[int]) -> list[int]:
+    def spans(self, numbers: Sequence[int]) -> NDArray[np.int64]:
+        """Segments with their first and their last passage, int64 of shape (3, found), in the order asked for."""
+        rows = self.connection.execute(
+            "SELECT n, first, last FROM json_each(?) wanted JOIN memory_segments ON n = value ORDER BY wanted.key", (json.dumps(numbers),)
+        ).fetchall()
+        return np.array(rows, dtype=np.int64).reshape(len(rows), 3).T
+
+    def segments_of(self, numbers: Sequence[int]) -> Limit:
         """The segments that hold any of these passages."""
         rows = self.connection.execute(
             "SELECT DISTINCT s.n FROM json_each(?) JOIN memory_passages p ON p.n = value"
             " JOIN memory_segments s ON s.session = p.session AND p.n BETWEEN s.first AND s.last",
             (json.dumps(list(numbers)),),
         )
-        return [row[0] for row in rows]
+        return Limit(row[0] for row in rows)
 
     def facts(self, numbers: Collection[int]) -> Facts:
         """Who, where, when and what of the passages that exist among these."""
@@ -309,26 +317,17 @@ class PassageTable:
         conversations: Collection[str] | None = None,
         after: datetime | None = None,
         before: datetime | None = None,
-    ) -> list[int]:
+    ) -> Limit:
         """The passages that one of `people` speaks or that stand in one of `chats`, in `conversations` and in the time given.
 
         `people` and `chats` both empty, or `conversations` None, mean no limit of that kind.
         """
-        clauses, parameters = ["1"], list[object]()
-        if people or chats:
-            clauses.append(f"(person IN {_KEYS} OR conversation IN {_KEYS})")
-            parameters += [json.dumps(list(people)), json.dumps(list(chats))]
-        if conversations is not None:
-            clauses.append(f"conversation IN {_KEYS}")
-            parameters.append(json.dumps(list(conversations)))
-        if after is not None:
-            clauses.append("ended_at >= ?")
-            parameters.append(_milliseconds(after))
-        if before is not None:
-            clauses.append("started_at < ?")
-            parameters.append(_milliseconds(before))
-        rows = self.connection.execute(f"SELECT n FROM memory_passages WHERE {' AND '.join(clauses)}", parameters)  # noqa: S608
-        return [row[0] for row in rows]
+        return self._outline.select(
+            speakers=(self.keys(people), self.keys(chats)) if people or chats else None,
+            conversations=None if conversations is None else self.keys(conversations),
+            after_ms=None if after is None else _milliseconds(after),
+            before_ms=None if before is None else _milliseconds(before),
+        )
 
     def speakers(self, conversations: Collection[str]) -> dict[str, set[str]]:
         """Who speaks in each of these conversations."""

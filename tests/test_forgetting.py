@@ -16,9 +16,11 @@ from clone_agent.home import DataHome
 from clone_agent.leftovers import find_leftovers, remove_leftovers
 from clone_agent.records import ChatKind, Conversation, Kind, Message
 from clone_agent.words import WordsFinder
+from memory.embed import normalised
 from memory.recall import MemoryIndex
 from memory.refill import refill
 from memory.table import PassageTable
+from memory.twins import apart
 from ui.erasing import carry_out, plan_forgetting
 
 COPY = Conversation(id="qq:other-number", platform="qq", name="爬山", kind=ChatKind.GROUP)
@@ -131,6 +133,7 @@ def test_no_byte_of_fifty_sentences_nor_of_their_vectors_is_left_in_the_home(tmp
         table = PassageTable(archive.connection)
         numbers = [number for number, text in zip(table.numbers("turn"), table.texts(table.numbers("turn")), strict=True) if text in gone]
         vectors = table.vectors(numbers)[1]
+        stored = apart(numbers, normalised(vectors.astype(np.float32)))
         memory.close()
         assert len(numbers) == len(gone) == 33
         (tmp_path / "comparisons").mkdir()
@@ -146,6 +149,7 @@ def test_no_byte_of_fifty_sentences_nor_of_their_vectors_is_left_in_the_home(tmp
     held = {path: path.read_bytes() for path in home.root.rglob("*") if path.is_file()}
     needles = [text.encode() for text in gone] + [json.dumps(text).strip('"').encode() for text in gone]
     needles += [vector.tobytes() for vector in vectors] + [vector.astype(np.float32).tobytes() for vector in vectors]
+    needles += [vector.tobytes()[:64] for vector in stored]
     needles += [part for vector in vectors for part in (vector.tobytes()[:64], vector.astype(np.float32).tobytes()[:64])]
     assert [path for path, content in held.items() if any(needle in content for needle in needles)] == []
     assert (tmp_path / "comparisons" / "q.jsonl").read_text().splitlines() == [json.dumps({"question": "别的"})]

@@ -14,10 +14,12 @@ import pytest
 from clone_agent.errors import StoreError
 from clone_agent.records import Memory
 from memory.embed import Vectors, normalised
+from memory.outline import Limit
 from memory.place import LocalPlace
 from memory.probe import require_sound
 from memory.store import ExactVectors, MemoryStore
 from memory.table import PassageTable
+from memory.twins import apart
 
 MANY = 60
 DIMENSION = 8
@@ -85,9 +87,38 @@ def test_a_limited_search_agrees_with_an_exact_one(store: MemoryStore, table: Pa
     question = vectors()[10]
     among = list(range(20, 40))
     expected = sorted(among, key=lambda number: -float(vectors()[number - 1] @ question))[:5]
-    assert [number for number, _ in store.search("turn", question, top_k=5, among=among)] == expected
+    assert [number for number, _ in store.search("turn", question, top_k=5, among=Limit(among))] == expected
     everything = [number for number, _ in ExactVectors(table).search("turn", question, top_k=5)]
     assert [number for number, _ in store.search("turn", question, top_k=5)] == everything
+
+
+def test_a_wide_limit_asks_chroma_and_keeps_to_its_passages(
+    store: MemoryStore, table: PassageTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = store.search("turn", vectors()[10], top_k=5, among=Limit(range(11, 50)))
+    monkeypatch.setattr("memory.store._FEW", 0)
+    monkeypatch.setattr(table, "vectors", None)  # nothing is read from SQLite
+    found = store.search("turn", vectors()[10], top_k=5, among=Limit(range(11, 50)))
+    assert [number for number, _ in found] == [number for number, _ in exact]
+    assert [number for number, _ in store.search("segment", vectors()[10], top_k=2, among=Limit(range(11, 50)))] == [1]
+
+
+def test_passages_that_say_the_same_do_not_hide_others(tmp_path: Path) -> None:
+    made = np.random.default_rng(1).normal(size=(4, DIMENSION)).astype(np.float32)
+    alone = np.random.default_rng(2).normal(size=(300, DIMENSION)).astype(np.float32)
+    said = normalised(np.concatenate([alone, *(np.repeat(each[None], 400, axis=0) for each in made), -alone]))
+    numbers = list(range(1, len(said) + 1))
+    moved = apart(numbers, said)
+    assert len(np.unique(moved, axis=0)) == len(said)
+    assert (np.einsum("ij,ij->i", moved, said) > 0.999).all()
+    assert (apart(numbers[7:9], said[7:9]) == moved[7:9]).all()
+    table = PassageTable(sqlite3.connect(":memory:", isolation_level=None))
+    store = MemoryStore(LocalPlace(tmp_path / "vectors"), table, fingerprint="abc")
+    store.add("turn", numbers, said)
+    asked = [*range(0, 300, 10), *range(1900, 2200, 10)]
+    assert [number for number in asked if store.search("turn", said[number], top_k=1)[0][0] != number + 1] == []
+    store.close()
+    table.connection.close()
 
 
 def test_a_segment_lies_in_the_middle_of_its_turns(store: MemoryStore, table: PassageTable) -> None:
@@ -166,6 +197,7 @@ import numpy as np
 from memory.place import LocalPlace
 from memory.store import MemoryStore
 from memory.table import PassageTable
+from memory.twins import apart
 root = Path(sys.argv[1])
 table = PassageTable(sqlite3.connect(root / "archive.sqlite3", isolation_level=None))
 store = MemoryStore(LocalPlace(root / "vectors"), table, fingerprint="model")
