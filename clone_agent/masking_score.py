@@ -1,7 +1,8 @@
 """How well `scrub` masks: recall by kind, precision and speed on labelled messages.
 
-A set is JSON lines: `{"text": …, "spans": [[start, end, kind], …]}`, places in characters, and `half` where some of the messages were used
-to mend the rules (`mend`) and others only to measure them (`held_out`). A labelled piece counts as found when no digit or Latin letter of
+A set is JSON lines: `{"text": …, "spans": [[start, end, kind], …]}`, places in characters; `half` where some of the messages were used
+to mend the rules (`mend`) and others only to measure them (`held_out`); `people`, a list of everything that each is called, where names are
+labelled too. A labelled piece counts as found when no digit or Latin letter of
 it is left and, for an address, at least half of its characters are gone; whatever kind it was taken for. A masked piece is right when at
 least half of it was labelled.
 """
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clone_agent.errors import DatasetError
+from clone_agent.pseudonyms import NamedPerson, Pseudonyms
 from clone_agent.scrub import Found, find, scrub
 
 WORST_LENGTH = 200_000
@@ -47,6 +49,7 @@ class LabelledMessage:
     text: str
     spans: tuple[tuple[int, int, str], ...]
     half: str = ""
+    people: tuple[tuple[str, ...], ...] = ()  # whose names are known, each by all they are called
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,8 @@ def read_labelled(path: Path) -> list[LabelledMessage]:
             for number, line in enumerate(file, start=1):  # noqa: B007 - named in the error
                 value = json.loads(line)
                 spans = tuple((int(start), int(end), str(kind)) for start, end, kind in value["spans"])
-                messages.append(LabelledMessage(text=value["text"], spans=spans, half=value.get("half", "")))
+                people = tuple(tuple(map(str, names)) for names in value.get("people", ()))
+                messages.append(LabelledMessage(text=value["text"], spans=spans, half=value.get("half", ""), people=people))
     except FileNotFoundError as cause:
         raise DatasetError(f"There is no labelled set at {path}.", remedy="Name one, such as benchmarks/masking/messages.jsonl.") from cause
     except (ValueError, KeyError, TypeError) as cause:
@@ -100,7 +104,7 @@ def score(messages: Sequence[LabelledMessage]) -> MaskingScore:
     found: Counter[str] = Counter()
     masked = right = same_kind = 0
     for message in messages:
-        pieces = find(message.text)
+        pieces = _find(message)
         masked += len(pieces)
         right += sum(2 * sum(_common(piece, span) for span in message.spans) >= piece.end - piece.start for piece in pieces)
         for span in message.spans:
@@ -111,6 +115,11 @@ def score(messages: Sequence[LabelledMessage]) -> MaskingScore:
     return MaskingScore(
         messages=len(messages), labelled=dict(sorted(labelled.items())), found=dict(found), masked=masked, right=right, same_kind=same_kind
     )
+
+
+def _find(message: LabelledMessage) -> list[Found]:
+    people = [NamedPerson(names=names, is_owner=False) for names in message.people]
+    return [*find(message.text), *Pseudonyms(people, language="zh").find(message.text)]
 
 
 def is_masked(text: str, span: tuple[int, int, str], pieces: Iterable[Found]) -> bool:

@@ -1,8 +1,8 @@
 """The same pseudonym for the same person, everywhere: names from the export itself, replaced in text.
 
 Nicks, remarks, group cards and mentions are what the archive knows as names of a person; all of them become one pseudonym, 友甲 or
-Friend A, in the order in which people are given. The owner keeps their name. Names of one letter or character are left alone: they are
-words too.
+Friend A, in the order in which people are given. The owner keeps their name. Names of one letter or character are words too: they are
+replaced only where the words around make them names (`short_names`).
 """
 
 import re
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clone_agent.records import ChatKind
+from clone_agent.scrub import Found
+from clone_agent.short_names import short_name_at, short_names_pattern
 
 if TYPE_CHECKING:
     from clone_agent.archive import Archive
@@ -47,7 +49,7 @@ class Pseudonyms:
         kept: set[str] = set()
         number = 0
         for person in people:
-            names = {name.strip() for name in person.names if len(name.strip()) > 1}
+            names = {name.strip() for name in person.names if name.strip()}
             if person.is_owner:
                 kept |= names
                 continue
@@ -57,7 +59,8 @@ class Pseudonyms:
                 self._by_name.setdefault(name, pseudonym)
         for name in kept:
             self._by_name.pop(name, None)
-        self._pattern = _pattern(list(self._by_name))
+        self._pattern = _pattern([name for name in self._by_name if len(name) > 1])
+        self._short = short_names_pattern(list(self._by_name))
 
     def name(self, name: str) -> str:
         """The pseudonym behind a whole name; the name itself when nobody is known by it."""
@@ -65,7 +68,19 @@ class Pseudonyms:
 
     def replace(self, text: str) -> str:
         """The text with every known name replaced, the longest first."""
-        return text if self._pattern is None else self._pattern.sub(lambda found: self._by_name[found[0]], text)
+        parts, at = [], 0
+        for piece in self.find(text):
+            parts += (text[at : piece.start], piece.placeholder)
+            at = piece.end
+        return "".join((*parts, text[at:]))
+
+    def find(self, text: str) -> list[Found]:
+        """Where known names stand in a text, in order."""
+        spans = [] if self._pattern is None else [found.span() for found in self._pattern.finditer(text)]
+        if self._short is not None:
+            taken = {place for start, end in spans for place in range(start, end)}
+            spans += [span for found in self._short.finditer(text) if (span := short_name_at(found))[0] not in taken]
+        return [Found(start=start, end=end, kind="name", placeholder=self._by_name[text[start:end]]) for start, end in sorted(spans)]
 
 
 def _pattern(names: Sequence[str]) -> re.Pattern[str] | None:

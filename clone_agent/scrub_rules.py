@@ -103,7 +103,7 @@ def _is_street(found: re.Match[str]) -> bool:
 _SEP = "[-–. ]?"
 _FLOORS = (
     r"(?:[\u4e00-\u9fffA-Za-z0-9]{0,8}?(?:\d{1,4}(?:号楼|号院|栋|幢|座|单元|室|层|楼|房|户|号)|[A-Za-z]座)){0,4}"
-    r"(?:[\u4e00-\u9fff]{0,6}\d{1,3}-\d{1,2}-\d{2,4}(?!\d)|\d{2,4}室?(?!\d))?"
+    r"(?:[\u4e00-\u9fff]{0,6}\d{1,3}-\d{1,2}-\d{2,4}(?!\d)|(?:[\u4e00-\u9fff]{1,6}(?:大厦|大楼|广场|中心))?\d{2,4}室?(?!\d))?"
 )
 RULES = (
     Rule(
@@ -212,7 +212,7 @@ RULES = (
         kind="qq",
         placeholder="[QQ号]",
         pattern=re.compile(
-            r"(?:(?:(?<![A-Za-z])(?i:qq)|扣扣|企鹅|[qQ](?=[群号])|(?<=[我加])[qQ](?![A-Za-z]))群?(?:号码?)?|群号码?)"
+            r"(?:(?:(?<![A-Za-z])(?i:qq)|扣扣|企鹅|扣我|[qQ](?=[群号])|(?<=[我加])[qQ](?![A-Za-z]))群?(?:号码?)?|群号码?)"
             r"(?: is|\s?[:：]|(?:还|就)?[是为]|加)?\s?(?P<value>[1-9]\d{4,10})(?!\d|\.\d|\s?[元块])"
         ),
     ),
@@ -261,7 +261,7 @@ RULES = (
         kind="secret",
         placeholder="[密码]",
         pattern=re.compile(
-            r"(?:密码|口令|(?<![A-Za-z])(?i:password|passwd|pwd|passcode|pin|verification code|security code)"
+            r"(?:密码|口令|(?<![A-Za-z])(?i:wifi)(?=\s?[:：])(?![^\n]{0,40}(?:密码|password))|(?<![A-Za-z])(?i:password|passwd|pwd|passcode|pin|verification code|security code)"
             r"|验证码|校验码|动态码|取件码|提取码|取餐码|邀请码)"
             r"(?:还是|就是|是|为|改成|改为|改|换成|了|(?i: is| code)(?= )|(?P<told>[:：=])|\s){0,3}(?P<value>[!-~]{4,32})"
         ),

@@ -1,17 +1,20 @@
 """The masking figures of safety.md hold on the labelled set, and the set and its score mean what they say."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from clone_agent.errors import DatasetError
-from clone_agent.masking_score import LabelledMessage, read_labelled, score, worst_line_seconds
+from clone_agent.masking_score import WORST_LENGTH, LabelledMessage, read_labelled, score, worst_line_seconds
+from clone_agent.pseudonyms import NamedPerson, Pseudonyms
 from clone_agent.scrub import find, scrub
 from ui.cli import main
 
 SET = Path(__file__).parent.parent / "benchmarks" / "masking" / "messages.jsonl"
+MARKED = SET.with_name("marked.jsonl")
 TARGETS = {"id_card": 0.99, "bank_card": 0.99, "phone": 0.99, "email": 0.99, "plate": 0.95, "qq": 0.95, "wechat": 0.95, "address": 0.85}
 
 
@@ -33,6 +36,47 @@ def test_recall_and_precision_reach_their_targets_on_both_halves(half: str) -> N
     figures = score([message for message in read_labelled(SET) if message.half == half])
     assert {kind: figures.recall(kind) for kind, target in TARGETS.items() if figures.recall(kind) < target} == {}
     assert figures.precision >= 0.98
+
+
+@pytest.mark.parametrize("half", ["mend", "held_out"])
+def test_the_second_set_is_masked_without_a_wrong_piece_and_names_of_one_character_among_it(half: str) -> None:
+    messages = [message for message in read_labelled(MARKED) if message.half == half]
+    numbers, names = score([one for one in messages if not one.people]), score([one for one in messages if one.people])
+    assert (numbers.precision, names.precision) == (1, 1)
+    assert sum(numbers.found.values()) >= 0.95 * sum(numbers.labelled.values())
+    assert names.recall("name") >= 0.7
+    assert sum(not one.spans for one in messages) > len(messages) / 4, "what only looks like it is part of the set"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("@花 来不来", "@友甲 来不来"),
+        ("花姐到了", "友甲姐到了"),
+        ("花：明天不去", "友甲：明天不去"),
+        ("我叫花，在读书", "我叫友甲，在读书"),
+        ("花说她不来", "友甲说她不来"),
+        ("买花了吗", "买花了吗"),
+        ("花钱如流水", "花钱如流水"),
+        ("花，开了三朵", "花，开了三朵"),
+        ("葱花说明书", "葱花说明书"),
+        ("大哥来了", "大哥来了"),
+        ("听说他病了", "听说他病了"),
+        ("K：收到", "友丁：收到"),
+        ("4K：清楚", "4K：清楚"),
+    ],
+)
+def test_a_name_of_one_character_is_replaced_only_where_it_can_be_nothing_else(text: str, masked: str) -> None:
+    people = [NamedPerson(names=(name,), is_owner=False) for name in ("花", "大", "听", "K")]
+    assert Pseudonyms(people, language="zh").replace(text) == masked
+
+
+def test_names_of_one_character_are_looked_for_fast_in_any_line() -> None:
+    names = Pseudonyms([NamedPerson(names=("静", "K"), is_owner=False)], language="zh")
+    for unit in ("静说", "@静", "叫静", "昨天静", "K："):
+        started = time.process_time()
+        names.replace(unit * (WORST_LENGTH // len(unit)))
+        assert time.process_time() - started < 1
 
 
 def test_a_label_counts_as_found_only_when_nothing_telling_is_left() -> None:

@@ -36,15 +36,18 @@ def page(browser: Browser, stage: Stage) -> Iterator[Page]:
 
 
 def open_page(browser: Browser, url: str, *, locale: str = "zh-CN") -> Iterator[Page]:
-    """A page that fails the test when it asks anything of another host."""
+    """A page that fails the test when it asks anything of another host, or anything that the server refuses after the login."""
     context = browser.new_context(locale=locale, viewport={"width": 1180, "height": 800})
     page = context.new_page()
     asked: list[str] = []
+    refused: list[tuple[int, str]] = []
+    page.on("response", lambda answer: refused.append((answer.status, answer.url)) if answer.status not in (*range(400), 401) else None)
     page.on("request", lambda request: asked.append(request.url) if is_foreign(request, url) else None)
     page.goto(url)
     yield page
     context.close()
     assert asked == []
+    assert refused == []
 
 
 def is_foreign(request: Request, url: str) -> bool:

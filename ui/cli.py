@@ -12,6 +12,7 @@ from ui.commands.converting import convert
 from ui.commands.demonstrating import demo
 from ui.commands.evaluating import evaluate
 from ui.commands.forgetting import forget
+from ui.commands.guest_testing import guest_test
 from ui.commands.importing import formats, import_, inspect
 from ui.commands.inviting import guest
 from ui.commands.merging import merge
@@ -51,6 +52,7 @@ _COMMANDS = (
     evaluate,
     backtest,
     leak_test,
+    guest_test,
 )
 
 

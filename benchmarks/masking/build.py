@@ -1,5 +1,7 @@
 """Fills the slots of `templates.txt` and writes `messages.jsonl`: 1,000 invented chat messages with labelled personal data.
 
+Also reads `marked.txt`, a second set of single messages with marks around what is personal, and writes `marked.jsonl`.
+
     python benchmarks/masking/build.py
 
 Every value is drawn with a seed and belongs to nobody: numbers are random, with valid checksums where their kind has one. Each message
@@ -16,6 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 MESSAGES = 1000
 ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+MARK = re.compile(r"⟦(\w+)\|([^⟧]+)⟧")
 WIDE = str.maketrans(string.digits, "０１２３４５６７８９")
 Draw = random.Random
 
@@ -275,6 +278,27 @@ def fill(template: str, draw: Draw) -> tuple[str, list[list[object]]]:
     return text, spans
 
 
+def marked() -> list[dict[str, object]]:
+    """The messages of `marked.txt` without their marks; below a line of people, also with what these are called."""
+    rows: list[dict[str, object]] = []
+    people: list[list[str]] = []
+    half = ""
+    for line in (HERE / "marked.txt").read_text("utf-8").splitlines():
+        if line.startswith("people:"):
+            people = [[name.strip() for name in line.removeprefix("people:").split("/") if name.strip()]]
+        elif line.startswith("half:"):
+            half = line.removeprefix("half:").strip()
+        elif line and not line.startswith("#"):
+            spans, text, at = [], "", 0
+            for found in MARK.finditer(line):
+                text += line[at : found.start()]
+                spans.append([len(text), len(text) + len(found[2]), found[1]])
+                text, at = text + found[2], found.end()
+            row: dict[str, object] = {"half": half, "text": text + line[at:], "spans": spans}
+            rows.append({**row, "people": people} if any(people) else row)
+    return rows
+
+
 def main() -> None:
     draw = Draw(20240915)
     templates = [line for line in (HERE / "templates.txt").read_text("utf-8").splitlines() if line and not line.startswith("#")]
@@ -293,6 +317,9 @@ def main() -> None:
     with (HERE / "messages.jsonl").open("w", encoding="utf-8") as file:
         for row in kept:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    with (HERE / "marked.jsonl").open("w", encoding="utf-8") as file:
+        for one in marked():
+            file.write(json.dumps(one, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def backtest(
 
     Works on a copy of the chats inside the data home, which is removed at the end. Interrupted, the same command goes on.
     """
-    call = _placed(call, life=life)
+    call = placed(call, life=life)
     from ui.backtest.report import backtest_document, outcome_fields
     from ui.backtest.run import Backtest, Options
 
@@ -77,13 +77,13 @@ def backtest(
     with call.home.lock():
         run = Backtest(call, options, asked)
         outcome = run.run()
-        document = backtest_document(outcome, command=_typed(), replies=replies if replies is not None else 8 * life)
-        written = _write(call, document, "backtest", out)
+        document = backtest_document(outcome, command=typed(), replies=replies if replies is not None else 8 * life)
+        written = write(call, document, "backtest", out)
         run.clear()
     fields = outcome_fields(outcome)
     call.screen.result({**fields, "report": [str(path) for path in written]})
     if not call.screen.as_json:
-        _show(call, document, written)
+        show(call, document, written)
     if outcome.failed:
         raise click.exceptions.Exit(PARTIAL)
 
@@ -97,7 +97,7 @@ def leak_test(call: Call, each: int, life: bool, methods: str, out: Path | None,
 
     The copy lies inside the data home and is removed at the end. Interrupted, the same command goes on.
     """
-    call = _placed(call, life=life)
+    call = placed(call, life=life)
     from ui.backtest.leak_report import leak_document, leak_fields
     from ui.backtest.leaking import LeakOptions, LeakTest
 
@@ -105,24 +105,24 @@ def leak_test(call: Call, each: int, life: bool, methods: str, out: Path | None,
     with call.home.lock():
         run = LeakTest(call, options)
         outcome = run.run()
-        document = leak_document(outcome, command=_typed())
-        written = _write(call, document, "leak", out)
+        document = leak_document(outcome, command=typed())
+        written = write(call, document, "leak", out)
         run.clear()
     call.screen.result({**leak_fields(outcome), "report": [str(path) for path in written]})
     if not call.screen.as_json:
-        _show(call, document, written)
+        show(call, document, written)
     if outcome.failed:
         raise click.exceptions.Exit(PARTIAL)
 
 
-def _placed(call: Call, *, life: bool) -> Call:
+def placed(call: Call, *, life: bool) -> Call:
     """The call on the home to work on: the owner's, or the sample life's with its chats in it."""
     if not life:
         call.home.require()
         return call
-    placed = Call(life_home(call, _LIFE_HOME), call.screen)
-    import_life(placed)
-    return placed
+    there = Call(life_home(call, _LIFE_HOME), call.screen)
+    import_life(there)
+    return there
 
 
 def _methods(text: str) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ def _digest(path: Path | None, *, life: bool) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None else "life" if life else ""
 
 
-def _typed() -> str:
+def typed() -> str:
     """The command as it was typed, without where the home and the report lie."""
     context = click.get_current_context()
     words = ["clone-agent", str(context.info_name)]
@@ -165,13 +165,14 @@ def _typed() -> str:
     return " ".join(words)
 
 
-def _write(call: Call, document: "Document", name: str, out: Path | None) -> list[Path]:
+def write(call: Call, document: "Document", name: str, out: Path | None) -> list[Path]:
+    """Write a report into a folder, by itself into the data home's."""
     from ui.report.writing import write_report
 
     return write_report(document, out or call.home.root / "reports", name)
 
 
-def _show(call: Call, document: "Document", written: Sequence[Path]) -> None:
+def show(call: Call, document: "Document", written: Sequence[Path]) -> None:
     """Print the tables and lists of a report, and where it lies."""
     from ui.report.document import Heading, Points, Table
 

@@ -84,7 +84,7 @@ def _serve(call: Call, settings: "Settings", names: Sequence[str], *, until: dat
                 remedy="Run `clone-agent dataset` and `clone-agent tune`, or name another adapter.",
             )
         book = GuestBook(call.home.root, names, until=until)
-        page = build_guest_page(_desk(clone, settings, book), name=clone.archive.persona().name)
+        page = build_guest_page(guest_desk(clone, settings, book), name=clone.archive.persona().name)
         with terminated_like_interrupted():
             served = serve(page, home=call.home.root, port=port, password=book.knows, share=share, welcome="login_guest")
             try:
@@ -97,7 +97,7 @@ def _serve(call: Call, settings: "Settings", names: Sequence[str], *, until: dat
                 served.close()
 
 
-def _desk(clone: "Clone", settings: "Settings", book: "GuestBook") -> "GuestDesk":
+def guest_desk(clone: "Clone", settings: "Settings", book: "GuestBook") -> "GuestDesk":
     """The agent for guests: no standing facts, the owner's own lines alone."""
     from ui.guests import Curtain, GuestDesk, GuestMemory
     from ui.wiring import make_agent

@@ -1,10 +1,12 @@
 """What stands between the network and the page: headers that forbid everything foreign, an origin check, a lock-out for wrong passwords.
 
 The content security policy lets the page load nothing from anywhere else, whatever a message contains. Cross-site requests that change
-something are refused. `Lockout` knows a client by the address that `Guard` saw; through a tunnel that is the one the relay appended.
+something are refused, so is whatever the pages never ask for: Gradio also serves files, uploads, a proxy and more. `Lockout` knows a
+client by the address that `Guard` saw; through a tunnel that is the one the relay appended.
 """
 
 import hmac
+import logging
 import threading
 import time
 from collections import deque
@@ -19,6 +21,7 @@ _POLICY = (
     "font-src 'self' data:; connect-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; frame-src 'none'; frame-ancestors 'none'; "
     "object-src 'none'; base-uri 'self'; form-action 'self'"
 )
+_LOG = logging.getLogger(__name__)
 _HEADERS = (
     (b"content-security-policy", _POLICY.encode()),
     (b"referrer-policy", b"no-referrer"),
@@ -29,6 +32,15 @@ _HEADERS = (
 )
 # Gradio's own scripts and fonts: without private data, and slow to fetch again through a tunnel.
 _PUBLIC = ("/assets", "/static", "/svelte")
+# Everything that the pages ask for besides (measured in the browser). Nothing else of Gradio's is served.
+_PAGES = frozenset(("/", "/login", "/login/", "/logout", "/config", "/config/"))
+_STILL = frozenset(("/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json"))
+_CALLS = frozenset(
+    f"/gradio_api/{name}"
+    for name in ("info", "startup-events", "theme.css", "login_check", "user", "token", "app_id", "run/predict", "queue/join", "queue/data")
+) | {"/gradio_api/cancel", "/gradio_api/reset"}
+_HEARTBEAT = "/gradio_api/heartbeat/"
+LARGEST = 4_000_000  # bytes of a request: the page sends its log of at most 200 bubbles with each line
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWNER = "this machine"
 _LOCAL_HOSTS = frozenset({b"127.0.0.1", b"localhost"})
@@ -55,15 +67,43 @@ class Guard:
             await PlainTextResponse("cross-origin request refused", 403)(scope, receive, send)
             return
         is_public = scope["path"].startswith(_PUBLIC)
+        has_begun, taken = False, 0
+
+        async def receive_some() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > LARGEST:
+                raise _TooLargeError
+            return message
 
         async def send_guarded(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
             if message["type"] == "http.response.start":
                 added = [pair for pair in _HEADERS if not (is_public and pair[0] == b"cache-control")]
                 names = {name for name, _ in added}
                 message["headers"] = [pair for pair in message.get("headers", []) if pair[0].lower() not in names] + added
             await send(message)
 
-        await self._app(scope, receive, send_guarded)
+        try:
+            if not is_public and not _is_served(scope["path"]):
+                await PlainTextResponse("not found", 404)(scope, receive, send_guarded)
+            elif _length(headers) > LARGEST:
+                raise _TooLargeError
+            else:
+                await self._app(scope, receive_some, send_guarded)
+        except _TooLargeError:
+            if not has_begun:
+                await PlainTextResponse("too large", 413)(scope, receive, send_guarded)
+        except Exception as error:  # noqa: BLE001 - Gradio's handlers answer their own errors; what is left is a call that makes no sense
+            _LOG.warning("A request failed (%s)", type(error).__name__)  # its trace would hold what was sent
+            if not has_begun:
+                await PlainTextResponse("bad request", 400)(scope, receive, send_guarded)
+
+
+class _TooLargeError(Exception):
+    """A request is longer than anything that the page sends."""
 
 
 class Lockout:
@@ -124,6 +164,16 @@ class Lockout:
                 times.popleft()
             if not times:
                 del self._failures[who]
+
+
+def _is_served(path: str) -> bool:
+    return path in _PAGES | _STILL | _CALLS or (path.startswith(_HEARTBEAT) and "/" not in path.removeprefix(_HEARTBEAT))
+
+
+def _length(headers: dict[bytes, bytes]) -> int:
+    """What a request says of its length; what it does not say is counted."""
+    told = headers.get(b"content-length", b"0")
+    return int(told) if told.isdigit() else 0
 
 
 def _client(scope: Scope, host: bytes) -> str:

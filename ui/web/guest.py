@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from clone_agent.errors import CloneError
+from clone_agent.importers.cleaning import clean
 from clone_agent.records import ChatTurn, Reply
 from ui.guests import LONGEST, MESSAGES, GuestDesk, sources_of
 from ui.web.bubbles import escape, failure, folded, question_bubble, waiting
@@ -40,19 +41,19 @@ def build_guest_page(desk: GuestDesk, *, name: str) -> gr.Blocks:
             language = language_asked(request)
             return _heading(language, name), gr.Chatbot(placeholder=nothing_said("", say(language, "guest_empty")))
 
-        def take(text: str, is_busy: bool) -> tuple[str, str, bool]:
-            line = text.strip()
-            if line and is_busy:
-                raise gr.Error("", print_exception=False)  # nothing follows, and the line stays in the box
-            return "", line, bool(line)
+        def take(text: str, is_busy: bool) -> tuple[Any, ...]:
+            line = clean(text).strip()
+            return ("", line, True) if line and not is_busy else (gr.skip(), gr.skip(), gr.skip())  # the line stays in the box
 
-        def reply(text: str, so_far: tuple[ChatTurn, ...], shown: Shown, request: gr.Request) -> Iterator[tuple[Any, Shown]]:
+        def reply(text: str, so_far: tuple[ChatTurn, ...], shown: Shown, request: gr.Request) -> Iterator[tuple[str, Any, Shown]]:
+            """Answer what was taken, once: after a line that was refused nothing is left to answer."""
             if text:
-                yield from _reply(desk, text, so_far, shown, guest=str(request.username or ""), language=language_asked(request))
+                for state in _reply(desk, text, so_far, shown, guest=str(request.username or ""), language=language_asked(request)):
+                    yield "", *state
 
         page.load(greet, None, [top, log], **PRIVATE)
         taken = gr.on([send.click, box.submit], take, [box, is_answering], [box, asked, is_answering], queue=False, **PRIVATE)
-        answered = taken.success(reply, [asked, turns, log], [turns, log], concurrency_id="chat", **PRIVATE)
+        answered = taken.then(reply, [asked, turns, log], [asked, turns, log], concurrency_id="chat", **PRIVATE)
         answered.then(lambda: False, None, [is_answering], queue=False, **PRIVATE)
     return page
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from clone_agent.importers.cleaning import clean
 from ui.web import voting
 from ui.web.bubbles import escape, question_bubble, waiting
 from ui.web.memories import memories_tab
@@ -105,15 +106,15 @@ def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
 
     def take(text: str, so_far: Talk, is_busy: bool, request: gr.Request) -> tuple[Any, ...]:
         """Show the line at once: another visitor's answer may come first."""
-        line, language = text.strip(), language_asked(request)
-        if line and is_busy:
-            raise gr.Error("", print_exception=False)  # nothing follows, and the line stays in the box
-        shown = [*so_far.shown, question_bubble(line), waiting(language, "waiting")] if line else list(so_far.shown)
-        return "", line, shown, *_busy(bool(line))
+        line, language = clean(text).strip(), language_asked(request)
+        if not line or is_busy:  # the line stays in the box
+            return tuple(gr.skip() for _ in range(6))
+        return "", line, [*so_far.shown, question_bubble(line), waiting(language, "waiting")], *_busy(True)
 
-    def reply(text: str, so_far: Talk, remember: bool, request: gr.Request) -> Iterator[tuple[Talk, Shown]]:
+    def reply(text: str, so_far: Talk, remember: bool, request: gr.Request) -> Iterator[tuple[str, Talk, Shown]]:
+        """Answer what was taken, once: after a line that was refused nothing is left to answer."""
         for state in speaker.chat(so_far, text, use_memory=remember, language=language_asked(request)) if text else ():
-            yield state, list(state.shown)
+            yield "", state, list(state.shown)
 
     def settle(so_far: Talk) -> tuple[Talk, Shown]:
         """What was said stays when an answer is stopped; what was only announced goes."""
@@ -128,7 +129,7 @@ def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
         **PRIVATE,
         queue=False,
     )
-    flow = taken.success(reply, [asked, talk, use_memory], [talk, chatbot], concurrency_id="chat", **PRIVATE)
+    flow = taken.then(reply, [asked, talk, use_memory], [asked, talk, chatbot], concurrency_id="chat", **PRIVATE)
     flow.then(lambda: _busy(False), None, buttons, queue=False, **PRIVATE)
     # First the answer is stopped, then the log is written: a piece of the answer that is under way would undo it.
     stopped = stop.click(lambda: _busy(False), None, buttons, cancels=[flow], queue=False, **PRIVATE)
