@@ -261,7 +261,8 @@ RULES = (
         kind="secret",
         placeholder="[密码]",
         pattern=re.compile(
-            r"(?:密码|口令|(?<![A-Za-z])(?i:wifi)(?=\s?[:：])(?![^\n]{0,40}(?:密码|password))|(?<![A-Za-z])(?i:password|passwd|pwd|passcode|pin|verification code|security code)"
+            r"(?:密码|口令|(?<![A-Za-z])(?i:wifi)(?=\s?[:：])(?![^\n]{0,40}(?:密码|password))"
+            r"|(?<![A-Za-z])(?i:password|passwd|pwd|passcode|pin|verification code|security code)"
             r"|验证码|校验码|动态码|取件码|提取码|取餐码|邀请码)"
             r"(?:还是|就是|是|为|改成|改为|改|换成|了|(?i: is| code)(?= )|(?P<told>[:：=])|\s){0,3}(?P<value>[!-~]{4,32})"
         ),

@@ -64,6 +64,7 @@ def test_the_second_set_is_masked_without_a_wrong_piece_and_names_of_one_charact
         ("听说他病了", "听说他病了"),
         ("K：收到", "友丁：收到"),
         ("4K：清楚", "4K：清楚"),
+        ("今天花总是不开", "今天花总是不开"),
     ],
 )
 def test_a_name_of_one_character_is_replaced_only_where_it_can_be_nothing_else(text: str, masked: str) -> None:
