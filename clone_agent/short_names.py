@@ -1,6 +1,6 @@
 """Names of one letter or character, which are words too: a name only where the words around say so.
 
-花 is a friend in "@花", "花姐", "花：明天不去", "我叫花" and "花说她不来", and a flower elsewhere. What these frames hold is found; the rest
+花 is a friend in "@花", "花姐", "花：明天不去", "我叫花", "花说她不来", and a flower elsewhere. What these frames hold is found; the rest
 stays, so that no sentence loses its words. Characters that make other words in a frame (大哥, 听说, 好，) are never taken for a name
 there.
 """
