@@ -68,7 +68,8 @@ class Pseudonyms:
 
     def replace(self, text: str) -> str:
         """The text with every known name replaced, the longest first."""
-        parts, at = [], 0
+        parts: list[str] = []
+        at = 0
         for piece in self.find(text):
             parts += (text[at : piece.start], piece.placeholder)
             at = piece.end
