@@ -135,7 +135,7 @@ def ours(options: argparse.Namespace) -> dict[str, Any]:
         **dict.fromkeys(TunePlan.__dataclass_fields__, 0) | {"steps": steps, "learning_rate": RATE, "step_tokens": config.step_tokens}
     )  # type: ignore[arg-type]
     prepared = Prepared(
-        loaded=loaded, adapter=adapter, train=texts, rows=options.batch_size, evaluation=[], shown=[], dataset={}, plan=plan
+        loaded=loaded, adapter=adapter, train=texts, rows=options.batch_size, evaluation=[], looks=0, shown=[], dataset={}, plan=plan
     )
     stepper, marks, tokens, loss = Stepper(config, prepared, ALONE), [], 0, 0.0
     stepper._autocast = autocast(options, loaded.model)  # else it goes by the hardware

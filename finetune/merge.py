@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from clone_agent.errors import ModelError, UsageError
 from clone_agent.records import ChatTurn
@@ -58,7 +58,8 @@ def merge(adapter_folder: Path, out: Path, *, to: str = "hf", precision: str | N
     Args:
         adapter_folder: `<home>/adapters/<name>`.
         out: the folder to write; it appears whole or not at all.
-        to: `hf`, or `gguf` for a folder that llama.cpp's `convert_hf_to_gguf.py` reads without mistakes.
+        to: `hf`, or `gguf` for a folder that llama.cpp's `convert_hf_to_gguf.py` reads without mistakes (not of the model that ships,
+            whose tokenizer it does not know).
         precision: one of `PRECISIONS`; None: that of the base's files.
 
     Raises:
@@ -158,6 +159,11 @@ def gguf_fields(loaded: LoadedModel) -> dict[str, Any]:
             "llama.cpp's converter reads GLM tokenizers with <|endoftext|> only; this one, of ChatGLM2 or 3, has none.",
             remedy="Use --to hf and serve it with vLLM.",
         )
+    if not _is_byte_level(loaded.tokenizer):
+        raise ModelError(
+            "llama.cpp's converter reads the tokenizers of released GLMs, which work on bytes; that of this model is none of them.",
+            remedy="Use --to hf, or tune a released GLM such as zai-org/glm-edge-1.5b-chat.",
+        )
     rope = config.rope_parameters
     if rope.get("rope_type", "default") != "default":
         raise ModelError(f"llama.cpp's converter does not know {rope['rope_type']} positions for GLM.", remedy="Use --to hf.")
@@ -171,6 +177,12 @@ def gguf_fields(loaded: LoadedModel) -> dict[str, Any]:
         "layernorm_epsilon": config.rms_norm_eps,
         "padded_vocab_size": config.vocab_size,
     }
+
+
+def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether a fast tokenizer turns texts into bytes before it merges anything."""
+    cut = json.loads(tokenizer.backend_tokenizer.to_str())["pre_tokenizer"] or {}
+    return any(step["type"] == "ByteLevel" for step in (cut, *cut.get("pretokenizers", ())) if "type" in step)
 
 
 def _precision(wanted: str | None, config: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ class Stepper:
 
     def rate(self, step: int) -> float:
         """The learning rate of a step: a rise, then the schedule's way down."""
-        warmup = max(1, round(self._steps * self._config.warmup_share))
+        warmup = max(self._config.defaults().warmup_steps, round(self._steps * self._config.warmup_share))
         if step < warmup:
             return self._highest_rate * (step + 1) / warmup
         done = (step - warmup) / max(1, self._steps - warmup)

@@ -189,7 +189,8 @@ class _Run:
     def learn(self, should_stop: Callable[[], bool]) -> bool:
         """Take the steps that are left. True: stopped on request, and saved."""
         saved_at = time.monotonic()
-        looks = {round(self.plan.steps * number / self.config.evaluations) for number in range(1, self.config.evaluations + 1)}
+        count = self.prepared.looks
+        looks = {round(self.plan.steps * number / count) for number in range(1, count + 1)}
         while self.step < self.plan.steps and not self._is_enough():
             start = time.perf_counter()
             rate = self.stepper.rate(self.step)
@@ -222,7 +223,8 @@ class _Run:
             self.misses += 1
 
     def _is_enough(self) -> bool:
-        return bool(self.config.patience) and self.misses >= self.config.patience
+        # Of few looks the last but one can end the run, if none was better.
+        return bool(self.config.patience) and self.misses >= min(self.config.patience, max(2, self.prepared.looks - 1))
 
     def _replies(self) -> list[str]:
         loaded, replies = self.prepared.loaded, []

@@ -27,9 +27,9 @@ class TuneConfig:
     schedule: str = "cosine"  # or "linear", "constant"
     warmup_share: float = 0.05  # of the steps
     clip: float = 1.0  # length of the gradient at most
-    evaluations: int = 8  # on held-out examples, spread over the run; a checkpoint is written with each
+    evaluations: int | None = None  # on held-out answers, spread over the run, a checkpoint with each; None: as many as are cheap (`looks`)
     patience: int = 3  # evaluations without a better one before the run ends early; 0: never
-    eval_examples: int = 256  # held-out examples looked at, at most
+    eval_examples: int = 256  # held-out answers looked at, about, at most; whole sessions are taken
     rehearsal: float | None = (
         None  # share of general talk among the training examples; None: 0.2 for the model that ships or with a file, else 0
     )

@@ -242,13 +242,18 @@ def _softmax(scores: Array, sees: NDArray[np.bool_]) -> Array:
     return exponentials / exponentials.sum(-1, keepdims=True)
 
 
-def quantised(state: Mapping[str, torch.Tensor], *, bits: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """A checkpoint whose layers' matrices are packed as the INT4 and INT8 releases have them, and the numbers that it stands for."""
+def quantised(
+    state: Mapping[str, torch.Tensor], *, bits: int, embedding: bool = False
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """A checkpoint whose layers' matrices are packed as the INT4 and INT8 releases have them, and the numbers that it stands for.
+
+    `embedding`: the input embedding is packed, too, as in chatglm-6b-int4-qe.
+    """
     packed, meant = {}, {}
     for name, tensor in state.items():
         packed[name] = tensor.half()  # the releases are in half precision
         meant[name] = packed[name].float()
-        if ".layers." not in name or tensor.dim() != 2:
+        if tensor.dim() != 2 or not (".layers." in name or (embedding and "word_embeddings" in name)):
             continue
         scale = (tensor.abs().amax(1) / (2 ** (bits - 1) - 1)).half()
         whole = (tensor / scale.float()[:, None]).round().clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1).to(torch.int8)

@@ -65,12 +65,34 @@ def test_however_the_weights_are_stored_the_model_is_the_same(tmp_path: Path, co
 
 
 @pytest.mark.parametrize("config", [FIRST, LATER], ids=["chatglm", "chatglm2"])
-@pytest.mark.parametrize("bits", [4, 8])
-def test_packed_weights_become_the_numbers_that_they_stand_for(tmp_path: Path, config: dict[str, Any], bits: int) -> None:
-    packed, meant = original.quantised(original.weights(config), bits=bits)
+@pytest.mark.parametrize(("bits", "embedding"), [(4, False), (8, False), (4, True), (8, True)])
+def test_packed_weights_become_the_numbers_that_they_stand_for(
+    tmp_path: Path, config: dict[str, Any], bits: int, *, embedding: bool
+) -> None:
+    packed, meant = original.quantised(original.weights(config), bits=bits, embedding=embedding)
     folder = original.save(tmp_path / "model", {**config, "quantization_bit": bits}, packed, files=2, pickled=True)
     assert np.abs(logits(load_weights(folder), TALK) - original.logits(config, meant, TALK)).max() < CLOSE
     assert find_model(folder).parameters == find_model(saved(tmp_path / "plain", config)).parameters
+
+
+@pytest.mark.parametrize(
+    ("config", "unsaid"),
+    [
+        (FIRST, {"max_sequence_length": 2048, "layernorm_epsilon": 1e-5}),
+        ({**LATER, "multi_query_group_num": 1}, {"seq_length": 2048, "layernorm_epsilon": 1e-5, "multi_query_group_num": 1}),
+    ],
+    ids=["chatglm", "chatglm3"],
+)
+def test_what_a_configuration_leaves_out_is_what_the_original_code_took(
+    tmp_path: Path, config: dict[str, Any], unsaid: dict[str, Any]
+) -> None:
+    whole = {**config, **unsaid}
+    bare = {key: value for key, value in whole.items() if key not in unsaid}
+    folder = original.save(tmp_path, bare, original.weights(whole))
+    model = load_weights(folder)
+    assert np.abs(logits(model, TALK) - original.logits(whole, original.weights(whole), TALK)).max() < CLOSE
+    assert model.config.max_position_embeddings == 2048
+    assert find_model(folder).parameters == sum(tensor.numel() for tensor in original.weights(whole).values())
 
 
 @pytest.mark.parametrize("config", [FIRST, LATER], ids=["chatglm", "chatglm3"])

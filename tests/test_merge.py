@@ -25,7 +25,7 @@ IDS = torch.tensor([[1, 2, 3, 50, 60, 70]])
 
 @pytest.fixture(scope="module", params=["glm", "glm4"])
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_glm.save(tmp_path_factory.mktemp("base"), request.param)
+    return tiny_glm.save(tmp_path_factory.mktemp("base"), request.param, byte_level=True)
 
 
 def trained(base: Path, folder: Path, method: str = "lora", settings: dict[str, Any] | None = None) -> torch.Tensor:
@@ -82,7 +82,7 @@ def test_a_server_finds_stop_tokens_and_a_template_that_writes_the_ids_of_the_tr
 
 
 def test_a_gguf_folder_says_at_the_top_what_the_converter_looks_for_there(tmp_path: Path) -> None:
-    base = tiny_glm.save(tmp_path / "base")
+    base = tiny_glm.save(tmp_path / "base", byte_level=True)
     config = json.loads((base / "config.json").read_text())
     config["rope_parameters"] |= {"partial_rotary_factor": 1.0, "rope_theta": 5_000_000.0}
     (base / "config.json").write_text(json.dumps(config))
@@ -136,8 +136,17 @@ def test_nothing_is_overwritten_and_a_full_disk_is_told_before(tmp_path: Path, m
     assert not (tmp_path / "out").exists()
 
 
-def test_positions_that_the_converter_does_not_know_are_refused(tmp_path: Path) -> None:
+def test_a_tokenizer_that_the_converter_does_not_know_is_refused(tmp_path: Path) -> None:
     base = tiny_glm.save(tmp_path / "base")
+    trained(base, tmp_path / "a")
+    with pytest.raises(ModelError, match="work on bytes") as error:
+        merge(tmp_path / "a", tmp_path / "out", to="gguf")
+    assert "--to hf" in error.value.remedy
+    assert not (tmp_path / "out").exists()
+
+
+def test_positions_that_the_converter_does_not_know_are_refused(tmp_path: Path) -> None:
+    base = tiny_glm.save(tmp_path / "base", byte_level=True)
     config = json.loads((base / "config.json").read_text())
     config["rope_parameters"] |= {"rope_type": "linear", "factor": 16.0}
     (base / "config.json").write_text(json.dumps(config))
@@ -148,7 +157,7 @@ def test_positions_that_the_converter_does_not_know_are_refused(tmp_path: Path) 
 
 
 def test_the_command_merges_the_newest_adapter_and_names_the_next_step(tmp_path: Path) -> None:
-    base, home, out = tiny_glm.save(tmp_path / "base"), tmp_path / "home", tmp_path / "out"
+    base, home, out = tiny_glm.save(tmp_path / "base", byte_level=True), tmp_path / "home", tmp_path / "out"
     Archive.open(DataHome(home).create().root, create=True).close()
     nothing = CliRunner().invoke(main, ["merge", str(out), "--home", str(home)])
     assert (nothing.exit_code, "no adapter to merge" in nothing.stderr) == (4, True)

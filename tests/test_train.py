@@ -20,7 +20,7 @@ from finetune.evaluate import evaluate, manner
 from finetune.examples import Example, ExampleOptions, write_dataset
 from finetune.generate import Sampling
 from finetune.methods.registry import METHODS
-from finetune.prepare import plan_run
+from finetune.prepare import FEWEST_LOOKS, LOOK_COST, LOOKING, MOST_LOOKS, looks, plan_run, prepare
 from finetune.train import tune
 from finetune.training_state import checkpoints
 from finetune.tune_config import TuneConfig, TuneProgress, TuneReport
@@ -112,6 +112,36 @@ def test_progress_tells_the_plan_then_every_step(base: Path, dataset: Path, tmp_
 def test_a_plan_can_be_had_without_training(base: Path, dataset: Path) -> None:
     plan = plan_run(config(base, method="ptuning", epochs=2, settings={"num_virtual_tokens": 5}), dataset)
     assert (plan.steps, plan.trained) == (8, 5 * 2 * 2 * 2 * 16)
+
+
+@pytest.mark.parametrize("run", [1_000, 30_000, 231_000, 10_000_000])
+@pytest.mark.parametrize("held_out", [0, 300, 10_719, 200_000])
+def test_looking_at_held_out_answers_takes_a_small_share_of_a_run(run: int, held_out: int) -> None:
+    count = looks(run=run, held_out=held_out)
+    assert FEWEST_LOOKS <= count <= MOST_LOOKS
+    cost = (count + 1) * LOOK_COST * held_out
+    assert count == FEWEST_LOOKS or cost <= LOOKING * (run + cost)
+    assert looks(run=run * 8, held_out=held_out) >= count
+
+
+def test_held_out_answers_are_read_in_their_sessions_and_whole_sessions_are_chosen(base: Path, tmp_path: Path) -> None:
+    def sessions() -> Iterator[Example]:
+        for example in examples(40):
+            second = replace(
+                example,
+                id=f"{example.id}/2",
+                context=(*example.context, ChatTurn(role="assistant", text=example.response), ChatTurn(role="user", text="然后呢")),
+                response="睡了",
+            )
+            yield from (example, second)
+
+    write_dataset(sessions(), tmp_path, options=ExampleOptions(balance=1, eval_share=0.2))
+    everything = prepare(config(base, evaluations=None), tmp_path)
+    assert (len(everything.evaluation), everything.plan.evaluation) == (8, 16)
+    assert everything.looks == FEWEST_LOOKS
+    some = prepare(config(base, eval_examples=4), tmp_path)
+    assert [text.answers for text in some.evaluation] == [2, 2]
+    assert some.looks == 3, "what the settings say counts"
 
 
 def test_cut_into_small_pieces_a_step_learns_the_same(base: Path, dataset: Path, tmp_path: Path) -> None:

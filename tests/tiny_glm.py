@@ -4,9 +4,12 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from chatglm_tokenizer import write_tiktoken
 from transformers import Glm4Config, Glm4ForCausalLM, GlmConfig, GlmForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from finetune.base_model.tokenizer import build_tokenizer
+from finetune.chatglm.checkpoint import Generation
+from finetune.chatglm.tokenizers import convert_tokenizer
 
 _WORDS = ["hello there, dinner at seven? see you at the station", "到黄山了 腿都断了 下次再也不爬山"]
 KINDS = {"glm": (GlmConfig, GlmForCausalLM), "glm4": (Glm4Config, Glm4ForCausalLM)}
@@ -39,8 +42,12 @@ def model(kind: str = "glm", *, vocabulary: int | None = None, seed: int = 0, la
     return model_class(config).eval()
 
 
-def save(folder: Path, kind: str = "glm", *, seed: int = 0) -> Path:
-    """A model folder as `load_model` reads it."""
+def save(folder: Path, kind: str = "glm", *, seed: int = 0, byte_level: bool = False) -> Path:
+    """A model folder as `load_model` reads it. `byte_level`: with a tokenizer of the released GLMs' kind."""
     model(kind, seed=seed).save_pretrained(folder)
-    tokenizer().save_pretrained(folder)
+    if byte_level:
+        convert_tokenizer(write_tiktoken(folder / "ranks"), Generation.GLM4, name="tiny").save_pretrained(folder)
+        (folder / "ranks").unlink()
+    else:
+        tokenizer().save_pretrained(folder)
     return folder

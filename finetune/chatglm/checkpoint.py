@@ -112,7 +112,7 @@ def count_parameters(config: Mapping[str, Any], generation: Generation) -> int:
         layer = 4 * size * size + 2 * size * inner + 9 * size + inner
         return 2 * int(config["vocab_size"]) * size + layers * layer + 2 * size
     heads, width = int(config["num_attention_heads"]), int(config["kv_channels"])
-    groups = int(config["multi_query_group_num"]) if config.get("multi_query_attention") else heads
+    groups = int(config.get("multi_query_group_num", 1)) if config.get("multi_query_attention") else heads
     fused = (heads + 2 * groups) * width
     bias = fused if config.get("add_qkv_bias") else 0
     layer = size * fused + bias + heads * width * size + 3 * size * int(config["ffn_hidden_size"]) + 2 * size

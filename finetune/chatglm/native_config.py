@@ -16,6 +16,8 @@ _FIXED = {  # switches of the original code that every published checkpoint has 
     "apply_residual_connection_post_layernorm": False,
     "post_layer_norm": True,
 }
+# What the original configuration classes take for settings that a config.json leaves out and the weights' shapes do not tell.
+_UNSAID = {"max_sequence_length": 2048, "seq_length": 2048, "layernorm_epsilon": 1e-5, "multi_query_group_num": 1}
 
 
 def native_config(config: Mapping[str, Any], generation: Generation, *, name: str, tied: bool = False) -> PreTrainedConfig:
@@ -30,6 +32,7 @@ def native_config(config: Mapping[str, Any], generation: Generation, *, name: st
     Raises:
         ModelError: the configuration lacks something, or describes a variant that was never published.
     """
+    config = {**_UNSAID, **config}
     try:
         return _first(config, tied=tied) if generation is Generation.CHATGLM else _later(config, generation)
     except (KeyError, TypeError, ValueError) as cause:
@@ -46,7 +49,7 @@ def _first(config: Mapping[str, Any], *, tied: bool) -> ChatGlmConfig:
         num_hidden_layers=config["num_layers"],
         num_attention_heads=config["num_attention_heads"],
         max_position_embeddings=config["max_sequence_length"],
-        layer_norm_eps=config.get("layernorm_epsilon", 1e-5),
+        layer_norm_eps=config["layernorm_epsilon"],
         bos_token_id=config["bos_token_id"],
         eos_token_id=config["eos_token_id"],
         # The very first configurations leave these out; the masks were the tokens before <sop>: [MASK], [gMASK], [sMASK], <unused>.

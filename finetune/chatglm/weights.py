@@ -89,7 +89,8 @@ def is_tied(original: Original, *, name: str) -> bool:
     kept: list[Tensor] = []
     for path in original.weights:
         kept += [tensor for _, tensor in read_tensors(path, name=name, wanted=_ENDS.__contains__)]
-    return len(kept) < 2 or torch.equal(*kept[:2])
+    # A packed embedding (chatglm-6b-int4-qe) has a head of its own.
+    return len(kept) < 2 or (kept[0].dtype == kept[1].dtype and torch.equal(*kept[:2]))
 
 
 def read_tensors(path: Path, *, name: str, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[tuple[str, Tensor]]:

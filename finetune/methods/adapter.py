@@ -24,6 +24,7 @@ class MethodDefaults:
     learning_rate: float  # for models above `SMALL` parameters
     small_learning_rate: float
     weight_decay: float = 0.0
+    warmup_steps: int = 1  # steps in which the rate rises, at least; a run of fewer never reaches the whole rate
     epochs: float = 2.0
     small_epochs: float = 1.0  # a small model reads its chats once, so that tuning two methods on two cores takes minutes
 
