@@ -17,7 +17,7 @@ from clone_agent.importers.format import Record
 from clone_agent.importers.identity import MessageIds, chat_id
 from clone_agent.importers.new_message import new_message
 from clone_agent.importers.source import Source
-from clone_agent.importers.wechat_bodies import read_old_quote
+from clone_agent.importers.wechat_bodies import Body, read_old_quote
 from clone_agent.message_ids import second_of
 from clone_agent.records import ChatKind, Conversation, Kind
 
@@ -37,13 +37,10 @@ class Bubble(NamedTuple):
     sender: str  # wxid, or `named(name)`
     sender_name: str
     sent_at: datetime
-    kind: Kind
+    body: Body
     source: str
-    text: str = ""
-    quoted: str = ""
     reply_to: str | None = None
     source_id: str | None = None
-    attachments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +129,7 @@ class Chats:
             self._ids.setdefault(room, MessageIds(PLATFORM, room))
             before = (self._told[room],)
         # Taken apart at once, as in `chats.Chat.add`.
-        speaker, sender_name, sent_at, own, source, text, quoted, reply_to, source_id, attachments = bubble
+        speaker, sender_name, sent_at, (own, text, quoted, attachments), source, reply_to, source_id = bubble
         text = clean(text).strip()
         if own is Kind.TEXT and text[:1] == "「" and (reply := read_old_quote(text)) is not None:
             own, text, quoted = reply.kind, reply.text, reply.quoted

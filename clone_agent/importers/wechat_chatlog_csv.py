@@ -75,10 +75,7 @@ class _Reader:
             sender=sender,
             sender_name=name or self._names.get(sender) or (talker_name if sender == talker else "") or sender,
             sent_at=sent_at,
-            kind=body.kind,
-            text=body.text,
-            quoted=body.quoted,
-            attachments=body.attachments,
+            body=body,
             source=row.source,
         )
         yield from self._chats.message(bubble, room=room_id(talker), name=talker_name or talker, kind=kind)

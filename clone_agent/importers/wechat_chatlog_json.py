@@ -112,12 +112,9 @@ class _Reader:
             sender=sender,
             sender_name=name,
             sent_at=sent_at,
-            kind=body.kind,
-            text=body.text,
-            quoted=body.quoted,
+            body=body,
             reply_to=reply_to,
             source_id=str(number) if isinstance(number, int | str) and number else None,
-            attachments=body.attachments,
             source=place,
         )
         kind = ChatKind.GROUP if row.get("isChatRoom") is True else room_kind(talker)

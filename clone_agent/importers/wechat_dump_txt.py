@@ -105,11 +105,8 @@ def _message(row: _Row, chats: Chats, peer: Peer, room: str, kind: ChatKind, zon
         sender=sender,
         sender_name="我" if sender == OWNER else name,
         sent_at=sent_at,
-        kind=body.kind,
-        text=body.text,
-        quoted=body.quoted,
+        body=body,
         reply_to=reply_to,
-        attachments=body.attachments,
         source=source,
     )
     yield from chats.message(bubble, room=room, name=peer.name, kind=kind)

@@ -65,7 +65,7 @@ def _message(row: Row, place: str, chats: Chats, zone: ZoneInfo) -> Sequence[Rec
         return (Skipped(source=place, reason="no sender"),)
     told = list(chats.learn_owner(sender)) if is_own and chats.owner is None and body.kind is not Kind.SYSTEM else []
     shown, room = name or sender.removeprefix("name:"), room_id(peer)
-    bubble = Bubble(sender, shown, sent_at, body.kind, place, body.text, body.quoted, reply_to, None, body.attachments)
+    bubble = Bubble(sender, shown, sent_at, body, place, reply_to)
     chat_name = name if not is_own and peer == sender else "" if chats.knows(room) else peer
     records = chats.message(bubble, room=room, name=chat_name, kind=room_kind(peer))
     return (*told, *records) if told else records

@@ -128,10 +128,7 @@ class _Chat:
             sender=named(entry.name),
             sender_name=entry.name,
             sent_at=datetime.combine(entry.day, entry.clock, options.timezone),
-            kind=body.kind,
-            text=body.text,
-            quoted=body.quoted,
-            attachments=body.attachments,
+            body=body,
             source=f"{file}:{entry.line}",
         )
         return self._chats.message(bubble, room=self._room, name=self._name, kind=self._kind)

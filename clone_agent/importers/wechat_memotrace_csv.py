@@ -94,11 +94,8 @@ class _Chat:
             sender=self._sender(name),
             sender_name=name,
             sent_at=sent_at,
-            kind=body.kind,
-            text=body.text,
-            quoted=body.quoted,
+            body=body,
             source_id=number if number.isdigit() and number.strip("0") else None,
-            attachments=body.attachments,
             source=row.source,
         )
         yield from self._chats.message(bubble, room=self._room, name=self._peer.name, kind=self._kind)

@@ -107,12 +107,9 @@ def _message(row: Row, talks: _Talks, chats: Chats, zone: ZoneInfo) -> Iterator[
         sender=sender,
         sender_name=name,
         sent_at=sent_at,
-        kind=body.kind,
-        text=body.text,
-        quoted=body.quoted,
+        body=body,
         reply_to=reply_to,
         source_id=row["localId"].strip() or None,
-        attachments=body.attachments,
         source=row.source,
     )
     yield from chats.message(bubble, room=talk.room, name=talk.peer.name, kind=talk.kind)

@@ -56,9 +56,7 @@ def read_stamped(source: Source, options: ReadOptions, understand: Callable[[str
         sender, is_own = people.sender(spoken.name)
         if is_own and chats.owner is None:
             yield from chats.learn_owner(sender)
-        kind, text, quoted, attachments = spoken.body
-        place = f"{file}:{entry.line}"
-        bubble = Bubble(sender, spoken.name, entry.moment, kind, place, text, quoted, attachments=attachments)
+        bubble = Bubble(sender, spoken.name, entry.moment, spoken.body, f"{file}:{entry.line}")
         yield from chats.message(bubble, room=room, name=people.peer.name, kind=people.kind)
 
 

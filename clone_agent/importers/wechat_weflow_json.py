@@ -161,12 +161,9 @@ class _Chat:
             sender=sender,
             sender_name=name,
             sent_at=sent_at,
-            kind=body.kind,
-            text=body.text,
-            quoted=body.quoted,
+            body=body,
             reply_to=reply_to,
             source_id=str(number) if isinstance(number, str | int | float) else None,
-            attachments=body.attachments,
             source=place,
         )
         yield from self._chats.message(bubble, room=self._room, name=self._name, kind=self._kind)
