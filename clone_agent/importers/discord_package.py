@@ -7,14 +7,13 @@
 Times are UTC. Style can be learnt from it; there is no talk before the words.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from clone_agent.importers.chats import Bubble, Chat
 from clone_agent.importers.format import Head, ReadOptions, Record
-from clone_agent.importers.json_fields import Row, file_name, row_in, text_in
+from clone_agent.importers.json_fields import file_name, row_in, row_of, text_in
 from clone_agent.importers.json_stream import Damaged
 from clone_agent.importers.media import kind_of_file
 from clone_agent.importers.opening import json_of
@@ -34,7 +33,7 @@ def matches(head: Head) -> bool:
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every message of the channel, all of them the owner's."""
-    channel = _small(source.beside("channel.json"))
+    channel = row_of(source.beside("channel.json"))
     owner, name = _owner(source)
     number = text_in(channel.get("id")) or source.parent().name.removeprefix("c") or source.stem
     title = text_in(channel.get("name")) or text_in(row_in(channel.get("guild")).get("name"))
@@ -71,16 +70,9 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
 def _owner(source: Source) -> tuple[str, str]:
     """Id and name of who asked for the package; `me` where the file that tells it is not there."""
     path = next((name for name in source.tree.names if name.lower().endswith("account/user.json")), None)
-    user = _small(Source(tree=source.tree, path=path).beside("user.json")) if path is not None else {}
+    user = row_of(Source(tree=source.tree, path=path).beside("user.json")) if path is not None else {}
     number = text_in(user.get("id"))
     return number or _SELF, text_in(user.get("global_name")) or text_in(user.get("username")) or "me"
-
-
-def _small(data: bytes | None) -> Row:
-    try:
-        return row_in(json.loads(data)) if data else {}
-    except (ValueError, RecursionError):
-        return {}
 
 
 def _time(written: str) -> datetime | None:

@@ -12,7 +12,6 @@ UTF-8. The date is a sentence in the language of the account, in UTC: English, C
 Portuguese, Italian, Dutch, Polish and Russian are read.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.dates import hour_of
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
-from clone_agent.importers.json_fields import Row, file_name, row_in, rows_in, text_in
+from clone_agent.importers.json_fields import Row, file_name, row_in, row_of, rows_in, text_in
 from clone_agent.importers.json_stream import Damaged
 from clone_agent.importers.media import kind_of_file
 from clone_agent.importers.opening import json_of
@@ -123,7 +122,7 @@ def _bubble(row: Row, sent_at: datetime, place: str) -> Bubble:
 
 
 def _open_chat(source: Source) -> Chat:
-    info = _small(source.beside("group_info.json"))
+    info = row_of(source.beside("group_info.json"))
     folder = source.parent().name if source.path.count("/") or source.tree.label else ""
     people = rows_in(info.get("members"))
     name = text_in(info.get("name"))
@@ -140,15 +139,8 @@ def _owner(source: Source) -> str | None:
     path = next((name for name in names if file_name(name) == "user_info.json"), None)
     if path is None:
         return None
-    user = row_in(_small(Source(tree=source.tree, path=path).beside("user_info.json")).get("user"))
+    user = row_in(row_of(Source(tree=source.tree, path=path).beside("user_info.json")).get("user"))
     return text_in(user.get("email")).lower() or None
-
-
-def _small(data: bytes | None) -> Row:
-    try:
-        return row_in(json.loads(data)) if data else {}
-    except (ValueError, RecursionError):
-        return {}
 
 
 def read_sentence(written: str, zone: ZoneInfo) -> datetime | None:

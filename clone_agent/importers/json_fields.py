@@ -31,6 +31,14 @@ def row_in(value: object) -> Row:
     return value if isinstance(value, dict) else {}
 
 
+def row_of(data: bytes | None) -> Row:
+    """The object that a small file holds, or an empty one."""
+    try:
+        return row_in(json.loads(data)) if data else {}
+    except (ValueError, RecursionError):
+        return {}
+
+
 def list_in(value: object) -> list[Any]:
     """An array, or an empty one."""
     return value if isinstance(value, list) else []

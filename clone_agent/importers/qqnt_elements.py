@@ -8,8 +8,8 @@ type  1 text (45101)              2 picture, 3 file, 5 video (45402 name)     4 
 
 import json
 import re
-from typing import NamedTuple
 
+from clone_agent.importers.body import Body
 from clone_agent.importers.protobuf import Fields, bytes_of, number_of, read_fields, text_of
 from clone_agent.records import Kind
 
@@ -33,15 +33,6 @@ _TEXT, _REPLY, _TIP, _VOICE, _CARD = 1, 7, 8, 4, 10
 _WITH_FILE = frozenset({2, 3, 4, 5})
 _TIP_TEXT = re.compile(r'\b(?:txt|nm)="([^"]*)"')
 _OTHERS = frozenset({Kind.CARD, Kind.FORWARD})
-
-
-class Body(NamedTuple):
-    """What the elements of a message say together."""
-
-    kind: Kind
-    text: str
-    quoted: str
-    attachments: tuple[str, ...]
 
 
 def read_body(data: bytes) -> Body:

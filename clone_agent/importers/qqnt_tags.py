@@ -5,9 +5,9 @@ Only `[文本]` holds the sender's own words; a quoted part carries the same tag
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from clone_agent.importers.body import Body
 from clone_agent.importers.json_fields import file_name
 from clone_agent.records import Kind
 
@@ -55,17 +55,7 @@ class Part(NamedTuple):
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """What the parts of a message say together."""
-
-    kind: Kind
-    text: str
-    quoted: str
-    attachments: tuple[str, ...]
-
-
-def understand(parts: Sequence[Part], *, is_forwarded: bool = False) -> Understood:
+def understand(parts: Sequence[Part], *, is_forwarded: bool = False) -> Body:
     """Own words, kind, other people's words and files of a message.
 
     Args:
@@ -73,7 +63,7 @@ def understand(parts: Sequence[Part], *, is_forwarded: bool = False) -> Understo
         is_forwarded: the whole message was passed on.
     """
     if len(parts) == 1 and parts[0].tag == "[文本]" and not is_forwarded and (words := parts[0].content.strip()):
-        return Understood(Kind.TEXT, words, "", ())  # most messages
+        return Body(Kind.TEXT, words, "", ())  # most messages
     own = [part for part in parts if not part.tag.startswith(QUOTED)]
     quotes = [part for part in parts if part.tag.startswith(QUOTED)]
     kinds = [kind for part in own if (kind := _kind(part.tag)) is not None]
@@ -82,13 +72,13 @@ def understand(parts: Sequence[Part], *, is_forwarded: bool = False) -> Understo
     quoted = "\n".join(part.content for part in quotes if part.tag in {QUOTED, f"{QUOTED}[文本]"} and part.content not in _NO_NAME)
     files = tuple(name for part in own if _kind(part.tag) in _WITH_FILE and (name := _file(part.content)))
     if is_forwarded:
-        return Understood(Kind.FORWARD, "", "\n".join([words, *others]).strip(), files)
+        return Body(Kind.FORWARD, "", "\n".join([words, *others]).strip(), files)
     if Kind.SYSTEM in kinds:
-        return Understood(Kind.SYSTEM, " ".join(part.content for part in own if part.content not in _NO_NAME), quoted, files)
+        return Body(Kind.SYSTEM, " ".join(part.content for part in own if part.content not in _NO_NAME), quoted, files)
     if words:
-        return Understood(Kind.REPLY if quotes else Kind.TEXT, words, quoted or "\n".join(others), files)
+        return Body(Kind.REPLY if quotes else Kind.TEXT, words, quoted or "\n".join(others), files)
     kind = next((kind for kind in kinds if kind is not Kind.STICKER), kinds[0] if kinds else Kind.UNKNOWN)
-    return Understood(kind, "", quoted or "\n".join(others), files)
+    return Body(kind, "", quoted or "\n".join(others), files)
 
 
 def _kind(tag: str) -> Kind | None:

@@ -10,8 +10,8 @@ WeChat sends a picture by itself, so `[图片]哈哈` is typed text; `[微笑]` 
 """
 
 import re
-from typing import NamedTuple
 
+from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean_name
 from clone_agent.importers.wechat_kinds import kind_of_name
 from clone_agent.records import Kind
@@ -41,15 +41,6 @@ _BEHIND = re.compile(r"(?P<own>.*?)\[引用 (?:(?P<name>[^:：\[\]\n]{0,60})：)
 _OLD_QUOTE = re.compile(r"「(?:(?P<name>[^：:」\n]{0,60})[：:] ?)?(?P<quoted>.*?)」\s*\n\s*(?:[-—] ?){5,}\s*\n(?P<own>.*)", re.S)
 _ABOVE = re.compile(r"(?P<quote>(?:> [^\n]*(?:\n|\Z))+)(?P<own>.*)", re.S)
 _ABOVE_HEAD = re.compile(r"(?:.*\(.*\)|\S+) (?:\d{4}-)?(?:\d{2}-\d{2} )?\d{2}:\d{2}:\d{2}|\[引用\]")
-
-
-class Body(NamedTuple):
-    """What a body holds."""
-
-    kind: Kind
-    text: str = ""  # own words
-    quoted: str = ""  # other people's words
-    attachments: tuple[str, ...] = ()
 
 
 def read_body(body: str) -> Body:

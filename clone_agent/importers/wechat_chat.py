@@ -12,12 +12,13 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Record
 from clone_agent.importers.identity import MessageIds, chat_id
 from clone_agent.importers.new_message import new_message
 from clone_agent.importers.source import Source
-from clone_agent.importers.wechat_bodies import Body, read_old_quote
+from clone_agent.importers.wechat_bodies import read_old_quote
 from clone_agent.message_ids import second_of
 from clone_agent.records import ChatKind, Conversation, Kind
 

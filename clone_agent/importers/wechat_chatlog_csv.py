@@ -15,11 +15,12 @@ import re
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
+from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
-from clone_agent.importers.wechat_bodies import Body, read_body, read_quote_above
+from clone_agent.importers.wechat_bodies import read_body, read_quote_above
 from clone_agent.importers.wechat_chat import Bubble, Chats, named, room_id, room_kind
 from clone_agent.importers.wechat_csv import Row, columns_of, read_rows
 from clone_agent.records import ChatKind, Kind, Skipped

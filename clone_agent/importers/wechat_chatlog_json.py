@@ -15,13 +15,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from clone_agent.errors import ExportError
+from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.encoding import find_encoding, text_pieces
 from clone_agent.importers.format import Head, ReadOptions, Record, head_of
 from clone_agent.importers.json_stream import Damaged, JsonStream
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
-from clone_agent.importers.wechat_bodies import Body, described
+from clone_agent.importers.wechat_bodies import described
 from clone_agent.importers.wechat_chat import OWNER, Bubble, Chats, named, room_id, room_kind
 from clone_agent.importers.wechat_kinds import kind_of_number
 from clone_agent.importers.wechat_xml import is_xml, plain, read_app_message

@@ -16,12 +16,12 @@ from itertools import chain, islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.encoding import find_encoding, find_record_end, text_records
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
-from clone_agent.importers.wechat_bodies import Body
 from clone_agent.importers.wechat_chat import OWNER, Bubble, Chats, Peer, named, peer_of, room_kind
 from clone_agent.importers.wechat_kinds import kind_of_number
 from clone_agent.importers.wechat_xml import is_xml, plain, read_app_message

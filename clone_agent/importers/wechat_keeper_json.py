@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
+from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.json_fields import Row, text_in
@@ -17,7 +18,7 @@ from clone_agent.importers.json_stream import Damaged
 from clone_agent.importers.opening import json_of
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
-from clone_agent.importers.wechat_bodies import Body, described
+from clone_agent.importers.wechat_bodies import described
 from clone_agent.importers.wechat_chat import OWNER, Bubble, Chats, named, room_id, room_kind
 from clone_agent.importers.wechat_kinds import kind_of_number
 from clone_agent.importers.wechat_xml import is_xml, plain, read_app_message

@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from zoneinfo import ZoneInfo
 
+from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
-from clone_agent.importers.wechat_bodies import Body, described, read_body
+from clone_agent.importers.wechat_bodies import described, read_body
 from clone_agent.importers.wechat_chat import OWNER, Bubble, Chats, named, peer_of, room_kind
 from clone_agent.importers.wechat_csv import Row, columns_of, read_rows
 from clone_agent.importers.wechat_kinds import kind_of_name

@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
-from clone_agent.importers.wechat_bodies import Body, described
+from clone_agent.importers.wechat_bodies import described
 from clone_agent.importers.wechat_chat import OWNER, PLATFORM, Bubble, Chats, Peer, peer_of, room_kind
 from clone_agent.importers.wechat_csv import Row, columns_of, read_rows
 from clone_agent.importers.wechat_kinds import APP, kind_of_number

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from zoneinfo import ZoneInfo
 
+from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.header_line import header_of
@@ -26,7 +27,7 @@ from clone_agent.importers.identity import MessageIds
 from clone_agent.importers.new_message import new_message
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
-from clone_agent.importers.wechat_bodies import Body, read_body, read_old_quote
+from clone_agent.importers.wechat_bodies import read_body, read_old_quote
 from clone_agent.importers.wechat_csv import read_rows
 from clone_agent.importers.wechat_kinds import kind_of_name
 from clone_agent.message_ids import second_of

@@ -10,12 +10,12 @@ from itertools import chain, islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.encoding import find_encoding, find_record_end, text_records
 from clone_agent.importers.format import HEAD_SIZE, ReadOptions, Record
 from clone_agent.importers.qq_pc_lines import Block, Entry, is_edited, read_pieces
 from clone_agent.importers.source import Source
-from clone_agent.importers.wechat_bodies import Body
 from clone_agent.importers.wechat_chat import OWNER, Bubble, Chats, Peer, named, peer_of, room_kind
 from clone_agent.records import ChatKind, Kind, Skipped
 

@@ -17,13 +17,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.encoding import find_encoding, text_pieces
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.json_stream import Damaged, JsonStream
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
-from clone_agent.importers.wechat_bodies import Body, described, read_body
+from clone_agent.importers.wechat_bodies import described, read_body
 from clone_agent.importers.wechat_chat import OWNER, Bubble, Chats, named, peer_of, room_id, room_kind
 from clone_agent.importers.wechat_kinds import kind_of_name, kind_of_number
 from clone_agent.importers.wechat_xml import is_xml, plain, read_app_message
