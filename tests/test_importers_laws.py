@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,9 +17,9 @@ from hypothesis import strategies as st
 from same_chat import QQ, WECHAT, part_of, scene
 
 from clone_agent.errors import ExportError
-from clone_agent.importers import read_export
+from clone_agent.importers import detect, read_export
 from clone_agent.importers.encoding import find_encoding
-from clone_agent.records import Message, Skipped
+from clone_agent.records import Conversation, Message, Skipped
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TITLE = "消息记录（此消息记录为文本格式，不支持重新导入）"
@@ -26,6 +27,7 @@ RULE = "=" * 64
 FILES = [path for path in samples() if path.is_file()]
 TEXTS = {".txt", ".csv", ".json", ".jsonl", ".md", ".html", ".xml", ".mht"}
 WORDY = [path for path in FILES if path.suffix in TEXTS - {".jsonl"}]
+JSON = [path for path in FILES if path.suffix == ".json"]
 WORDS = ("早", "今天下雪了", "[图片]哈哈", "到哪了\n我在楼下", "ok", "@小明 周五见", "（笑）", "12:30 集合", "😂👨\u200d👩\u200d👧", "سلام")
 
 
@@ -129,6 +131,50 @@ def test_a_text_says_the_same_in_every_encoding_and_with_every_line_end(path: Pa
     whole = spoken(data, path.name)
     for number, other in enumerate(resaved(text)):
         assert spoken(other, path.name) == whole, number
+
+
+def turned(value: Any) -> Any:
+    """The same JSON with the keys of every object in the opposite order."""
+    if isinstance(value, dict):
+        return {key: turned(value[key]) for key in reversed(value)}
+    return [turned(one) for one in value] if isinstance(value, list) else value
+
+
+def grown(value: Any) -> Any:
+    """The same JSON of a later version, which says more in every object."""
+    if isinstance(value, dict):
+        return {"new": [{"first": 1}], **{key: grown(one) for key, one in value.items()}, "last": None}
+    return [grown(one) for one in value] if isinstance(value, list) else value
+
+
+def told(data: bytes, name: str) -> tuple[Counter[tuple[object, ...]], dict[str, tuple[object, ...]]]:
+    """What a file's bytes say of each message, and of each conversation."""
+    records = records_of(data, name)
+    messages = [record for record in records if isinstance(record, Message)]
+    chats = {one.id: (one.name, one.kind, one.owner) for one in records if isinstance(one, Conversation)}
+    facts = Counter((one.conversation, one.sent_at, one.sender, one.kind, one.text, one.quoted, one.reply_to) for one in messages)
+    return facts, {chat: chats[chat] for chat in {one.conversation for one in messages}}
+
+
+@pytest.mark.parametrize("path", JSON, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_json_says_the_same_in_whatever_order_its_keys_stand(path: Path) -> None:
+    text = path.read_bytes().decode("utf-8-sig")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return  # a sample of damage
+    whole = told(path.read_bytes(), path.name)
+    for other in (json.dumps(value, indent=2), json.dumps(value, sort_keys=True), json.dumps(turned(value)), json.dumps(grown(value))):
+        assert told(other.encode(), path.name) == whole
+
+
+def test_a_chat_inside_a_chat_is_not_taken_for_another_program(tmp_path: Path) -> None:
+    forward = {"type": "forward", "data": {"title": "聊天记录", "preview": ["小明: 早"], "messages": []}}
+    content = {"text": "[合并转发: 1条]", "elements": [forward]}
+    rows = [{"id": "1", "timestamp": 1704067200000, "sender": {"uid": "u_a", "name": "小明"}, "type": "forward", "content": content}]
+    path = tmp_path / "group.json"
+    path.write_text(json.dumps({"chatInfo": {"name": "群", "type": "group"}, "messages": rows}), encoding="utf-8")
+    assert detect(path).name == "qce_json"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "gb18030", "utf-8-sig"])

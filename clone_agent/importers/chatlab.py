@@ -23,8 +23,10 @@ from clone_agent.importers.chats import Bubble, Chat
 from clone_agent.importers.encoding import find_encoding, text_pieces
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
+from clone_agent.importers.json_facts import facts_of
 from clone_agent.importers.json_fields import Row, list_in, row_in, text_in
 from clone_agent.importers.json_lines import Undecoded, json_lines
+from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged, JsonStream
 from clone_agent.importers.qq_pc_blocks import group_chat_id
 from clone_agent.importers.source import Source
@@ -75,7 +77,8 @@ def matches(head: Head) -> bool:
     lines = [line for line in re.split(r"\r?\n", head.text[:20_000]) if line.strip() and not line.lstrip().startswith("#")]
     if lines and '"_type"' in lines[0] and lines[0].lstrip().startswith("{"):
         return True
-    return head.text.lstrip().startswith("{") and re.match(r'\s*\{\s*"chatlab"\s*:\s*\{', head.text) is not None
+    shape = shape_of(head.text)
+    return shape.has("chatlab") or shape.has_row("accountName", "timestamp", "sender")
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
@@ -88,6 +91,11 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     if text.startswith("#") or '"_type"' in text.partition("\n")[0]:
         yield from _read_lines(source, reader)
         return
+    facts = facts_of(source, ("chatlab", "meta", "members"), needed=("meta",))
+    yield from _unknown_version(facts.get("chatlab"), reader.file)
+    reader.meta = row_in(facts.get("meta"))
+    for member in list_in(facts.get("members")):
+        reader.meet(row_in(member))
     with source.open() as stream:
         yield from _read_object(JsonStream(text_pieces(stream, encoding), name=source.name), reader)
 
@@ -115,14 +123,7 @@ def _read_lines(source: Source, reader: "_Reader") -> Iterator[Record]:
 
 def _read_object(parts: JsonStream, reader: "_Reader") -> Iterator[Record]:
     for key in parts.members(anchors=_KEYS):
-        if key == "meta":
-            reader.meta = row_in(parts.value_or_none())
-        elif key == "chatlab":
-            yield from _unknown_version(parts.value_or_none(), reader.file)
-        elif key == "members" and parts.peek() == "[":
-            for member in parts.elements():
-                reader.meet(row_in(member))
-        elif key == "messages" and parts.peek() == "[":
+        if key == "messages" and parts.peek() == "[":
             for number, row in enumerate(parts.elements(), start=1):
                 place = f"{reader.file}#{number}"
                 if isinstance(row, Damaged):

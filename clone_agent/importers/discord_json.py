@@ -20,7 +20,9 @@ from zoneinfo import ZoneInfo
 from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
+from clone_agent.importers.json_facts import facts_of
 from clone_agent.importers.json_fields import Row, file_name, row_in, rows_in, text_in
+from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged
 from clone_agent.importers.media import kind_of_file
 from clone_agent.importers.opening import json_of
@@ -29,34 +31,27 @@ from clone_agent.records import ChatKind, Kind, Skipped
 
 PLATFORM = "discord"
 _PROGRAM = "Discord"
-_HEAD = re.compile(r'"guild"\s*:\s*\{')
-_CHANNEL = re.compile(r'"channel"\s*:\s*\{')
 _SPEECH = frozenset({"Default", "Reply", "ChatInputCommand", "ContextMenuCommand", "ApplicationCommand", "0", "19", "20", "23"})
 _EMOJI = re.compile(r"\s?<a?:\w{1,40}:\d{5,25}>|\s?<a?:\w{1,40}:\d+>")
 _REMEMBERED = 100_000  # ids of rows, to know one that comes again
 
 
 def matches(head: Head) -> bool:
-    """An object that begins with a guild and a channel."""
-    text = head.text.lstrip()
-    return text.startswith("{") and _HEAD.search(text[:2000]) is not None and _CHANNEL.search(text[:4000]) is not None
+    """An object with a guild and a channel, or with rows that have an author and what only this program writes."""
+    shape = shape_of(head.text)
+    return shape.has("guild", "channel") or shape.has_row("author", "timestamp", "content", "isPinned")
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every row of `messages`."""
-    guild: Row = {}
-    channel: Row = {}
+    facts = facts_of(source, ("guild", "channel"), needed=("channel",))
+    chat = _open_chat(row_in(facts.get("guild")), row_in(facts.get("channel")), source)
     with json_of(source) as parts:
         for key in parts.members(anchors=("guild", "channel", "messages")):
-            match key:
-                case "guild":
-                    guild = row_in(parts.value_or_none())
-                case "channel":
-                    channel = row_in(parts.value_or_none())
-                case "messages" if parts.peek() == "[":
-                    yield from _rows(parts.elements(), _open_chat(guild, channel, source), source, options.timezone)
-                case _:
-                    parts.skip()
+            if key == "messages" and parts.peek() == "[":
+                yield from _rows(parts.elements(), chat, source, options.timezone)
+            else:
+                parts.skip()
         if parts.is_damaged:
             yield Skipped(source=source.name, reason="damaged, cannot be decoded")
 

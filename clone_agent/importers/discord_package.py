@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from clone_agent.importers.chats import Bubble, Chat
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.json_fields import file_name, row_in, row_of, text_in
+from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged
 from clone_agent.importers.media import kind_of_file
 from clone_agent.importers.opening import json_of
@@ -28,7 +29,8 @@ _SELF = "name:me"
 
 def matches(head: Head) -> bool:
     """A list of rows with these three names."""
-    return _ROWS.match(head.text.lstrip("\ufeff")) is not None
+    shape = shape_of(head.text)
+    return not shape.keys and shape.has_row("ID", "Timestamp", "Contents")
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

@@ -22,6 +22,7 @@ from clone_agent.importers.dates import hour_of
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.json_fields import Row, file_name, row_in, row_of, rows_in, text_in
+from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged
 from clone_agent.importers.media import kind_of_file
 from clone_agent.importers.opening import json_of
@@ -66,7 +67,7 @@ _MOST_FILES = 20_000
 
 def matches(head: Head) -> bool:
     """An object of messages that begin with a creator or a sentence for a date."""
-    return _SHAPE.match(head.text.lstrip("\ufeff \r\n")) is not None and '"created_date"' in head.text
+    return shape_of(head.text).has_row("created_date") or (_SHAPE.match(head.text.lstrip()) is not None and '"created_date"' in head.text)
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

@@ -19,6 +19,7 @@ from clone_agent.importers.cleaning import clean_name
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.json_fields import Row, file_name, list_in, row_in, rows_in, text_in
+from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged
 from clone_agent.importers.opening import json_of
 from clone_agent.importers.source import Source
@@ -48,9 +49,8 @@ _NOTICE = re.compile(
 
 def matches(head: Head) -> bool:
     """An object with messages that have a sender's name and milliseconds."""
-    text = head.text.lstrip()
-    is_others = '"chatInfo"' in text or "QQChatExporter" in text[:4000]
-    return text.startswith("{") and '"messages"' in text and not is_others and _SHAPE.search(text) is not None
+    shape = shape_of(head.text)
+    return shape.has("messages") and (shape.has_row("sender_name", "timestamp_ms") or shape.has_row("senderName", "timestamp"))
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

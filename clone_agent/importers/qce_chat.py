@@ -20,6 +20,7 @@ from clone_agent.records import ChatKind, Conversation, Skipped
 
 _CHUNK = 1 << 22
 _PAIR = re.compile(rb'"uid"\s*:\s*"([^"\\]{1,64})"\s*,\s*"uin"\s*:\s*"?(\d{4,15})')
+_PAIR_TURNED = re.compile(rb'"uin"\s*:\s*"?(\d{4,15})"?\s*,\s*"uid"\s*:\s*"([^"\\]{1,64})"')
 _KNOWN_NAMES = re.compile(r"QQChatExporter(?: V[3-6]\b.*)?")
 _KINDS = {"group": ChatKind.GROUP, "private": ChatKind.PRIVATE, "friend": ChatKind.PRIVATE, "temp": ChatKind.PRIVATE}
 _MOST_SENDERS = 50_000
@@ -51,7 +52,7 @@ class Survey:
         return self
 
     def _look(self, data: bytes) -> None:
-        pairs = Counter(_PAIR.findall(data))
+        pairs = Counter(_PAIR.findall(data)) or Counter((uid, number) for number, uid in _PAIR_TURNED.findall(data))
         for (uid, number), many in pairs.items():
             self.numbers.setdefault(uid.decode("utf-8", "replace"), number.decode())
             self.rows[number.decode()] += many

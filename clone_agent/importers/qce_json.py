@@ -16,6 +16,8 @@ from collections.abc import Iterator
 
 from clone_agent.importers.encoding import find_encoding, text_pieces
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.json_facts import facts_of
+from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged, JsonStream
 from clone_agent.importers.qce_chat import QceChat, Survey
 from clone_agent.importers.qce_rows import read_row
@@ -32,8 +34,11 @@ _OLD_ROW = re.compile(r'\[\s*\{\s*"id"\s*:\s*"?\d+"?\s*,\s*"time"\s*:\s*"[^"]{8,
 def matches(head: Head) -> bool:
     """An object that names the exporter or holds `chatInfo` with `messages`, and is not the manifest of a chunked export."""
     text = head.text.lstrip()
+    shape = shape_of(head.text)
     if text.startswith("["):
-        return _OLD_ROW.match(text) is not None
+        return shape.has_row("id", "time", "sender", "content") and all(isinstance(shape.row[key], str) for key in ("time", "sender"))
+    if shape.has("messages") and shape.has_row("sender", "content") and isinstance(shape.row["content"], dict):
+        return True
     if not text.startswith("{") or '"_type"' in text[:200]:
         return False
     is_manifest = '"messages"' not in text and ('"chunked"' in text or head.name == "manifest.json")
@@ -51,16 +56,14 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         if parts.peek() == "[":
             yield from _rows(parts, chat)
             return
+        facts = facts_of(source, ("metadata", "chatInfo"), needed=("chatInfo",))
+        yield from chat.take_metadata(facts.get("metadata"))
+        chat.take_info(facts.get("chatInfo"))
         for key in parts.members(anchors=_KEYS):
-            match key:
-                case "metadata":
-                    yield from chat.take_metadata(parts.value_or_none())
-                case "chatInfo":
-                    chat.take_info(parts.value_or_none())
-                case "messages" if parts.peek() == "[":
-                    yield from _rows(parts, chat)
-                case _:
-                    parts.skip()
+            if key == "messages" and parts.peek() == "[":
+                yield from _rows(parts, chat)
+            else:
+                parts.skip()
         if parts.is_damaged:
             yield Skipped(source=source.name, reason=DAMAGED)
 

@@ -15,6 +15,7 @@ from clone_agent.importers.cleaning import clean_name
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.json_fields import Row, list_in, text_in
+from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged
 from clone_agent.importers.opening import json_of
 from clone_agent.importers.qq_pc_blocks import PLATFORM, group_chat_id
@@ -30,8 +31,9 @@ _SYSTEM = "系统消息"
 
 def matches(head: Head) -> bool:
     """An array whose first object has `contents` beside a direction or a number."""
-    found = _FIRST.match(head.text.lstrip())
-    return found is not None and '"time"' in found[0] and ('"direction"' in found[0] or '"sender' in found[0])
+    shape = shape_of(head.text)
+    is_named = shape.has_row("direction") or shape.has_row("sender") or shape.has_row("sender_qq")
+    return not shape.keys and shape.has_row("contents", "time") and is_named
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

@@ -16,6 +16,7 @@ from clone_agent.importers.cleaning import clean_name
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.json_fields import Row, list_in, row_in, rows_in, text_in
+from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged
 from clone_agent.importers.media import kind_of_type
 from clone_agent.importers.opening import json_of
@@ -32,7 +33,8 @@ _FILE = re.compile(r"(?P<name>.*?) \((?P<address>\+\d{5,16}|group|[0-9a-f-]{20,4
 
 def matches(head: Head) -> bool:
     """A list of rows with a conversation, a type and the time of sending."""
-    return _ROWS.match(head.text.lstrip("\ufeff")) is not None
+    shape = shape_of(head.text)
+    return not shape.keys and shape.has_row("conversationId", "sent_at", "type")
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

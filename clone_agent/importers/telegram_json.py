@@ -18,10 +18,13 @@ from zoneinfo import ZoneInfo
 
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.encoding import find_encoding, text_pieces
-from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record, head_of
 from clone_agent.importers.identity import MessageIds, chat_id
+from clone_agent.importers.json_facts import facts_of
+from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged, JsonStream
 from clone_agent.importers.new_message import new_message
+from clone_agent.importers.opening import json_of
 from clone_agent.importers.source import Source
 from clone_agent.message_ids import second_of
 from clone_agent.records import ChatKind, Conversation, Kind, Message, Skipped
@@ -51,14 +54,20 @@ _CONTENTS = (
 )
 _NO_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\x([0-9A-Fa-f]{2})")
 _UNFINISHED = re.compile(r"\\+(?:x[0-9A-Fa-f]?)?\Z")
-_FULL = re.compile(r'"personal_information"\s*:|"chats"\s*:\s*\{\s*(?:"about"\s*:\s*"[^"]*"\s*,\s*)?"list"\s*:')
+_ROW_TYPES = frozenset({"message", "service", "unsupported"})
+_FACTS = ("name", "type", "id")
+_TIMES = frozenset({"date", "date_unixtime"})
 _CHAT = re.compile(r'"messages"\s*:\s*\[\s*(?:\{\s*(?:"id"\s*:\s*-?\d+\s*,\s*)?"type"\s*:\s*"(?:message|service|unsupported)"|\])')
 
 
 def matches(head: Head) -> bool:
     """An object with Telegram's list of chats, or with messages that begin as Telegram's do."""
-    text = head.text.lstrip()
-    return text.startswith("{") and '"chatlab"' not in text[:2000] and (_FULL.search(text) is not None or _CHAT.search(text) is not None)
+    shape = shape_of(head.text)
+    if shape.has("chats.list") or shape.has("left_chats.list") or shape.has("personal_information"):
+        return True
+    if not shape.row:  # no message, or one longer than the first bytes
+        return shape.has("messages") and not shape.has("chatInfo") and _CHAT.search(head.text) is not None
+    return shape.has("messages") and shape.row.get("type") in _ROW_TYPES and not _TIMES.isdisjoint(shape.row)
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
@@ -83,6 +92,26 @@ def _repaired(pieces: Iterator[str]) -> Iterator[str]:
     yield rest
 
 
+def _user(told: object) -> str | None:
+    number = told.get("user_id") if isinstance(told, dict) else None
+    return f"user{number}" if isinstance(number, int | str) else None
+
+
+def _facts_of_chats(parts: JsonStream) -> Iterator[dict[str, object]]:
+    for key in parts.members(anchors=("list",)):
+        if key != "list" or parts.peek() != "[":
+            parts.skip()
+            continue
+        for _ in parts.places():
+            facts: dict[str, object] = {}
+            for name in parts.members(anchors=("messages",)):
+                if name in _FACTS:
+                    facts[name] = parts.value_or_none()
+                else:
+                    parts.skip()
+            yield facts
+
+
 @dataclass(slots=True)
 class _Chat:
     """A chat that is being read."""
@@ -100,38 +129,51 @@ class _Reader:
         self._parts = parts
         self._source = source
         self._zone = zone
+        self._is_single = not shape_of(head_of(source).text).has("chats")
         self._owner: str | None = None
+        self._behind: dict[tuple[str, int], dict[str, object]] | None = None
         self._row = 0
 
     def whole(self) -> Iterator[Record]:
         """The top of the file: a full export, or one chat."""
-        facts: dict[str, object] = {}
+        facts = facts_of(self._source, _FACTS, needed=("id", "type")) if self._is_single else {}
         for key in self._parts.members(anchors=("chats", "left_chats", "messages")):
             if key == "personal_information":
-                told = self._parts.value_or_none()
-                user = told.get("user_id") if isinstance(told, dict) else None
-                self._owner = f"user{user}" if isinstance(user, int | str) else None
+                self._owner = _user(self._parts.value_or_none())
             elif key in {"chats", "left_chats"} and self._parts.peek() == "{":
-                yield from self._chats()
+                yield from self._chats(key)
             elif key == "messages" and self._parts.peek() == "[":
                 yield from self._messages(facts)
-            elif key in {"name", "type", "id"}:
-                facts[key] = self._parts.value_or_none()
             else:
                 self._parts.skip()
 
-    def _chats(self) -> Iterator[Record]:
+    def _chats(self, kind: str) -> Iterator[Record]:
         for key in self._parts.members(anchors=("list",)):
             if key != "list" or self._parts.peek() != "[":
                 self._parts.skip()
                 continue
-            for _ in self._parts.places():
+            for number in self._parts.places():
                 facts: dict[str, object] = {}
                 for name in self._parts.members(anchors=("messages",)):
                     if name == "messages" and self._parts.peek() == "[":
+                        facts = facts if "type" in facts else self._facts_behind(kind, number) | facts
                         yield from self._messages(facts)
                     else:
                         facts[name] = self._parts.value_or_none()
+
+    def _facts_behind(self, kind: str, number: int) -> dict[str, object]:
+        """What is told of a chat behind its messages: the whole file is looked through once for all chats that are written so."""
+        if self._behind is None:
+            self._behind = {}
+            with json_of(self._source) as parts:
+                for key in parts.members(anchors=("chats", "left_chats")):
+                    if key == "personal_information":
+                        self._owner = _user(parts.value_or_none())
+                    elif key in {"chats", "left_chats"} and parts.peek() == "{":
+                        self._behind |= {(key, place): facts for place, facts in enumerate(_facts_of_chats(parts))}
+                    else:
+                        parts.skip()
+        return self._behind.get((kind, number), {})
 
     def _messages(self, facts: dict[str, object]) -> Iterator[Record]:
         chat = self._open_chat(facts)

@@ -19,6 +19,7 @@ from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.encoding import find_encoding, text_pieces
 from clone_agent.importers.format import Head, ReadOptions, Record, head_of
+from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged, JsonStream
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
@@ -38,9 +39,9 @@ _PLAIN_HEAD = re.compile(
 
 def matches(head: Head) -> bool:
     """Rows with a talker and a flag for the owner, or the plain text's heads."""
-    text = head.text.lstrip()
-    wrapped = _WRAPPED.match(text)
-    return _ROWS.match(text, wrapped.end() if wrapped else 0) is not None or _is_plain_text(text)
+    shape = shape_of(head.text)
+    is_row = shape.has_row("talker") and (shape.has_row("isSelf") or shape.has_row("isChatRoom"))
+    return is_row or _is_plain_text(head.text.lstrip())
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

@@ -14,6 +14,7 @@ from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.json_fields import Row, text_in
 from clone_agent.importers.json_lines import json_lines
+from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged
 from clone_agent.importers.opening import json_of
 from clone_agent.importers.source import Source
@@ -30,7 +31,9 @@ _YES = (True, 1, "1", "true")
 
 def matches(head: Head) -> bool:
     """A row with its time, a wxid or conversation, and a content."""
-    return _ROW.match(head.text.lstrip("\ufeff")) is not None
+    shape = shape_of(head.text)
+    row = shape.row.keys() if not shape.keys else shape.keys  # in lines, the first of them is the outermost object
+    return row >= {"ts", "content"} and not row.isdisjoint({"sender_wxid", "conversation_id"})
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

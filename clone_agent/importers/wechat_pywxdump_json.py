@@ -12,6 +12,7 @@ from itertools import chain, islice
 
 from clone_agent.importers.encoding import find_encoding, text_pieces
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged, JsonStream
 from clone_agent.importers.source import Source
 from clone_agent.importers.wechat_pywxdump_csv import Row, RowReader
@@ -23,7 +24,8 @@ _LOOK_AHEAD = 2000
 
 def matches(head: Head) -> bool:
     """A list of rows with the message's number."""
-    return _ROWS.match(head.text.lstrip()) is not None
+    shape = shape_of(head.text)
+    return not shape.keys and shape.has_row("MsgSvrID") and any(shape.has_row(key) for key in ("type_name", "is_sender", "talker"))
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

@@ -21,6 +21,7 @@ from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.encoding import find_encoding, text_pieces
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged, JsonStream
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
@@ -41,10 +42,16 @@ _WORDS_IN = ("text", "content", "title", "desc")
 
 def matches(head: Head) -> bool:
     """An object with WeFlow's head, or with a session and rows as both programs write them."""
-    text = head.text.lstrip()
-    if not text.startswith("{") or _OTHERS.search(text) is not None:
+    shape = shape_of(head.text)
+    if shape.has("chatlab") or shape.has("chatInfo"):
         return False
-    return _WEFLOW.search(text) is not None or (_SESSION.search(text) is not None and _ROWS.search(text) is not None)
+    is_row = shape.has_row("createTime") or shape.has_row("localId")
+    text = head.text
+    return (
+        (shape.has("weflow") and _WEFLOW.search(text) is not None)
+        or (shape.has("messages") and is_row and (shape.has("session") or shape.has_row("isSend", "content")))
+        or (shape.has("session") and _SESSION.search(text) is not None and _ROWS.search(text) is not None)
+    )
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
