@@ -71,14 +71,8 @@ def prepare(config: TuneConfig, dataset_dir: Path, team: Team = ALONE) -> Prepar
         loaded.model.activation_checkpointing_enable()
     length = min(config.max_length, loaded.max_tokens)
     general = _rehearsal(config, loaded, train, length)
-    own = list(encode_runs(train, loaded.format, max_length=length))
+    own, left_out = _own(loaded, train, length)
     held_out = _held_out(config, loaded, evaluation, length)
-    left_out = len(train) - _answers(own)
-    own += _fitting((example for example in train for _ in range(example.copies - 1)), loaded, length)
-    if left_out:
-        log.warning("%d examples are left out, because their answers do not fit", left_out)
-    if not own:
-        raise DatasetError("No example fits into the maximum length.", remedy="Raise the maximum length, or import more chats.")
     texts = [*own, *general]
     rows = max(1, round(config.batch_size * len(texts) / _answers(texts)))
     demand = measure(config, loaded, adapter, texts, rows, team)
@@ -136,6 +130,22 @@ def looks(*, run: float, held_out: int) -> int:
     """
     affordable = LOOKING / (1 - LOOKING) * run / (LOOK_COST * max(1, held_out)) - 1
     return max(FEWEST_LOOKS, min(MOST_LOOKS, int(affordable)))
+
+
+def _own(loaded: LoadedModel, train: Sequence[Example], length: int) -> tuple[list[Encoded], int]:
+    """The examples as texts, those that are learnt from more often once more each, and how many are too long.
+
+    Raises:
+        DatasetError: all of them are.
+    """
+    own = list(encode_runs(train, loaded.format, max_length=length))
+    left_out = len(train) - _answers(own)
+    own += _fitting((example for example in train for _ in range(example.copies - 1)), loaded, length)
+    if left_out:
+        log.warning("%d examples are left out, because their answers do not fit", left_out)
+    if not own:
+        raise DatasetError("No example fits into the maximum length.", remedy="Raise the maximum length, or import more chats.")
+    return own, left_out
 
 
 def _held_out(config: TuneConfig, loaded: LoadedModel, evaluation: Sequence[Example], length: int) -> list[Encoded]:

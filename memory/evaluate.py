@@ -31,6 +31,8 @@ class Ranks(Protocol):
         ...
 
 
+_FOREIGN = 200  # questions of a history that are put to the next one, at most
+
 Method = Callable[[History, Embedder], Ranks]
 
 
@@ -120,35 +122,24 @@ def evaluate_memory(
     """
     turns, questions = read_lines(folder, "turns"), read_lines(folder, "questions")
     embedder = load_embedder(embedding)
-    again = None if reranker is None else Reranker(reranker)
     asked = [question for question in questions if question.get("gold")]
     by_history: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for question in asked:
         by_history[str(question["history"])].append(question)
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in methods}
-    milliseconds: list[float] = []
-    confidences: dict[str, list[float]] = {"answerable": [], "foreign": []}
-    index_s, foreign = 0.0, [(question, "") for question in asked[:0]]
+    run = _Run(methods, unit=unit, budget=budget, reranker=None if reranker is None else Reranker(reranker))
+    index_s, foreign = 0.0, list[dict[str, Any]]()
     for history, lines in groupby(sorted(turns, key=lambda turn: str(turn["history"])), key=lambda turn: str(turn["history"])):
         started = time.perf_counter()
         memory = build_history(list(lines), embedder)
         index_s += time.perf_counter() - started
-        rankers = {name: method(memory, embedder) for name, method in methods.items()}
-        for name, ranker in rankers.items():
-            for question in by_history[history]:
-                started = time.perf_counter()
-                ranking = _rank(ranker, memory, question, again if name == "fused" else None)
-                if name == "fused":
-                    milliseconds.append(1000 * (time.perf_counter() - started))
-                    confidences["answerable"].append(ranking.confidence)
-                rows[name].append(_row(memory, question, ranking, unit, budget))
-        confidences["foreign"] += [_rank(rankers["fused"], memory, question, None).confidence for question, _ in foreign]
-        foreign = [(question, history) for question in by_history[history][:200]]
+        run.ask(memory, embedder, by_history[history], foreign)
+        foreign = by_history[history][:_FOREIGN]
         memory.table.connection.close()
+    milliseconds = run.milliseconds
     return MemoryReport(
         folder=folder.name,
         embedding=embedder.name,
-        reranker=None if again is None else again.name,
+        reranker=None if run.reranker is None else run.reranker.name,
         unit=unit,
         questions=len(asked),
         dropped=len(questions) - len(asked),
@@ -156,9 +147,33 @@ def evaluate_memory(
         index_s=round(index_s, 3),
         p50_ms=round(float(np.percentile(milliseconds, 50)), 2) if milliseconds else 0.0,
         p95_ms=round(float(np.percentile(milliseconds, 95)), 2) if milliseconds else 0.0,
-        methods={name: summarise(rows[name], budget=budget) for name in methods},
-        abstention={"auroc": auroc(**confidences), **kept_and_rejected(**confidences)},
+        methods={name: summarise(rows, budget=budget) for name, rows in run.rows.items()},
+        abstention={"auroc": auroc(**run.confidences), **kept_and_rejected(**run.confidences)},
     )
+
+
+class _Run:
+    """What the questions of one history after the other come to."""
+
+    def __init__(self, methods: Mapping[str, Method], *, unit: str, budget: int, reranker: Reranker | None) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in methods}
+        self.milliseconds: list[float] = []  # of each question to "fused"
+        self.confidences: dict[str, list[float]] = {"answerable": [], "foreign": []}
+        self.reranker = reranker
+        self._methods, self._unit, self._budget = methods, unit, budget
+
+    def ask(self, memory: History, embedder: Embedder, questions: Sequence[dict[str, Any]], foreign: Sequence[dict[str, Any]]) -> None:
+        """Put a history's questions to every method, and those of another history to "fused"."""
+        rankers = {name: method(memory, embedder) for name, method in self._methods.items()}
+        for name, ranker in rankers.items():
+            for question in questions:
+                started = time.perf_counter()
+                ranking = _rank(ranker, memory, question, self.reranker if name == "fused" else None)
+                if name == "fused":
+                    self.milliseconds.append(1000 * (time.perf_counter() - started))
+                    self.confidences["answerable"].append(ranking.confidence)
+                self.rows[name].append(_row(memory, question, ranking, self._unit, self._budget))
+        self.confidences["foreign"] += [_rank(rankers["fused"], memory, question, None).confidence for question in foreign]
 
 
 def _rank(ranker: Ranks, memory: History, question: dict[str, Any], reranker: Reranker | None) -> Ranking:

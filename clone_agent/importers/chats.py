@@ -56,11 +56,6 @@ class Chat:
         if self._conversation.owner is None:
             self._change(replace(self._conversation, owner=owner))
 
-    def learn_name(self, name: str) -> None:
-        """Remember what the chat is called; the first word counts."""
-        if not self._conversation.name and clean_name(name):
-            self._change(replace(self._conversation, name=clean_name(name)))
-
     def add(self, bubble: Bubble) -> Sequence[Record]:
         """The message of a row, and before it the conversation where it is new or changed."""
         # Taken apart at once, and no generator: this is called for every message of most formats.

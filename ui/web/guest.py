@@ -68,7 +68,8 @@ def _reply(
     yield so_far, [*shown, waiting(language, "thinking")]
     try:
         reply = desk.answer(text, so_far[-_REMEMBERED_TURNS:])
-    except CloneError:  # the remedy is for the owner
+    except CloneError as error:  # the remedy is for the owner
+        _LOG.error("A reply to a guest failed: %s", error)
         yield so_far, [*shown, failure(language, "")]
         return
     except Exception as error:  # noqa: BLE001 - one question must not end the page; its message may hold somebody's words

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio import networking
@@ -27,6 +28,21 @@ from ui.web.texts import say
 _HOSTS = ["127.0.0.1", "localhost"]
 _RELAY_HOSTS = ["*.gradio.live"]
 _SESSIONS = 50
+# What Gradio would otherwise show, log, run or hand out.
+_HARDENED: dict[str, Any] = {
+    "share": False,
+    "quiet": True,
+    "show_error": False,
+    "run_history": False,
+    "footer_links": [],
+    "enable_monitoring": False,
+    "max_file_size": "1mb",
+    "ssr_mode": False,
+    "pwa": False,
+    "mcp_server": False,
+    "strict_cors": True,
+    "state_session_capacity": _SESSIONS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,21 +84,9 @@ def serve(
         _, url, _ = page.launch(
             server_name="127.0.0.1",
             server_port=port,
-            share=False,
             auth=Lockout(password) if password else None,
             auth_message=f"{say('zh', welcome)}<br>{say('en', welcome)}" if password else None,
             prevent_thread_lock=True,
-            quiet=True,
-            show_error=False,
-            run_history=False,
-            footer_links=[],
-            enable_monitoring=False,
-            max_file_size="1mb",
-            ssr_mode=False,
-            pwa=False,
-            mcp_server=False,
-            strict_cors=True,
-            state_session_capacity=_SESSIONS,
             blocked_paths=[str(home), str(Path.home()), str(Path.cwd())],
             i18n=labels_for_browser(),
             theme=theme(),
@@ -96,6 +100,7 @@ def serve(
                     Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS + (_RELAY_HOSTS if share else []), www_redirect=False),
                 ],
             },
+            **_HARDENED,
         )
     except OSError as cause:
         raise CloneError(f"Port {port or '7860 to 7959'} is taken.", remedy="Name another with --port.") from cause
