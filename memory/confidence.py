@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 
 MOST_TERMS = 12
-# Below this the clone says that it does not remember: 95 % of the answerable questions of the sample life's development half are above it.
-CONFIDENT = 0.35
+# Below this the clone says that it does not remember. Nine of ten answerable questions of the sample life's development half are above it;
+# of the tenth that is not, the best line would answer one in five.
+CONFIDENT = 0.45
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
