@@ -9,8 +9,15 @@ from zoneinfo import ZoneInfo
 from clone_agent.archive import Archive
 from clone_agent.importers import find_exports, read_export
 from clone_agent.records import Skipped
-from clone_agent.sample_life.questions import HERE
+from clone_agent.sample_life.questions import HERE, LifeQuestion
 from memory.recall import MemoryIndex
+
+_KNOWN_AS = {"周屿": "屿", "林浩": "浩哥"}  # who is called otherwise in the chats
+
+
+def asker_of(question: LifeQuestion) -> str:
+    """What the chats call who asks a question."""
+    return _KNOWN_AS.get(question.asked_by, question.asked_by)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
-"""Killed at random moments of indexing and forgetting: `python benchmarks/memory_kill.py [--points 50] [--messages 4000]`.
+"""Killed at random moments of indexing and forgetting: `python benchmarks/memory_kill.py [--points 51] [--messages 2000]`.
 
-Half of the points kill `index` on a fresh archive, half kill the forgetting of a person in an indexed one. After each the home is mended as
+A third of the points kill `index` on a fresh archive, a third the forgetting of a person in an indexed one from its beginning on, and a
+third the same once the erasing is committed: while traces are removed and the rest is indexed again. After each the home is mended as
 `verify --fix` does it, and these must hold: no message is lost, or exactly the forgotten ones; the ids in SQLite, Chroma and the lexical
 index are the same; nothing of a forgotten sentence is in any file. Work is done in forked processes, which are killed with SIGKILL; one
 that ended before its kill is no point, and shortens the time in which the next are killed.
@@ -13,7 +14,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from clone_agent.records import Conversation, Message
 from memory.recall import MemoryIndex
 from ui.erasing import carry_out, finish, plan_forgetting
 
+Work = Callable[[Path, Callable[[], None]], None]  # told where the kills may begin
 PERSON, CHAT = "qq:500", "qq:5"  # who speaks in one of the generated chats
 SECRET_EVERY = 10  # messages of that chat, of which one says what stands nowhere else
 
@@ -39,22 +41,42 @@ def messages_with_secrets(count: int) -> Iterator[Conversation | Message]:
             yield record
 
 
-def index(home: Path) -> None:
+def index(home: Path, tell: Callable[[], None]) -> None:
     """Index a home."""
+    tell()
     with Archive.open(home) as archive:
         memory = MemoryIndex.open(home, archive)
         memory.index()
         memory.close()
 
 
-def forget(home: Path) -> None:
-    """Forget a person in it."""
+def forget(home: Path, tell: Callable[[], None]) -> None:
+    """Forget a person in it, then index the rest."""
+    tell()
+    erase(home, lambda: None)
+
+
+def erase(home: Path, tell: Callable[[], None]) -> None:
+    """The same; tells once the erasing is committed."""
+    ended: list[str] = []
+
+    def follow(statement: str) -> None:
+        """Sees each statement before it runs."""
+        if len(ended) == 1:
+            tell()
+        if ended or statement == "COMMIT":
+            ended.append(statement)
+
     with Archive.open(home) as archive:
-        carry_out(DataHome(home), archive, plan_forgetting(DataHome(home), archive, Wish(people=(PERSON,))))
+        plan = plan_forgetting(DataHome(home), archive, Wish(people=(PERSON,)))
+        archive.connection.set_trace_callback(follow)
+        carry_out(DataHome(home), archive, plan)
+    index(home, lambda: None)
 
 
-def mend(home: Path) -> None:
+def mend(home: Path, tell: Callable[[], None]) -> None:
     """What `verify --fix` does, then the rest of the index; fails when something does not agree."""
+    tell()
     with Archive.open(home) as archive:
         if is_unfinished(archive.connection):
             finish(DataHome(home), archive)
@@ -66,17 +88,21 @@ def mend(home: Path) -> None:
         memory.close()
 
 
-def in_fork(work: Callable[[Path], None], home: Path, *, kill_after: float | None = None) -> tuple[int, float]:
-    """Run something in a forked process, perhaps kill it; returns its wait status and the seconds it ran."""
-    began = time.monotonic()
+def in_fork(work: Work, home: Path, *, kill_after: float | None = None) -> tuple[int, float]:
+    """Run something in a forked process, perhaps kill it; returns its wait status and the seconds it ran after it told."""
+    heard, told = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            work(home)
+            work(home, lambda: os.close(told))
             os._exit(0)
         except BaseException as error:  # noqa: BLE001 - the parent counts it
             os.write(2, f"{type(error).__name__}: {error}\n".encode())
             os._exit(1)
+    os.close(told)
+    os.read(heard, 1)  # ends when the child tells, or ends
+    os.close(heard)
+    began = time.monotonic()
     while kill_after is not None:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
@@ -95,49 +121,58 @@ def counts(home: Path) -> tuple[int, int]:
     return sum(infos.values()), infos.get(CHAT, 0)
 
 
+def kill_at_random(name: str, start: Path, whole: tuple[int, int], sentences: Sequence[bytes], points: int) -> str:
+    """Kill one kind of work so many times, each on a copy of `start`, and say what came of it; `whole` is `counts` before."""
+    rng, work, home = random.Random(name), WORKS[name], start.parent / "home"
+    shutil.copytree(start, home)
+    status, took = in_fork(work, home)
+    assert status == 0
+    shutil.rmtree(home)
+    forgotten = (whole[0] - whole[1], 0)
+    allowed = {"index": {whole}, "forget": {whole, forgotten}, "erase": {forgotten}}[name]
+    killed = early = failed = lost = left = done = 0
+    while killed < points:
+        shutil.copytree(start, home)
+        status, ran = in_fork(work, home, kill_after=rng.uniform(0, took))
+        if not os.WIFSIGNALED(status):
+            early, took = early + 1, min(took, ran)
+        else:
+            killed += 1
+            failed += in_fork(mend, home)[0] != 0
+            now = counts(home)
+            done += now[1] == 0
+            lost += now not in allowed
+            held = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+            left += now[1] == 0 and any(sentence in held for sentence in sentences)
+        shutil.rmtree(home)
+    return (
+        f"{name}: {killed} killed under way, within {took:.2f} s ({early} had ended before), {done} of them forgotten; "
+        f"not whole after the mending {failed}, messages lost {lost}, sentences of {len(sentences)} left {left}"
+    )
+
+
+WORKS: dict[str, Work] = {"index": index, "forget": forget, "erase": erase}
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--points", type=int, default=50)
-    parser.add_argument("--messages", type=int, default=4_000)
+    parser.add_argument("--points", type=int, default=51)
+    parser.add_argument("--messages", type=int, default=2_000)
+    parser.add_argument("--work", choices=sorted(WORKS), nargs="+", default=list(WORKS), help="what is killed (default: all three)")
     arguments = parser.parse_args()
-    rng = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
-        fresh, indexed, home = Path(folder) / "fresh", Path(folder) / "indexed", Path(folder) / "home"
+        fresh, indexed = Path(folder) / "fresh", Path(folder) / "indexed"
         with Archive.open(fresh, create=True) as archive:
             archive.add(messages_with_secrets(arguments.messages))
         shutil.copytree(fresh, indexed)
         assert in_fork(index, indexed)[0] == 0
-        whole, theirs = counts(fresh)
         with Archive.open(fresh) as archive:
             sentences = [message.text.encode() for message in archive.messages(CHAT) if "抽屉里" in message.text]
         assert sentences, "too few messages for a secret"
-        for name, work, start in (("index", index, fresh), ("forget", forget, indexed)):
-            shutil.copytree(start, home)
-            status, took = in_fork(work, home)
-            assert status == 0
-            shutil.rmtree(home)
-            killed = early = failed = lost = left = done = 0
-            while killed < arguments.points // 2:
-                shutil.copytree(start, home)
-                status, ran = in_fork(work, home, kill_after=rng.uniform(0, took))
-                if not os.WIFSIGNALED(status):
-                    early, took = early + 1, min(took, ran)
-                    shutil.rmtree(home)
-                    continue
-                killed += 1
-                failed += in_fork(mend, home)[0] != 0
-                now = counts(home)
-                done += now[1] == 0
-                lost += now not in ({(whole, theirs)} if name == "index" else {(whole, theirs), (whole - theirs, 0)})
-                held = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
-                left += now[1] == 0 and any(sentence in held for sentence in sentences)
-                shutil.rmtree(home)
-            print(
-                f"{name}: {killed} killed under way, within {took:.2f} s ({early} had ended before), {done} of them forgotten; "
-                f"not whole after the mending {failed}, messages lost {lost}, sentences of {len(sentences)} left {left}",
-                flush=True,
-            )
+        for name in arguments.work:
+            start = fresh if name == "index" else indexed
+            print(kill_at_random(name, start, counts(fresh), sentences, arguments.points // 3), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Recall on the sample life through the whole pipeline: `python benchmarks/memory_life.py [--split dev] [--top-k 8]`.
+"""Recall on the sample life through the whole pipeline: `python benchmarks/memory_life.py [--split dev] [--top-k 8] [--unknown]`.
 
 Imports the exports into a temporary data home, indexes them and asks the questions as of their dates; what was said later is not seen. A
 question counts as found when the lines hold all messages of one of its gold sets. The second figure asks less: whether the words of a right
@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
-from life_memory import life_memory
+from life_memory import asker_of, life_memory
 
 from clone_agent.day_words import spoken_day
 from clone_agent.prompt import line_words
@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--split", choices=("dev", "report"), default="dev")
     parser.add_argument("--top-k", type=int, default=8)
     parser.add_argument("--embedding")
+    parser.add_argument("--unknown", action="store_true", help="recall is not told who asks")
     arguments = parser.parse_args()
     with life_memory(arguments.embedding) as (archive, memory):
         print(memory.index())
@@ -37,7 +38,13 @@ def main() -> None:
         for question in load_questions():
             if question.split != arguments.split:
                 continue
-            recalled = memory.search(question.question, scope=Scope(before=question.asked_at), now=question.asked_at, top_k=arguments.top_k)
+            recalled = memory.search(
+                question.question,
+                scope=Scope(before=question.asked_at),
+                now=question.asked_at,
+                top_k=arguments.top_k,
+                asker=None if arguments.unknown else asker_of(question),
+            )
             confidences["foreign" if question.never_happened else "answerable"].append(recalled.confidence)
             if not question.never_happened:
                 got = {message for hit in recalled.hits for message in hit.memory.message_ids}
@@ -54,7 +61,7 @@ def main() -> None:
         print(f"| {name} | {np.mean(hits):.3f} | {np.mean(readable[name]):.3f} | {len(hits)} |")
     print(f"some evidence: {np.mean(touched):.3f}")
     shares = (
-        f"{sum(any(each[:best]) for each in quotable) / len(quotable):.3f} of {best}" for best in (1, 2, 4, 8) if best <= arguments.top_k
+        f"{sum(any(each[:best]) for each in quotable) / len(quotable):.3f} of {best}" for best in (1, 2, 4, 6, 8) if best <= arguments.top_k
     )
     print("a right answer among the best lines, one by one:", ", ".join(shares))
     kept, rejected = (np.array(values) for values in confidences.values())

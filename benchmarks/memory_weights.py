@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from life_memory import life_memory
+from life_memory import asker_of, life_memory
 from numpy.typing import NDArray
 
 from clone_agent.records import Scope
@@ -55,7 +55,9 @@ def of_life(language: str) -> list[Case]:
         ids, table = key_ids(archive), PassageTable(archive.connection)
         for question in load_questions():
             if question.split == "dev" and not question.never_happened and is_of(question.question, language):
-                evidence = memory.evidence(question.question, scope=Scope(before=question.asked_at), now=question.asked_at)
+                evidence = memory.evidence(
+                    question.question, scope=Scope(before=question.asked_at), now=question.asked_at, asker=asker_of(question)
+                )
                 wanted = {message for gold in gold_sets(question, ids) for message in gold}
                 cases += [case(found, holding(table, found, wanted), shipped(language)) for found in evidence[:1]]
     return cases

@@ -85,6 +85,12 @@ class Outline:
             is_within &= started < before_ms
         return Limit(number[is_within])
 
+    def places_of(self, people: Iterable[int]) -> list[int]:
+        """The conversations in which any of these people speaks."""
+        self._refresh()
+        _, person, place, _, _ = self._columns
+        return [int(each) for each in np.unique(place[np.isin(person, list(people))])]
+
     def _refresh(self) -> None:
         version = (int(self._connection.execute("PRAGMA data_version").fetchone()[0]), self._connection.total_changes)
         if version == self._version:

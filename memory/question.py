@@ -44,6 +44,10 @@ _RELATIVES = (
     ("老公", "丈夫", "husband"),
     ("老婆", "妻子", "wife"),
 )
+# What friends of somebody call their parents.
+_ELDERS = (("叔叔", _RELATIVES[1]), ("阿姨", _RELATIVES[0]))
+_CALLED = re.compile(r"[老小阿][\u3400-\u9fff](?<![区学时吃店家师人板])")  # 老郑, 小王, 阿哲; not 小区
+_I = re.compile(r"我(?!们)|\b(?:i|me|my|mine)\b", re.IGNORECASE)
 _WHOSE = r"(?:你|我|他|她|咱|your |my |his |her )"
 _MOST_JOINED = 2  # earlier questions
 
@@ -110,14 +114,22 @@ def _points_back(question: str, names: Iterable[str]) -> bool:
 def named_people(question: str, people: Mapping[str, Iterable[str]]) -> frozenset[str]:
     """The people whose name stands in the question.
 
-    `people` gives the names by person id. Besides the whole name the given name counts: 思远 for 陈思远, Caroline for Caroline Smith. Who
-    is saved as a relative ("老妈") is named by any word for that relative ("你妈").
+    `people` gives the names by person id. Besides the whole name a part of it counts (王阿姨 for "房东 王阿姨", Caroline for Caroline
+    Smith), the given name (思远 for 陈思远), and what people are called by (老郑 for 老郑不老). Who is saved as a relative ("老妈") is
+    named by any word for that relative ("你妈"); parents also by 叔叔 and 阿姨, as their child's friends call them, where nobody else is.
     """
     text = _plain(question)
     relatives = {word for words in _RELATIVES if _names_relative(text, words) for word in words}
-    return frozenset(
+    named = frozenset(
         person for person, names in people.items() if any(_is_named(text, name) or _plain(name) in relatives for name in names)
     )
+    elders = {word for called, words in _ELDERS if called in text for word in words}
+    return named or frozenset(person for person, names in people.items() if any(_plain(name) in elders for name in names))
+
+
+def says_i(question: str) -> bool:
+    """Whether who asks speaks of themselves: what they mean was then most likely said in a chat with them."""
+    return _I.search(question) is not None
 
 
 def _names_relative(text: str, words: Iterable[str]) -> bool:
@@ -129,8 +141,10 @@ def _is_named(text: str, name: str) -> bool:
     plain = _plain(name)
     if _HAN.search(plain):
         whole = "".join(plain.split())
-        forms = [whole, whole[1:]] if len(whole) == 3 and all(map(_HAN.match, whole)) else [whole]
-        return any(len(form) > 1 and form in text for form in forms)
+        forms = [whole, *plain.split()]
+        forms += [whole[1:]] if len(whole) == 3 and all(map(_HAN.match, whole)) else []
+        forms += [whole[:2]] if _CALLED.match(whole) else []
+        return any(len(form) > 1 and _HAN.search(form) is not None and form in text for form in forms)
     forms = [plain, *plain.split()[:1]]
     return any(len(form) > 2 and re.search(rf"(?<![a-z0-9]){re.escape(form)}(?![a-z0-9])", text) is not None for form in forms)
 

@@ -34,6 +34,7 @@ class Named:
 
     people: frozenset[str] = frozenset()  # speakers to prefer
     chats: frozenset[str] = frozenset()  # conversations to prefer: the private ones with these people
+    asker: frozenset[str] = frozenset()  # who asks, where the question says "I"
     span: Span | None = None
     others: tuple[str, ...] = ()  # names known to the memory that do not stand in the question: answers to "who"
 
@@ -123,7 +124,13 @@ class Ranker:
         time = np.zeros(len(facts.numbers), dtype=np.float32)
         if span is not None and named.span is not None:
             time[facts.is_within(span)] = named.span.confidence
-        return {"person": person.astype(np.float32), "time": time}
+        askers = self._table.keys(named.asker)
+        return {
+            "person": person.astype(np.float32),
+            "time": time,
+            "asker_chat": np.isin(facts.places, self._table.outline.places_of(askers) if askers else []).astype(np.float32),
+            "asker_says": np.isin(facts.people, askers).astype(np.float32),
+        }
 
     def _found(
         self, postings: Postings, vector: NDArray[np.float32] | None, allowed: Limit | None, depth: int

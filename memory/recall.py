@@ -26,7 +26,7 @@ from memory.indexing import OnProgress, Progress, pending, stale, update_words
 from memory.keeping import Keeper
 from memory.outline import Limit
 from memory.packing import BUDGET, pack
-from memory.question import named_people, parts, resolve
+from memory.question import named_people, parts, resolve, says_i
 from memory.ranking import Named, Ranker, together
 from memory.reranking import Reranker
 from memory.table import PassageTable
@@ -70,13 +70,21 @@ class MemoryIndex:
         self._lock = threading.RLock()
         self._archive = archive
         self._reranker: Reranker | None = None
+        self._asker: str | None = None
         self._table = PassageTable(archive.connection)
         self._cache: _Known | None = None
         self._keeper = Keeper(DataHome(home).vectors, self._table, embedding=embedding, server=server)
 
     @classmethod
     def open(
-        cls, home: Path, archive: Archive, *, embedding: str | None = None, server: str | None = None, reranker: str | None = None
+        cls,
+        home: Path,
+        archive: Archive,
+        *,
+        embedding: str | None = None,
+        server: str | None = None,
+        reranker: str | None = None,
+        asker: str | None = None,
     ) -> "MemoryIndex":
         """Open the memory of a data home; what is not indexed yet is found by nobody until `index` has run.
 
@@ -86,6 +94,7 @@ class MemoryIndex:
             embedding: name or folder of the embedding model; None: the one that ships.
             server: address of a Chroma server that holds the vectors; None: a directory of the data home.
             reranker: name or folder of a cross-encoder that looks again at the best passages; None: nothing does.
+            asker: name of who asks, where `search` is not told; None: nobody knows.
 
         Raises:
             ModelError: the embedding model or the reranker cannot be loaded.
@@ -94,6 +103,7 @@ class MemoryIndex:
         memory = cls(home, archive, embedding=embedding, server=server)
         memory._keeper.check()
         memory._reranker = None if reranker is None else Reranker(reranker)
+        memory._asker = asker
         return memory
 
     def index(self, *, on_progress: OnProgress | None = None) -> IndexReport:
@@ -150,6 +160,7 @@ class MemoryIndex:
         top_k: int = 12,
         now: datetime | None = None,
         budget: int = BUDGET,
+        asker: str | None = None,
     ) -> Recalled:
         """Find what was said on a question.
 
@@ -160,6 +171,7 @@ class MemoryIndex:
             top_k: at most so many passages.
             now: what "yesterday" counts from; default: this moment.
             budget: characters that the passages may take in the prompt.
+            asker: name of who asks: "I" in a question means them. Default: who was named at `open`.
 
         Returns:
             Passages in time order, each with a score from 0 to 1 and the ids of its messages.
@@ -168,7 +180,8 @@ class MemoryIndex:
         text = resolve(question, history, names=[name for person in known.people for name in person.names if len(name) > 1])
         moment = now or datetime.now().astimezone()
         allowed = self._allowed(scope, known)
-        ranking = together([self._ranker.rank(part, named=known.named(part, moment), allowed=allowed) for part in parts(text)])
+        asks = asker or self._asker
+        ranking = together([self._ranker.rank(part, named=known.named(part, moment, asks), allowed=allowed) for part in parts(text)])
         if self._reranker is not None:
             ranking = self._reranker.rerank(ranking, text, self._table)
         packed = pack(
@@ -193,11 +206,11 @@ class MemoryIndex:
         allowed = self._allowed(scope, known)
         return together([self._ranker.rank(part, named=known.named(part, now), allowed=allowed) for part in parts(question)]).signs
 
-    def evidence(self, question: str, *, now: datetime, scope: Scope = Scope()) -> list[Evidence]:
+    def evidence(self, question: str, *, now: datetime, scope: Scope = Scope(), asker: str | None = None) -> list[Evidence]:
         """What speaks for each passage, for each part of a question that stands alone: what `benchmarks/memory_weights.py` fits on."""
         known = self._known()
         allowed = self._allowed(scope, known)
-        return [self._ranker.collect(part, named=known.named(part, now), allowed=allowed) for part in parts(question)]
+        return [self._ranker.collect(part, named=known.named(part, now, asker), allowed=allowed) for part in parts(question)]
 
     @property
     def _ranker(self) -> Ranker:
@@ -261,14 +274,16 @@ class _Known:
     conversations: tuple[Conversation, ...]
     private_speakers: dict[str, set[str]]  # by private conversation
 
-    def named(self, question: str, now: datetime) -> Named:
+    def named(self, question: str, now: datetime, asker: str | None = None) -> Named:
         """What a question names."""
-        people = named_people(question, {person.id: person.names for person in self.people})
+        everybody = {person.id: person.names for person in self.people}
+        people = named_people(question, everybody)
         others = people - {person.id for person in self.people if person.is_owner}
         names = (name for person in self.people for name in person.names if len(name) > 1 and name not in question)
         return Named(
             people=people,
             chats=self.private_chats(others),
+            asker=named_people(asker, everybody) if asker and says_i(question) else frozenset(),
             span=find_span(question, now=now),
             others=tuple(dict.fromkeys(islice(names, _MOST_NAMES))),
         )

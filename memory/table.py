@@ -82,7 +82,7 @@ class PassageTable:
         migrate(connection, "memory", _STEPS)
         self.connection = connection
         self.lexical = LexicalIndex(connection)
-        self._outline = Outline(connection)
+        self.outline = Outline(connection)
         self._keys: dict[str, int] = {}
         self._mean: tuple[int, float] | None = None
 
@@ -95,7 +95,7 @@ class PassageTable:
         except BaseException:
             self.connection.execute("ROLLBACK")
             self._keys.clear()
-            self._outline.clear()
+            self.outline.clear()
             raise
         self.connection.execute("COMMIT")
 
@@ -125,7 +125,7 @@ class PassageTable:
         texts: dict[int, str] = dict(passages)
         spans = self.connection.execute("SELECT n FROM memory_segments WHERE session = ?", (session,)).fetchall()
         self.lexical.delete("turn", passages)
-        self._outline.drop(texts)
+        self.outline.drop(texts)
         for granularity, numbers in (("turn", list(texts)), ("segment", [span[0] for span in spans])):
             self.connection.executemany("INSERT INTO memory_removed VALUES (?, ?)", [(granularity, number) for number in numbers])
             self.connection.execute(f"DELETE FROM {_TABLES[granularity]} WHERE session = ?", (session,))  # noqa: S608
@@ -322,7 +322,7 @@ class PassageTable:
 
         `people` and `chats` both empty, or `conversations` None, mean no limit of that kind.
         """
-        return self._outline.select(
+        return self.outline.select(
             speakers=(self.keys(people), self.keys(chats)) if people or chats else None,
             conversations=None if conversations is None else self.keys(conversations),
             after_ms=None if after is None else _milliseconds(after),

@@ -26,6 +26,8 @@ class Weights:
     dense_before: float  # ... of a passage or one of the four before it
     person: float  # one of the people named speaks, or the chat is with them
     time: float  # said in the time named
+    asker_chat: float  # in a chat with who asks, where the question says "I"
+    asker_says: float  # ... by whom
     kind: float  # of the kind that is asked for
     answer: float  # ... and near the question's words
     asks: float  # asks itself
@@ -46,6 +48,8 @@ CHINESE = Weights(
     dense_before=0.13,
     person=0.30,
     time=0.26,
+    asker_chat=0.10,
+    asker_says=0.15,
     kind=0.32,
     answer=0.03,
     asks=-0.13,
@@ -65,6 +69,8 @@ ENGLISH = Weights(
     dense_before=0.0,
     person=0.16,
     time=0.32,
+    asker_chat=0.10,
+    asker_says=0.15,
     kind=0.05,
     answer=0.23,
     asks=-0.10,

@@ -3,7 +3,7 @@
 import pytest
 
 from clone_agent.records import ChatTurn
-from memory.question import named_people, parts, resolve
+from memory.question import named_people, parts, resolve, says_i
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,31 @@ def test_a_relative_is_named_by_any_word_for_them(question: str) -> None:
 
 def test_other_peoples_mothers_in_a_word_are_nobody() -> None:
     assert named_people("那家妈祖庙在哪", {"a": ["老妈"]}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("你跟王阿姨签到啥时候的", {"c"}),
+        ("房东退了多少钱", {"c"}),
+        ("老郑去年过几十岁生日", {"d"}),
+        ("叔叔学熬红油倒掉过几锅", {"b"}),
+        ("阿姨和老郑谁先到的", {"d"}),
+        ("我们小区哪天停水", set()),
+        ("老师说了什么", set()),
+    ],
+)
+def test_people_are_named_by_parts_of_their_names_and_by_what_they_are_called(question: str, expected: set[str]) -> None:
+    people = {"a": ["老妈"], "b": ["爸爸"], "c": ["房东 王阿姨"], "d": ["老郑不老"], "e": ["小区物业"], "f": ["老师傅修车"]}
+    assert named_people(question, people) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [("我哪天过生日", True), ("我们去哪了", False), ("What did I lose?", True), ("你妈几点到", False), ("In which city", False)],
+)
+def test_who_speaks_of_themselves_is_told(question: str, expected: bool) -> None:
+    assert says_i(question) is expected
 
 
 def talk(*texts: str) -> list[ChatTurn]:

@@ -118,6 +118,16 @@ def test_a_name_in_the_question_prefers_what_that_person_said(memory: MemoryInde
     assert "字节" in best(memory.search("陈一宁的工作怎么样了", now=NOW))
 
 
+def test_who_asks_is_meant_by_i(tmp_path: Path, archive: Archive, memory: MemoryIndex) -> None:
+    assert best(memory.search("我说要带什么来着", now=NOW, asker="周屿")) == "我带咖啡"
+    assert best(memory.search("我说要带什么来着", now=NOW, asker="一宁")).startswith("周日九溪")
+    memory.close()
+    opened = MemoryIndex.open(tmp_path, archive, asker="周屿")
+    assert best(opened.search("我说要带什么来着", now=NOW)) == "我带咖啡"
+    assert opened.search("他说要带什么来着", now=NOW) == opened.search("他说要带什么来着", now=NOW, asker="一宁")
+    opened.close()
+
+
 def test_a_scope_limits_people_chats_and_time(memory: MemoryIndex) -> None:
     only_hikers = memory.search("碰头", scope=Scope(conversations=("周末爬山",)), now=NOW)
     assert {hit.memory.conversation for hit in only_hikers.hits} == {HIKERS.id}

@@ -166,7 +166,14 @@ def open_memory(home: DataHome, archive: Archive, settings: Settings) -> Iterato
     stay_offline(settings.embedding, settings.reranker)
     from memory.recall import MemoryIndex
 
-    memory = MemoryIndex.open(home.root, archive, embedding=settings.embedding, server=settings.chroma, reranker=settings.reranker)
+    memory = MemoryIndex.open(
+        home.root,
+        archive,
+        embedding=settings.embedding,
+        server=settings.chroma,
+        reranker=settings.reranker,
+        asker=settings.contact,
+    )
     with closing(memory):
         yield memory
 
