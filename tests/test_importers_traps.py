@@ -261,3 +261,29 @@ def test_a_script_of_the_viewer_that_is_cut_off_keeps_what_stands_before(tmp_pat
     whole = viewer_script([viewer_row(number) for number in range(20)])
     found = inspect(put(tmp_path, whole[: len(whole) * 3 // 4], "c000001.js"), timezone=UTC)
     assert (13 <= found.chats[0].messages <= 15, found.skipped) == (True, {"damaged, cannot be decoded": 1})
+
+
+def test_tags_of_qqnt_export_are_known_without_their_brackets(tmp_path: Path) -> None:
+    contents = [["被引用的消息][文本", "原话"], ["文本", "好"], ["图片", "a.jpg"]]
+    row = {"time": "2024-05-01 12:00:09", "direction": "收", "contents": contents}
+    (message,) = messages_of(put(tmp_path, [row], "乙.json"))
+    assert (message.kind, message.text, message.quoted, message.attachments) == (Kind.REPLY, "好", "原话", ("a.jpg",))
+
+
+def test_chatlab_types_are_known_as_strings(tmp_path: Path) -> None:
+    rows = [{"sender": "1", "accountName": "A", "timestamp": "1711468800", "type": "0", "content": "hi"}]
+    (message,) = messages_of(put(tmp_path, {"chatlab": {"version": "0.0.2"}, "meta": {"name": "g"}, "messages": rows}, "chat.json"))
+    assert (message.kind, message.text, int(message.sent_at.timestamp())) == (Kind.TEXT, "hi", 1711468800)
+
+
+@pytest.mark.parametrize(("first", "second"), [("24. 1. 2. 오후 3:04", "24. 1. 3. 오전 12:04"), ("24. 1. 2. 15:04", "24. 1. 13. 00:04")])
+def test_a_short_year_that_comes_first_has_the_month_behind_it(tmp_path: Path, first: str, second: str) -> None:
+    path = put(tmp_path, f"{first} - 지민: 안녕\n{second} - 민수: 응\n", "WhatsApp Chat with 지민.txt")
+    assert messages_of(path)[0].sent_at.isoformat() == "2024-01-02T15:04:00+00:00"
+    assert inspect(path, timezone=UTC).skipped == {}
+
+
+def test_a_poll_of_whatsapp_is_nobodys_words(tmp_path: Path) -> None:
+    text = "13/9/20, 00:15 - Bob: POLL:\nWhere?\nOPTION: a (1 vote)\nOPTION: b (\u200e2 votes)\n13/9/20, 00:16 - Ann: POLL: no\n"
+    found = messages_of(put(tmp_path, text, "WhatsApp Chat with Ann.txt"))
+    assert [(message.kind, message.text) for message in found] == [(Kind.CARD, ""), (Kind.TEXT, "POLL: no")]

@@ -11,6 +11,7 @@ import pytest
 
 from clone_agent.errors import ExportError
 from clone_agent.importers import read_export
+from clone_agent.records import Conversation, Message
 
 CHAT = "消息分组:我的好友\n消息对象:阿宝\n\n2016-07-19 15:27:15 阿宝\n在吗\n"
 
@@ -95,3 +96,16 @@ def test_a_damaged_zip_is_an_error_and_no_crash(tmp_path: Path) -> None:
         path.write_bytes(bytes(damaged))
         with suppress(ExportError):
             list(read_export(path))
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8"])
+@pytest.mark.parametrize("separator", ["/", "\\"])
+def test_names_that_windows_wrote_are_read_as_they_were(tmp_path: Path, encoding: str, separator: str) -> None:
+    inside = separator.join(("聊天记录", "小红(wxid_red)", "小红.csv")).encode(encoding)
+    rows = "消息ID,类型,发送人,时间,内容,备注,昵称,更多信息\n1,文本,小红,2024-02-01 10:00:00,在吗,小红,小红,\n"
+    path = zipped(tmp_path, {"x" * len(inside): rows})
+    path.write_bytes(path.read_bytes().replace(b"x" * len(inside), inside))  # unmarked, as the system's own zipper writes it
+    records = list(read_export(path))
+    (chat,) = {record.id for record in records if isinstance(record, Conversation)}
+    (message,) = [record for record in records if isinstance(record, Message)]
+    assert (chat, message.sender, message.sender_name) == ("wechat:wxid_red", "wxid_red", "小红")

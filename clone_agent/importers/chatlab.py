@@ -225,6 +225,8 @@ def _id_in(value: object) -> str | None:
 
 def plain_reading(number: object, content: str) -> Reading:
     """What a row of this type with this content says."""
+    if isinstance(number, str) and number.isdecimal():
+        number = int(number)  # some programs write every value as a string
     kind = _KINDS.get(number, Kind.UNKNOWN) if isinstance(number, int) else Kind.UNKNOWN
     if kind in _OWN:
         return Reading(kind, text=content) if content.strip() else Reading(Kind.UNKNOWN)

@@ -19,7 +19,7 @@ from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged
 from clone_agent.importers.opening import json_of
 from clone_agent.importers.qq_pc_blocks import PLATFORM, group_chat_id
-from clone_agent.importers.qqnt_tags import Part, understand
+from clone_agent.importers.qqnt_tags import Part, is_tag, understand
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
 from clone_agent.records import ChatKind, Kind, Skipped
@@ -71,7 +71,8 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
 def _part(written: object) -> Part | None:
     """A pair of tag and content; a card may be one string that begins with its tag."""
     if isinstance(written, list) and len(written) >= 2:
-        return Part(text_in(written[0]) or "None", text_in(written[1]))
+        tag = text_in(written[0]) or "None"
+        return Part(tag if is_tag(tag) else f"[{tag}]", text_in(written[1]))
     found = re.match(r"(\[[^\[\]]{1,12}\])(.*)", written, re.S) if isinstance(written, str) else None
     return Part(found[1], found[2]) if found is not None else None
 

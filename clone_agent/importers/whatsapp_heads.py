@@ -29,6 +29,7 @@ _CLOCK = (
 )
 _STAMP = rf"{_DATE}(?:,|،|\s(?:klo|kl\.?|um|at|às|à|alle|в|о|ob))?\s*{_CLOCK}"
 _AFTERNOON = frozenset({"下午", "午後", "오후", "晚上", "ös", "μμ", "م", "ch", "ptg", "अपराह्न", "du"})
+_KOREAN = frozenset({"오전", "오후"})
 _LOOKED_AT = 200
 _ENOUGH = 20  # dates that speak for one order, more than for any other
 _EARLIEST, _LATEST = 2009, 2099  # WhatsApp began in 2009
@@ -162,8 +163,10 @@ class OrderFinder:
     @property
     def is_told(self) -> bool:
         """Whether the dates tell the order, or it makes no difference."""
-        best, second = sorted(map(self._cost, (self._orders or _YEAR_LAST)[:2]))
-        return best != second or self._orders[:1] == _YEAR_FIRST[:1] or all(numbers[0] == numbers[1] for numbers in self._seen)
+        if self.order.year == 0:
+            return True  # behind a year stands the month
+        best, second = sorted(map(self._cost, _YEAR_LAST if self._orders[:1] != _YEAR_INSIDE[:1] else _YEAR_INSIDE))
+        return best != second or all(numbers[0] == numbers[1] for numbers in self._seen)
 
     def _cost(self, order: Order) -> tuple[int, int]:
         return self._misses[order], self._backward[order]
@@ -175,6 +178,8 @@ def _orders_of(head: re.Match[str]) -> tuple[Order, ...]:
         return _YEAR_FIRST
     if len(head["b"]) == 4:
         return _YEAR_INSIDE
+    if len(head["c"]) <= 2 and head["before"] in _KOREAN:
+        return (_YEAR_FIRST[0], *_YEAR_LAST)  # `24. 1. 2. 오후 3:04`
     return _YEAR_LAST if len(head["c"]) == 4 else (*_YEAR_LAST, _YEAR_FIRST[0])
 
 

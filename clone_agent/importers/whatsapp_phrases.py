@@ -156,7 +156,8 @@ _LOCATION = re.compile(
     r"|foursquare\.com/)\S*"
 )
 _POLL = re.compile(
-    rf"{MARK}?(?:POLL|UMFRAGE|ENCUESTA|SONDAGE|SONDAGGIO|ENQUETE|PEILING|ОПРОС|ANKET|投票|アンケート|투표|JAJAK PENDAPAT)[:：].*{MARK}",
+    rf"POLL:\n.*\nOPTION: .{{1,300}} \({MARK}?\d+ votes?{MARK}?\)"
+    rf"|{MARK}?(?:POLL|UMFRAGE|ENCUESTA|SONDAGE|SONDAGGIO|ENQUETE|PEILING|ОПРОС|ANKET|投票|アンケート|투표|JAJAK PENDAPAT)[:：].*{MARK}",
     re.S,
 )
 _MENTION = re.compile(r"@\u2068(?P<name>[^\u2068\u2069\n]{1,80})\u2069|@(?P<number>\d{7,15})\b")
@@ -191,7 +192,7 @@ def read_content(written: str) -> Content:
         return Content(Kind.UNKNOWN, "")
     if (kind := _kind_of_whole(bare)) is not None:
         return Content(kind, bare if kind is Kind.SYSTEM else "")
-    if is_marked and _POLL.match(written.strip()):
+    if (is_marked or written.startswith("POLL:\n")) and _POLL.match(written.strip()):
         return Content(Kind.CARD, "", bare)
     kind, files, words = _apart(_EDIT_TAIL.sub("", written) if bare[-1] == ">" else written)
     if is_marked and not files and kind is None and written.lstrip().startswith(MARK):

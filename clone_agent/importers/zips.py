@@ -8,7 +8,8 @@ import io
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
@@ -19,6 +20,7 @@ MOST_FILES = 20_000
 MOST_BYTES = 1 << 36  # 64 GB over all files
 MOST_SWELLING = 200
 FREE_BYTES = 1 << 24  # below this a file may swell as it likes
+_IS_UTF8 = 0x800  # the flag of a member whose name is marked as UTF-8
 _TAIL = 1 << 16
 _LONGEST_LIST = 1 << 26  # bytes of a zip's list of files that are looked at before it is read
 _UNPACK = "Unpack it yourself and name the folder, if you trust it."
@@ -36,8 +38,8 @@ class ZipTree:
         # NotImplementedError is what zipfile raises for a compression or version that it does not know.
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as cause:
             raise ExportError(f"{path.name} is not a whole zip.", remedy="Download or make it again.") from cause
-        self._members = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
-        _check(path, self._members.values())
+        self._members = {_name_of(info): info for info in self._zip.infolist() if not info.is_dir()}
+        _check(path, self._members)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -111,11 +113,22 @@ def _refuse_crowds(path: Path) -> None:
         raise ExportError(f"{path.name} holds more than {MOST_FILES:,} files.", remedy=_UNPACK)
 
 
-def _check(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
-    files = list(members)
+def _name_of(info: zipfile.ZipInfo) -> str:
+    """The path of a file. Windows and its programs write names in the system's encoding, unmarked, and some of them backslashes."""
+    name = info.filename
+    if not info.flag_bits & _IS_UTF8 and not name.isascii():
+        for encoding in ("utf-8", "gb18030"):
+            with suppress(UnicodeError):
+                name = name.encode("cp437").decode(encoding)  # zipfile takes unmarked names for this
+                break
+    return name.replace("\\", "/")
+
+
+def _check(path: Path, members: Mapping[str, zipfile.ZipInfo]) -> None:
+    files = list(members.values())
     if len(files) > MOST_FILES:
         raise ExportError(f"{path.name} holds more than {MOST_FILES:,} files.", remedy=_UNPACK)
-    if any(_leads_outside(info.filename) for info in files):
+    if any(_leads_outside(name) or _leads_outside(info.filename) for name, info in members.items()):
         raise ExportError(f"{path.name} holds names that lead outside of it.", remedy="Do not trust it; make the export again.")
     if any(stat.S_ISLNK(info.external_attr >> 16) for info in files):
         raise ExportError(f"{path.name} holds links.", remedy=_UNPACK)
