@@ -287,3 +287,39 @@ def test_a_poll_of_whatsapp_is_nobodys_words(tmp_path: Path) -> None:
     text = "13/9/20, 00:15 - Bob: POLL:\nWhere?\nOPTION: a (1 vote)\nOPTION: b (\u200e2 votes)\n13/9/20, 00:16 - Ann: POLL: no\n"
     found = messages_of(put(tmp_path, text, "WhatsApp Chat with Ann.txt"))
     assert [(message.kind, message.text) for message in found] == [(Kind.CARD, ""), (Kind.TEXT, "POLL: no")]
+
+
+QCE_TEXT = "[QQChatExporter V5 / https://github.com/shuakami/qq-chat-exporter]\n\n聊天名称: 测试群\n聊天类型: 群聊\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("lists", "mentions", "files"),
+    [
+        ("资源: 1 个文件\n  - image: a.png\n提及: Alice\n回复: 01-01 08:01 Alice - 第一行", ("Alice",), ("a.png",)),
+        ("提及: Alice,Bob\n回复: 01-01 08:01 Alice - 第一行", ("Alice", "Bob"), ()),
+    ],
+)
+def test_lists_below_a_reply_of_qce_are_no_words(tmp_path: Path, lists: str, mentions: tuple[str, ...], files: tuple[str, ...]) -> None:
+    path = put(tmp_path, f"{QCE_TEXT}Bob:\n时间: 2024-01-01 08:04:00\n内容: [回复 Alice: 第一行]\n收到\n{lists}\n", "group.txt")
+    (message,) = messages_of(path)
+    assert (message.kind, message.text, message.quoted, message.mentions, message.attachments) == (
+        Kind.REPLY,
+        "收到",
+        "第一行",
+        mentions,
+        files,
+    )
+
+
+def test_files_and_mentions_below_words_of_qce_are_no_words_but_a_typed_line_is(tmp_path: Path) -> None:
+    listed = "Bob:\n时间: 2024-01-01 08:04:00\n内容: 看\n资源: 1 个文件\n  - image: a.png\n提及: Alice\n\n\n"
+    typed = "Bob:\n时间: 2024-01-01 08:05:00\n内容: 会议纪要\n提及: 预算\n"
+    found = messages_of(put(tmp_path, QCE_TEXT + listed + typed, "group.txt"))
+    assert [(message.text, message.mentions) for message in found] == [("看", ("Alice",)), ("会议纪要\n提及: 预算", ())]
+
+
+def test_a_letter_of_wechat_opens_in_any_words(tmp_path: Path) -> None:
+    above = "Dear:\n\t Chat history between Ming and Hong is as follows"
+    text = f"{above}\n\n—————  2026/04/07  —————\n\nHong  9:05\n\nhello\n\nMing  9:06\n\nok\n"
+    found = messages_of(put(tmp_path, text, "mail.txt"))
+    assert [(message.sender_name, message.text) for message in found] == [("Hong", "hello"), ("Ming", "ok")]

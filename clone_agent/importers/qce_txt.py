@@ -178,7 +178,7 @@ def _content(lines: list[str]) -> list[str]:
 def read_lines(lines: list[str]) -> Body:
     """What the lines of a body say, with the quote before them and the lists behind them. `lines` is used up."""
     reply = _take_reply(lines)
-    mentions = _take_mentions(lines)
+    mentions = _take_mentions(lines, is_listed=reply is not None)
     attachments = _take_resources(lines)
     text = "\n".join(lines).strip()
     is_reply = reply is not None or text.startswith("[回复")
@@ -209,8 +209,11 @@ def _take_reply(lines: list[str]) -> tuple[str, str] | None:
     return None
 
 
-def _take_mentions(lines: list[str]) -> tuple[str, ...]:
-    if len(lines) < 2 or not lines[-1].startswith("提及: ") or not any("@" in line for line in lines[:-1]):
+def _take_mentions(lines: list[str], *, is_listed: bool) -> tuple[str, ...]:
+    """Cut the line 提及 off; somebody's words may begin so too, but hardly where a list stands above or below, or somebody is addressed."""
+    if len(lines) < 2 or not lines[-1].startswith("提及: "):
+        return ()
+    if not is_listed and _RESOURCE.fullmatch(lines[-2]) is None and not any("@" in line for line in lines[:-1]):
         return ()
     return tuple(dict.fromkeys(clean_name(name) for name in lines.pop().removeprefix("提及: ").split(",") if name.strip()))
 

@@ -35,13 +35,14 @@ _DATE = re.compile(r"\s*[—–─\-_]{2,}\s*(?P<year>\d{4})[-/.年](?P<month>\d
 _HEAD = re.compile(r"(?P<name>\S.{0,80}?)(?:\s{2,}|\t)(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)\s*")
 _GROUP = re.compile(r"(?:群聊?)?[\"“「](?P<name>.+)[\"”」](?:的?群聊?)?")
 _DASHES = frozenset("—–─-_ \t\u3000")
+_MOST_ABOVE, _LONGEST_ABOVE = 4, 300  # lines of a letter in any language, and their characters, above the first day
 _TITLE_WITHIN = 2000  # characters
 _SAMPLE = 1 << 20
 _LONGEST = 1_000_000
 
 
 def matches(head: Head) -> bool:
-    """The first line and a day, or a day in dashes and a head below it."""
+    """The first line and a day, or a day in dashes with a head below it and no more than a letter's opening above."""
     lines = re.split(r"\r\n|\n|\r", head.text)
     days = [place for place, line in enumerate(lines) if "20" in line and _DATE.fullmatch(line)]
     if not days:
@@ -50,7 +51,8 @@ def matches(head: Head) -> bool:
         return True
     below = [line for line in lines[days[0] + 1 : days[0] + 6] if line.strip()][:1]
     above = [line for line in lines[: days[0]] if line.strip()]
-    return not above and "—" in lines[days[0]] and any(_HEAD.fullmatch(line) for line in below)
+    is_letter = len(above) <= _MOST_ABOVE and all(len(line) <= _LONGEST_ABOVE for line in above)
+    return is_letter and "——" in lines[days[0]] and any(_HEAD.fullmatch(line) for line in below)
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
