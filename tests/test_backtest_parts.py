@@ -1,6 +1,7 @@
 """The parts of the backtest and of the leak test: replies in batches, matching, hands, style, copies, canaries, reports."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -29,11 +30,14 @@ from finetune.loss import mean_loss
 from finetune.matching import blocks, match_scores, matches
 from finetune.replies import write_replies
 from finetune.style import style, style_distance
-from ui.backtest.figures import writings
+from memory.embed import load_embedder
+from ui.backtest.figures import Measure, writings
+from ui.backtest.intervals import of_mean, of_share
 from ui.backtest.kept import Kept
 from ui.backtest.past import copy_archive, cut_before
 from ui.backtest.prompts import Prompts
-from ui.backtest.voices import Work, measure
+from ui.backtest.verdicts import verdicts
+from ui.backtest.voices import Part, Work, measure
 from ui.questions import Question
 from ui.report.charts import Bars, Chart
 from ui.report.document import Document, Heading, Points, Table
@@ -260,3 +264,49 @@ def test_a_report_is_escaped_and_its_charts_are_whole(tmp_path):
     written = write_report(document, tmp_path, "r")
     assert [path.name for path in written] == ["r.md", "r.html"]
     assert (tmp_path / "r" / "c.svg").is_file()
+
+
+def test_intervals_shrink_with_what_was_drawn_and_hold_the_figure():
+    few, many = of_share([1.0, 0.0, 0.0, 1.0]), of_share([1.0, 0.0, 0.0, 1.0] * 25)
+    assert few is not None
+    assert many is not None
+    assert few[0] < many[0] < 0.5 < many[1] < few[1]
+    assert of_mean([1.0, 3.0]) == pytest.approx((2 - 1.96, 2 + 1.96))
+    assert of_mean([1.0]) is None
+    assert of_share([]) is None
+
+
+def test_a_reply_that_repeats_its_prompt_is_not_to_the_point(life):
+    owner = [text for text in writings(life)[OWNER] if len(text) > 9]
+    examples = [
+        Example(
+            id=str(n),
+            conversation="c",
+            session="s",
+            sent_at=datetime(2024, 1, 1, tzinfo=UTC),
+            system="",
+            context=(ChatTurn(role="user", text=owner[n]),),
+            response=f"好{n}",
+        )
+        for n in range(10)
+    ]
+    measuring = Measure(
+        past=life,
+        trained_on=owner,
+        examples=examples,
+        prompts=[
+            Prompts(plain=one.context, remembering=(ChatTurn(role="system", text="[1] 小明：今天去西湖边上走走"), *one.context))
+            for one in examples
+        ],
+        in_groups=[False] * 10,
+        questions=[],
+        embedder=load_embedder(None),
+    )
+    part = Part(use_memory=False, losses=[(1.0, 1)] * 10, replies=list(owner[:10]), matched=[None] * 10, answers=[])
+    echo = measuring.of("base", part)
+    assert (echo.repeated, echo.to_the_point) == (1.0, 0.0)
+    recalled = replace(part, replies=["今天去西湖边上走走"] * 10)
+    assert measuring.of("base", recalled).repeated == 0
+    assert measuring.of("base + memory", replace(recalled, use_memory=True)).repeated == 1
+    assert echo.intervals["mean_length"][0] < echo.style.mean_length < echo.intervals["mean_length"][1]
+    assert verdicts([measuring.real()[0], echo])[0].states == {"base": "overdone"}, "four times as long as the owner's"

@@ -54,7 +54,7 @@ class Tally:
         return low > 0.5 or high < 0.5
 
 
-def wilson(hits: int, of: int) -> tuple[float, float]:
+def wilson(hits: float, of: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share (Wilson 1927, doi 10.1080/01621459.1927.10502953)."""
     if not of:
         return (0.0, 1.0)

@@ -1,24 +1,27 @@
 """What the voices did, as figures: beside the owner's real replies, which are the ceiling, and the untuned model, which is the floor."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clone_agent.archive import Archive
-from finetune.authorship import OWNER, Attributor
+from finetune.authorship import OWNER, Attribution, Attributor
 from finetune.copies import CopyIndex
 from finetune.matching import blocks
 from finetune.probe import OrdinaryTalk
 from finetune.style import Style, StyleDistance, bubbles_of, style, style_distance
+from ui.backtest.intervals import Interval, of_mean, of_share
 from ui.questions import Question, says_unknown
+from ui.votes import wilson
 
 if TYPE_CHECKING:
     from clone_agent.archive_people import Person
     from finetune.examples import Example
     from memory.embed import Embedder
+    from ui.backtest.prompts import Prompts
     from ui.backtest.voices import Part
 
 REAL = "the owner"  # the real replies of the hidden weeks
@@ -39,12 +42,14 @@ class Figures:
     longest_copy: int  # units
     picked: float | None  # share of prompts whose real reply the model picks of ten
     picked_in_groups: float | None
-    to_the_point: float | None  # share of replies nearer to what they answer than to nine other messages
+    repeated: float | None  # share of replies with a run of eight units that stands in their prompt word for word
+    to_the_point: float | None  # share of replies nearer to what they answer than to nine other messages, and no repetition of the prompt
     to_the_point_in_groups: float | None
     known: tuple[int, int]  # right answers to questions about what happened, of how many
     never: tuple[int, int]  # "I do not remember" to questions about what never happened, of how many
     false_unknown: tuple[int, int]  # "I do not remember" to questions about what happened
     ordinary: OrdinaryTalk | None = None  # what it makes of everyday questions
+    intervals: Mapping[str, Interval] = field(default_factory=dict)  # 95 %, by the names of the fields; "mean_length" is of the style
 
 
 class Measure:
@@ -56,6 +61,7 @@ class Measure:
         past: Archive,
         trained_on: Sequence[str],
         examples: "Sequence[Example]",
+        prompts: "Sequence[Prompts]",
         in_groups: Sequence[bool],
         questions: Sequence[Question],
         embedder: "Embedder",
@@ -66,6 +72,7 @@ class Measure:
             past: the chats before the hidden weeks.
             trained_on: the owner's replies in the training examples.
             examples: of the hidden weeks.
+            prompts: of these, without and with memory.
             in_groups: which of them are from group chats.
             questions: about the past.
             embedder: tells how near two texts are.
@@ -78,6 +85,10 @@ class Measure:
         self._trained_on = trained_on
         self._examples, self._in_groups, self._questions = examples, in_groups, questions
         self._real = [example.response for example in examples]
+        self._seen = {
+            False: [CopyIndex(turn.text for turn in one.plain) for one in prompts],
+            True: [CopyIndex(turn.text for turn in one.remembering) for one in prompts],
+        }
         self._encode = embedder.encode
         self._prompts = self._encode([example.context[-1].text for example in examples])
 
@@ -91,6 +102,7 @@ class Measure:
             matched=part.matched,
             answers=part.answers,
             ordinary=ordinary,
+            use_memory=part.use_memory,
         )
 
     def real(self) -> list[Figures]:
@@ -111,9 +123,11 @@ class Measure:
         answers: Sequence[str],
         ordinary: OrdinaryTalk | None,
         is_answer: bool = True,
+        use_memory: bool = False,
     ) -> Figures:
         hand, copying = self.attributor.attribute(bubbles_of(replies)), self._copies.copying(replies)
-        near = self._nearness(replies) if is_answer else [None] * len(self._in_groups)
+        repeats = self._repeats(replies, use_memory) if is_answer else []
+        near = self._nearness(replies, repeats) if is_answer else [None] * len(self._in_groups)
         known, never, false_unknown = _scores(self._questions, answers)
         return Figures(
             kind=kind,
@@ -126,23 +140,32 @@ class Measure:
             longest_copy=copying.longest if kind != BEFORE else 0,
             picked=_mean(matched),
             picked_in_groups=_mean(_only(matched, self._in_groups)),
+            repeated=_mean(repeats),
             to_the_point=_mean(near),
             to_the_point_in_groups=_mean(_only(near, self._in_groups)),
             known=known,
             never=never,
             false_unknown=false_unknown,
             ordinary=ordinary,
+            intervals=_intervals(replies, near, hand if is_answer else None, known),
         )
 
-    def _nearness(self, replies: Sequence[str]) -> list[float | None]:
-        """For each reply 1 where it is nearest to what it answers of ten messages; equals share; None: took no part."""
+    def _repeats(self, replies: Sequence[str], use_memory: bool) -> list[bool]:
+        """Which replies say something of their prompt again, eight units or more."""
+        return [bool(seen.copying([reply]).copied) for seen, reply in zip(self._seen[use_memory], replies, strict=True)]
+
+    def _nearness(self, replies: Sequence[str], repeats: Sequence[bool]) -> list[float | None]:
+        """For each reply 1 where it is nearest to what it answers of ten messages; equals share; None: took no part.
+
+        What only repeats its prompt is near to it and answers nothing: 0.
+        """
         vectors = self._encode([reply.replace("\n", " ") for reply in replies])
         found: list[float | None] = [None] * len(replies)
         for block in blocks(len(replies)):
             closeness = vectors[block] @ self._prompts[block].T
             for row, number in enumerate(block):
                 best = np.isclose(closeness[row], closeness[row].max(), atol=1e-6)
-                found[number] = float(best[row]) / float(best.sum())
+                found[number] = 0.0 if repeats[number] else float(best[row]) / float(best.sum())
         return found
 
 
@@ -169,6 +192,18 @@ def _scores(questions: Sequence[Question], answers: Sequence[str]) -> tuple[tupl
     right = [bool(question.is_right(answer)) for question, answer in happened]
     unknown = [says_unknown(answer) and not is_right for (_, answer), is_right in zip(happened, right, strict=True)]
     return (sum(right), len(right)), (sum(map(says_unknown, never)), len(never)), (sum(unknown), len(unknown))
+
+
+def _intervals(
+    replies: Sequence[str], near: Sequence[float | None], hand: Attribution | None, known: tuple[int, int]
+) -> dict[str, Interval]:
+    found = {
+        "mean_length": of_mean([float(len(reply.replace("\n", ""))) for reply in replies]),
+        "to_the_point": of_share([value for value in near if value is not None]),
+        "authorship": None if hand is None or not hand.bundles else wilson(hand.owner, hand.bundles),
+        "known": wilson(*known) if known[1] else None,
+    }
+    return {name: interval for name, interval in found.items() if interval is not None}
 
 
 def _only(values: Sequence[bool | float | None], wanted: Sequence[bool]) -> list[bool | float | None]:

@@ -15,6 +15,9 @@ _DASH = "–"
 _SERIES = ("without memory", "with memory")
 _LONGEST = 120  # characters of somebody's words in the table of replies
 _MEANING = (
+    "In brackets: 95 % intervals over the replies, bundles and questions that were drawn (Wilson's for shares). Two voices whose intervals "
+    "overlap are not told apart by this run; another seed of the tuning moves figures too, and is not in them.",
+    "The owner: the real replies of the same weeks put through the same measures, which is the ceiling; a clone cannot be asked for more.",
     "Taken for the owner: a classifier of character bigrams, trained on everybody's real messages before the hidden weeks, is given "
     f"{BUNDLE} bubbles at a time and says whose they are. The owner's real replies are the ceiling, the untuned model the floor.",
     "Loss: of the owner's real replies, mean per token. With memory the citation that the prompt asks for bears no loss.",
@@ -22,8 +25,8 @@ _MEANING = (
     "of what stands in a bubble. The row of the owner before the hidden weeks says how far somebody is from themselves.",
     "Copied: runs of eight characters (Latin: words) of the replies that stand in the training replies word for word.",
     "Picks the real reply: of ten real replies, for ten prompts far apart in time, the one whose likelihood rises most after the prompt.",
-    "To the point: the reply lies nearer to the message that it answers than to nine others, by the embedding model. Echoing the message "
-    "scores high too.",
+    "To the point: the reply lies nearer to the message that it answers than to nine others, by the embedding model, and says nothing of "
+    "its prompt again (repeats its prompt: eight characters or words of the talk or of the recalled lines, word for word).",
     "Remembers: questions about what happened before the hidden weeks; right by the words that a right answer must and must not hold. "
     "Admits not knowing: questions about what never happened, answered with not remembering; wrongly, the same to what did happen.",
     "Everyday questions: of 24 that any speaker answers, the loss of sensible replies, and how often a question's own reply is found "
@@ -47,6 +50,7 @@ def backtest_document(outcome: Outcome, *, command: str, replies: int) -> Docume
         *(Paragraph(f"{name} could not be tuned here: {error.problem}") for name, error in outcome.failed.items()),
         Heading("The three complaints"),
         Points([f"{one.complaint}: {one.sentence}" for one in verdicts(figures)]),
+        _complaints(figures),
         Paragraph("What counts as cured was fixed beforehand. " + " ".join(RULES)),
         Heading("How near to the owner"),
         _nearness(figures),
@@ -74,6 +78,7 @@ def outcome_fields(outcome: Outcome) -> dict[str, object]:
         ],
         "failed": {name: error.problem for name, error in outcome.failed.items()},
         "seconds": round(outcome.seconds, 1),
+        "core_seconds": round(outcome.core_seconds, 1),
     }
 
 
@@ -84,8 +89,39 @@ def _summary(outcome: Outcome) -> str:
         f"The weeks from {outcome.cut:%Y-%m-%d} to {last:%Y-%m-%d} were hidden from tuning and memory. "
         f"{len(outcome.examples)} of the messages that the owner answered in them ({groups} in groups) were put "
         f"to {outcome.base} and its tuned selves, and {len(outcome.questions)} questions about the weeks before. "
-        f"The classifier knows {outcome.writers} hands. The last call took {outcome.seconds / 60:.1f} min."
+        f"The classifier knows {outcome.writers} hands. The last call took {outcome.seconds / 60:.1f} min, "
+        f"{outcome.core_seconds / 60:.1f} min of a core."
     )
+
+
+def _complaints(figures: Sequence[Figures]) -> Table:
+    """Every complaint for every voice, with 95 % intervals and what became of it."""
+    found = verdicts(figures)
+    rows = [
+        (
+            one.kind,
+            f"{one.style.mean_length:.1f}{_between(one, 'mean_length', '.1f')}",
+            f"{one.style.long_length:.0f}",
+            found[0].states.get(one.kind, _DASH),
+            f"{_percent(one.to_the_point)}{_between(one, 'to_the_point', '.0%')}",
+            _percent(one.repeated),
+            found[1].states.get(one.kind, _DASH),
+            f"{_percent(_ratio(one.known))}{_between(one, 'known', '.0%')}",
+            found[2].states.get(one.kind, _DASH),
+        )
+        for one in figures
+        if one.kind != BEFORE
+    ]
+    columns = ("voice", "mean characters", "long (90 %)", "too short", "to the point", "repeats its prompt", "beside the point")
+    return Table((*columns, "answers right", "forgets"), rows)
+
+
+def _between(one: Figures, name: str, how: str) -> str:
+    """The interval of a figure in brackets."""
+    if name not in one.intervals:
+        return ""
+    low, high = one.intervals[name]
+    return f" ({low:{how}}–{high:{how}})"
 
 
 def _nearness(figures: Sequence[Figures]) -> Table:
@@ -105,7 +141,7 @@ def _nearness(figures: Sequence[Figures]) -> Table:
         (
             one.kind,
             _number(one.loss, 3),
-            _percent(one.authorship),
+            f"{_percent(one.authorship)}{_between(one, 'authorship', '.0%')}",
             f"{one.style.mean_length:.1f}",
             f"{one.style.long_length:.0f}",
             f"{one.style.mean_bubbles:.2f}",
@@ -131,6 +167,7 @@ def _answers(figures: Sequence[Figures]) -> Table:
             _percent(one.picked_in_groups),
             _percent(one.to_the_point),
             _percent(one.to_the_point_in_groups),
+            _percent(one.repeated),
             _of(one.known),
             _of(one.never),
             _of(one.false_unknown),
@@ -139,7 +176,17 @@ def _answers(figures: Sequence[Figures]) -> Table:
         for one in figures
         if one.kind != BEFORE
     ]
-    columns = ("voice", "picks the real reply", "in groups", "to the point", "in groups", "remembers", "admits not knowing", "wrongly")
+    columns = (
+        "voice",
+        "picks the real reply",
+        "in groups",
+        "to the point",
+        "in groups",
+        "repeats its prompt",
+        "remembers",
+        "admits not knowing",
+        "wrongly",
+    )
     return Table((*columns, "everyday questions"), rows)
 
 

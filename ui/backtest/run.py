@@ -66,6 +66,7 @@ class Outcome:
     parts: Mapping[str, Part]  # by kind
     failed: Mapping[str, ModelError]  # methods that could not be tuned here
     seconds: float  # of this call
+    core_seconds: float  # of them, what the cores worked for it, together
 
 
 class Backtest:
@@ -89,7 +90,7 @@ class Backtest:
         Raises:
             CloneError: too few chats, no base model, a damaged store.
         """
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.process_time()
         with Archive.open(self._call.home.root) as archive:
             cut = cut_before(archive, self._options.weeks)
             kept = Kept(self._folder, self._identity(archive, cut))
@@ -104,6 +105,7 @@ class Backtest:
                 past=past,
                 trained_on=[example.response for example in train],
                 examples=examples,
+                prompts=prompts,
                 in_groups=in_groups,
                 questions=questions,
                 embedder=load_embedder(self._call.settings.embedding),
@@ -120,6 +122,7 @@ class Backtest:
             parts=parts,
             failed=failed,
             seconds=time.monotonic() - began,
+            core_seconds=time.process_time() - worked,
         )
 
     def clear(self) -> None:

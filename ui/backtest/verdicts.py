@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from ui.backtest.figures import REAL, Figures
 
-CURED, EASED, NOT_CURED = "cured", "eased", "not cured"
+CURED, EASED, NOT_CURED, OVERDONE = "cured", "eased", "not cured", "overdone"
 _CHANCE = 0.1  # of picking one of ten
 RULES = (
     "Too short: cured when the mean reply and the long replies (90th percentile) both have at least 80 % of the owner's characters; "
-    "eased when one of them has.",
-    "Beside the point: a reply is to the point when it lies nearer to the message that it answers than to nine others. Cured when a voice "
-    "reaches 80 % of the way from chance (10 %) to the owner's real replies; eased at 50 %.",
+    "eased when one of them has; overdone when the mean reply has more than 150 %.",
+    "Beside the point: a reply is to the point when it lies nearer to the message that it answers than to nine others, and does not just "
+    "repeat eight characters (Latin: words) of its prompt. Cured when a voice reaches 80 % of the way from chance (10 %) to the owner's "
+    "real replies; eased at 50 %.",
     "Forgets: cured when 80 % of the questions about what happened are answered right; eased at 40 %.",
 )
 
@@ -24,7 +25,7 @@ class Verdict:
     """What became of one complaint."""
 
     complaint: str
-    states: Mapping[str, str]  # kind -> `CURED`, `EASED`, `NOT_CURED`
+    states: Mapping[str, str]  # kind -> `CURED`, `EASED`, `OVERDONE`, `NOT_CURED`
     sentence: str
 
 
@@ -39,7 +40,8 @@ def _short(real: Figures, voices: Sequence[Figures]) -> Verdict:
     states = {}
     for one in voices:
         reached = (one.style.mean_length >= 0.8 * real.style.mean_length) + (one.style.long_length >= 0.8 * real.style.long_length)
-        states[one.kind] = (NOT_CURED, EASED, CURED)[reached]
+        is_long = one.style.mean_length > 1.5 * real.style.mean_length
+        states[one.kind] = OVERDONE if is_long else (NOT_CURED, EASED, CURED)[reached]
     told = {one.kind: f"{one.style.mean_length:.1f} and {one.style.long_length:.0f}" for one in voices}
     owner = f"{real.style.mean_length:.1f} and {real.style.long_length:.0f}"
     return _verdict("Replies too short", f"The owner's real replies have a mean and a 90th percentile of {owner} characters", states, told)
@@ -74,7 +76,7 @@ def _forgets(voices: Sequence[Figures]) -> Verdict:
 def _verdict(complaint: str, opening: str, states: Mapping[str, str], told: Mapping[str, str]) -> Verdict:
     """The sentence: what the owner's figure is, then the voices by what became of the complaint."""
     parts = []
-    for state in (CURED, EASED, NOT_CURED):
+    for state in (CURED, EASED, OVERDONE, NOT_CURED):
         kinds = [f"{kind} {told[kind]}" for kind, found in states.items() if found == state]
         if kinds:
             parts.append(f"{state} by {', '.join(kinds)}")

@@ -43,6 +43,7 @@ class Work:
 class Part:
     """What one voice did, without or with memory."""
 
+    use_memory: bool
     losses: list[tuple[float, int]]  # for each example the mean over the owner's real tokens, and their number
     replies: list[str]  # to each example, bubbles one a line
     matched: list[bool | None]  # for each example whether its reply was told from nine others; None: took no part
@@ -101,7 +102,13 @@ def measure(
     for group, found in zip(groups, scores, strict=True):
         for number, (loss, tokens, is_right) in zip(group, found, strict=True):
             losses[number], matched[number] = (float(loss), int(tokens)), is_right
-    return Part(losses=losses, replies=[str(reply) for reply in replies], matched=matched, answers=[str(answer) for answer in answers])
+    return Part(
+        use_memory=use_memory,
+        losses=losses,
+        replies=[str(reply) for reply in replies],
+        matched=matched,
+        answers=[str(answer) for answer in answers],
+    )
 
 
 def _groups(count: int) -> list[list[int]]:
