@@ -70,7 +70,9 @@ def test_another_exporter_with_true_times_finds_the_chat_that_was_read_wrongly(a
 def test_later_messages_in_the_same_zone_raise_no_doubt(archive: Archive, tmp_path: Path) -> None:
     chat = scene("cousin")
     for number, (first, last) in enumerate([(0, 100), (50, 200), (200, 300)]):
-        archive.add(read_export(put(QQ["text"](part_of(chat, first, last)), tmp_path / str(number)), timezone=SHANGHAI))
+        added = archive.add(read_export(put(QQ["text"](part_of(chat, first, last)), tmp_path / str(number)), timezone=SHANGHAI)).added
+        assert added > 0
+    assert archive.add(read_export(put(QQ["text"](part_of(chat, 0, 300)), tmp_path / "whole"), timezone=SHANGHAI)).added == 0
 
 
 def test_daily_greetings_are_no_other_zone(archive: Archive, tmp_path: Path) -> None:

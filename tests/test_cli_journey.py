@@ -115,6 +115,7 @@ def test_recall_shows_who_when_and_which_messages(home: Path) -> None:
 def test_recall_can_be_limited_in_time(home: Path) -> None:
     hits = fields(home, "recall", QUESTION, "--before", "2023-01-01")["hits"]
     assert isinstance(hits, list)
+    assert hits
     assert all(hit["at"] < "2023" for hit in hits)
 
 
