@@ -90,11 +90,12 @@ def test_one_answer_holds_for_every_chat_of_an_import(tmp_path: Path, monkeypatc
 def test_columns_are_named_on_the_command_line(tmp_path: Path) -> None:
     path = put(tmp_path, "mine.csv", "a,b,c\n2024-03-04 10:00,Ann,one\n2024-03-04 10:01,Ben,two\n")
     refused = run(tmp_path / "home", "inspect", path)
-    assert "--format generic_csv --columns time=…" in refused.stderr
-    told = ("--format", "generic_csv", "--columns", "time=a,sender=b,text=c", "--json")
-    fields = json.loads(run(tmp_path / "home", "inspect", path, *told).stdout)
+    assert "name its columns: --columns time=…" in refused.stderr
+    told = ("--columns", "time=a,sender=b,text=c")
+    fields = json.loads(run(tmp_path / "home", "inspect", path, *told, "--json").stdout)
     assert [sender["name"] for sender in fields["chats"][0]["senders"]] == ["Ann", "Ben"]
-    assert json.loads(run(tmp_path / "home", "import", path, "--me", "Ann", *told).stdout)["added"] == 2
+    assert "you" not in run(tmp_path / "home", "inspect", path, *told).stdout, "nobody is known to be the owner"
+    assert json.loads(run(tmp_path / "home", "import", path, "--me", "Ann", *told, "--json").stdout)["added"] == 2
 
 
 @pytest.mark.parametrize("columns", ["time", "time=", "time=a,colour=b"])

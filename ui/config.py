@@ -13,6 +13,7 @@
     embedding = "BAAI/bge-small-zh-v1.5"  # default: the small model that ships
     chroma = "http://127.0.0.1:8000"  # a Chroma server that holds the vectors; default: a directory of the data home
     live = true                       # keep what is said in chats with the clone
+    reranker = "BAAI/bge-reranker-v2-m3"  # a cross-encoder that looks again at the best passages; default: none
     top_k = 8                         # lines recalled for one answer; a small model reads the best few
 
     [chat]

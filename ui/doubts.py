@@ -34,7 +34,14 @@ class Doubts:
     """The doubts of one import and their answers."""
 
     def __init__(
-        self, archive: Archive, screen: Screen, *, zone: ZoneInfo | None, format_name: str | None, date_order: Order | None = None
+        self,
+        archive: Archive,
+        screen: Screen,
+        *,
+        zone: ZoneInfo | None,
+        format_name: str | None,
+        date_order: Order | None = None,
+        is_table: bool = False,
     ) -> None:
         known = archive.fact(ZONE_FACT)
         self._archive = archive
@@ -42,6 +49,7 @@ class Doubts:
         self._zone = zone or (parse_zone(known) if known else None)
         self._format = format_name
         self._order = date_order
+        self._is_table = is_table  # the user named columns
         self._chosen: dict[tuple[str, ...], str] = {}
 
     def settle(self, path: Path) -> Settled:
@@ -52,16 +60,16 @@ class Doubts:
         """
         format_name = self._format
         try:
-            formats = formats_of(path, format_name=format_name)
+            formats = formats_of(path, format_name=format_name, is_table=self._is_table)
         except AmbiguousError as doubt:
             if not is_asked():
                 raise
             format_name = self._choose(path, doubt.choices)
-            formats = formats_of(path, format_name=format_name)
+            formats = formats_of(path, format_name=format_name, is_table=self._is_table)
         if self._zone is None and is_asked() and not all(one.names_zone for one in formats):
             self._zone = self._ask_zone(path)
             self._archive.keep_fact(ZONE_FACT, self._zone.key)
-        if self._order is None and (date := order_doubt(path, format_name=format_name)) is not None:
+        if self._order is None and (date := order_doubt(path, format_name=format_name, is_table=self._is_table)) is not None:
             self._order = self._ask_order(path, date)
         return Settled(format_name, self._zone, self._order)
 

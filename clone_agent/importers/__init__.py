@@ -33,19 +33,23 @@ def detect(path: Path, *, format_name: str | None = None) -> Format:
     return found[0]
 
 
-def formats_of(path: Path, *, format_name: str | None = None) -> tuple[Format, ...]:
-    """The formats of everything in an export: one, or more where it is a zip. Errors as those of `detect`."""
+def formats_of(path: Path, *, format_name: str | None = None, is_table: bool = False) -> tuple[Format, ...]:
+    """The formats of everything in an export: one, or more where it is a zip.
+
+    Args and errors as those of `detect`, and:
+        is_table: what no format recognises is a table whose columns the user named.
+    """
     sources = (source for source in _sources(path, format_name) if isinstance(source, Source))
-    return tuple({one.name: one for one in (_format_of(source, format_name) for source in sources)}.values())
+    return tuple({one.name: one for one in (_format_of(source, format_name, is_table=is_table) for source in sources)}.values())
 
 
-def order_doubt(path: Path, *, format_name: str | None = None) -> str | None:
+def order_doubt(path: Path, *, format_name: str | None = None, is_table: bool = False) -> str | None:
     """A date of an export as it is written there, where its dates do not tell whether the day or the month comes first; else None.
 
-    Errors as those of `detect`.
+    Args and errors as those of `formats_of`.
     """
     for source in _sources(path, format_name):
-        if isinstance(source, Source) and (doubt := _format_of(source, format_name).order_doubt) is not None:
+        if isinstance(source, Source) and (doubt := _format_of(source, format_name, is_table=is_table).order_doubt) is not None:
             written = doubt(source)
             if written is not None:
                 return written
@@ -79,7 +83,7 @@ def read_export(
             has_zips = has_zips or source.reason == NESTED
             yield source
             continue
-        records = _format_of(source, format_name).read(source, options)
+        records = _format_of(source, format_name, is_table=bool(columns)).read(source, options)
         for record in records:
             yield record
             if isinstance(record, Message):
@@ -113,7 +117,7 @@ def _sources(path: Path, format_name: str | None) -> Iterator[Source | Skipped]:
     return iter((Source(tree=FolderTree(path), path="") if path.is_dir() else Source.of_file(path),))
 
 
-def _format_of(source: Source, format_name: str | None) -> Format:
+def _format_of(source: Source, format_name: str | None, *, is_table: bool = False) -> Format:
     if format_name is not None:
         named = next((one for one in FORMATS if one.name == format_name), None)
         if named is None:
@@ -129,10 +133,13 @@ def _format_of(source: Source, format_name: str | None) -> Format:
         raise ExportError(f"{source.name} {known.problem}.", remedy=known.remedy)
     if source.is_folder:
         raise ExportError(f"{source.name} is a folder, and no export as a whole.", remedy="Name an export in it, or import the folder.")
-    if (table := _TABLES.get(PurePosixPath(source.name).suffix.lower())) is not None:
-        remedy = f"If it is a table of your own, name its columns: --format {table} --columns time=…,sender=…,text=…"
+    table = _TABLES.get(PurePosixPath(source.name).suffix.lower())
+    if table is not None and is_table:
+        return next(one for one in FORMATS if one.name == table)
+    if table is not None:
+        remedy = "If it is a table of your own, name its columns: --columns time=…,sender=…,text=…"
     else:
-        remedy = f"What is read: {_names(FORMATS)}. Name one with --format if you are sure."
+        remedy = f"`clone-agent formats` tells how to make what is read: {_names(FORMATS)}. Name one with --format if you are sure."
     raise ExportError(f"{source.name} is not recognised.", remedy=remedy)
 
 

@@ -96,7 +96,7 @@ def inspect(
     Raises:
         ExportError: not recognised, unreadable, or without a single message.
     """
-    formats = formats_of(path, format_name=format_name)
+    formats = formats_of(path, format_name=format_name, is_table=bool(columns))
     conversations: dict[str, Conversation] = {}
     tallies: dict[str, _Tally] = {}
     skipped: Counter[str] = Counter()

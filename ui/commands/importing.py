@@ -97,7 +97,14 @@ def import_(
 
     zone, told_columns = _zone(call, timezone), _told_columns(columns)
     with call.home.create().lock(), Archive.open(call.home.root, create=True) as archive:
-        doubts = Doubts(archive, call.screen, zone=zone, format_name=format_name, date_order=Order(order_name) if order_name else None)
+        doubts = Doubts(
+            archive,
+            call.screen,
+            zone=zone,
+            format_name=format_name,
+            date_order=Order(order_name) if order_name else None,
+            is_table=bool(told_columns),
+        )
         brought, strangers = _bring_all(call, archive, paths, doubts, _Told(columns=told_columns, are_times_right=move_times))
         told = frozenset(owner for one in brought if one.report for owner in one.report.owners)
         if name is not None:
@@ -272,7 +279,12 @@ def _print_inspection(call: Call, fields: dict[str, object]) -> None:
     screen.table(("chat", "kind", "messages", "people", "first", "last"), rows, numbers=(2, 3))
     for chat in plain["chats"] if len(plain["chats"]) == 1 else []:
         senders = [
-            (one["name"], one["id"] or "–", f"{one['messages']:,}", "you" if chat["owner"] in (one["id"], one["name"]) else "")
+            (
+                one["name"],
+                one["id"] or "–",
+                f"{one['messages']:,}",
+                "you" if chat["owner"] and chat["owner"] in (one["id"], one["name"]) else "",
+            )
             for one in chat["senders"]
         ]
         screen.table(("sender", "id", "messages", ""), senders, numbers=(2,))
