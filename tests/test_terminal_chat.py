@@ -10,7 +10,7 @@ from web_stage import Actor
 from clone_agent.agent import CloneAgent, Event
 from clone_agent.archive import Archive
 from clone_agent.records import ChatTurn, Delta, Persona, Reply
-from ui.commands import browsing
+from ui.commands import talking
 from ui.show import Screen
 from ui.wiring import Clone, Voice
 
@@ -39,10 +39,10 @@ def talk(archive: Archive, agent: CloneAgent, lines: list[str], *, as_json: bool
         prompts.append(prompt)
         return lines.pop(0) if lines else ""
 
-    monkeypatch.setattr(browsing, "is_asked", lambda: True)
+    monkeypatch.setattr(talking, "is_asked", lambda: True)
     monkeypatch.setattr("builtins.input", read)
     clone = Clone(archive=archive, memory=None, voice=Voice(model=Actor(), label="actor", adapter=None), agent=agent)
-    browsing.talk_here(Screen(as_json=as_json), clone)
+    talking.talk_here(Screen(as_json=as_json), clone)
     return prompts
 
 

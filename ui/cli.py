@@ -13,13 +13,15 @@ from ui.commands.demonstrating import demo
 from ui.commands.evaluating import evaluate
 from ui.commands.forgetting import forget
 from ui.commands.guest_testing import guest_test
-from ui.commands.importing import formats, import_, inspect
+from ui.commands.importing import import_
+from ui.commands.inspecting import formats, inspect
 from ui.commands.inviting import guest
 from ui.commands.merging import merge
 from ui.commands.profiling import profile
 from ui.commands.remembering import index, recall
 from ui.commands.standing import rebuild, status, verify
-from ui.commands.teaching import dataset, tune
+from ui.commands.teaching import dataset
+from ui.commands.tuning import tune
 from ui.commands.voting import vote
 from ui.environment import silence
 from ui.options import CloneGroup

@@ -22,7 +22,8 @@ from ui.backtest.kept import Kept
 from ui.backtest.past import copy_archive, copy_settings
 from ui.backtest.run import BASE
 from ui.backtest.voices import HELD_OUT, load_speaker
-from ui.commands.teaching import archive_revision, dataset, tune_adapter
+from ui.commands.teaching import archive_revision, dataset
+from ui.commands.tuning import tune_adapter
 from ui.options import Call, step
 from ui.show import Screen
 

@@ -28,7 +28,8 @@ from ui.backtest.past import copy_archive, copy_settings, cut_before
 from ui.backtest.prompts import PromptMaker, Prompts, groups_of, hidden_examples
 from ui.backtest.voices import HELD_OUT, SAMPLING, Part, Work, kind_of, load_speaker, measure
 from ui.commands.remembering import index
-from ui.commands.teaching import archive_revision, dataset, tune_adapter
+from ui.commands.teaching import archive_revision, dataset
+from ui.commands.tuning import tune_adapter
 from ui.options import Call, step
 from ui.questions import Question
 from ui.show import Screen

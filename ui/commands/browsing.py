@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clone_agent.errors import CloneError, UsageError
-from clone_agent.records import ChatTurn, Delta, Recalled, Reply
-from ui.commands.answering import VoiceOptions, choose_voice, remind, reply_fields, voice_options
+from clone_agent.errors import UsageError
+from ui.commands.answering import VoiceOptions, choose_voice, remind, voice_options
+from ui.commands.talking import talk_here
 from ui.moments import MOMENT
 from ui.options import Call, common, is_asked
-from ui.show import Screen
 
 if TYPE_CHECKING:
-    from ui.companion import Companion, Obeyed
+    from ui.companion import Companion
     from ui.config import Settings
     from ui.web.page import Notice
     from ui.web.talk import Speaker
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 PASSWORD_VARIABLE = "CLONE_AGENT_PASSWORD"  # noqa: S105 - a variable's name
 SHORTEST_PASSWORD = 12
-_HISTORY = 12
 
 
 @click.command(epilog="Example: clone-agent chat --port 7861")
@@ -149,68 +147,6 @@ def terminated_like_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def talk_here(screen: Screen, clone: "Clone", companion: "Companion | None" = None, *, now: datetime | None = None) -> None:
-    """Talk line by line until the input ends; with `--json` one object a reply."""
-    history: list[ChatTurn] = []
-    obeyed: Obeyed | None = None
-    screen.note(f"{clone.voice.label}. AI-generated, not the person. An empty line ends the talk.")
-    while question := _next_line(screen):
-        try:
-            obeyed = companion.obey(question, waiting=None if obeyed is None else obeyed.waiting) if companion is not None else None
-            if obeyed is not None:
-                reply = Reply(text=obeyed.text, bubbles=(obeyed.text,))
-                if not screen.as_json:
-                    screen.say(obeyed.text)
-            elif (answered := _reply_here(screen, clone, question, history, now)) is not None:
-                reply = answered
-                history += [ChatTurn(role="user", text=question), ChatTurn(role="assistant", text=reply.text)]
-            else:
-                continue
-            screen.result(reply_fields(question, reply))
-            if companion is not None and obeyed is None:
-                companion.keep(question, reply.bubbles)
-        except CloneError as error:
-            screen.warn(f"{error.problem} {error.remedy}")
-
-
-def _reply_here(screen: Screen, clone: "Clone", question: str, history: Sequence[ChatTurn], now: datetime | None) -> Reply | None:
-    """Print the reply as it comes; None when Ctrl-C stopped it."""
-    try:
-        return _print_reply(screen, clone, question, history, now)
-    except KeyboardInterrupt:
-        if not is_asked():
-            raise
-        screen.say()
-        screen.note("Stopped. Ctrl-C once more ends the talk.")
-        return None
-
-
-def _print_reply(screen: Screen, clone: "Clone", question: str, history: Sequence[ChatTurn], now: datetime | None) -> Reply:
-    for event in clone.agent.answer(question, history=history[-_HISTORY:], use_memory=clone.memory is not None, now=now):
-        match event:
-            case Recalled():
-                pass
-            case Delta():
-                if not screen.as_json:
-                    screen.out.print(event.text, end="", markup=False, highlight=False, soft_wrap=True)
-            case Reply():
-                if not screen.as_json:
-                    screen.say()
-                    sources = "; ".join(f"{hit.memory.started_at:%Y-%m-%d} {hit.memory.speaker_name}" for hit in event.sources)
-                    screen.note(f"  ← {sources}" if sources else "")
-                return event
-    raise AssertionError("an answer ends with its reply")
-
-
-def _next_line(screen: Screen) -> str:
-    try:
-        if screen.as_json and is_asked():  # stdout belongs to JSON
-            screen.err.print("> ", end="")
-        return input("> " if is_asked() and not screen.as_json else "").strip()
-    except EOFError:
-        return ""
 
 
 def _password(ask: bool) -> str | None:

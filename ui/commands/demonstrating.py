@@ -14,7 +14,8 @@ from ui.commands.browsing import serve_page
 from ui.commands.comparing import Answer, answer_all, marked, totals
 from ui.commands.importing import import_
 from ui.commands.remembering import index
-from ui.commands.teaching import dataset, loss_line, report_fields, require_dataset, tune_adapter
+from ui.commands.teaching import dataset
+from ui.commands.tuning import loss_line, report_fields, require_dataset, tune_adapter
 from ui.options import Call, common, step
 from ui.show import Screen
 

@@ -1,19 +1,18 @@
-"""`import`, `inspect` and `formats`: chats in, and what is in them."""
+"""`import`: chats in."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import click
 
 from clone_agent.errors import CloneError, ExportError, UsageError
 from clone_agent.records import Skipped
+from ui.commands.reading import PATH, columns_option, format_option, order_option, told_columns, zone_of, zone_option
 from ui.options import PARTIAL, Call, common
-from ui.show import count, day, show_error, typed
+from ui.show import count, day, show_error
 
 if TYPE_CHECKING:
     from clone_agent.archive import Archive
@@ -22,24 +21,6 @@ if TYPE_CHECKING:
     from ui.doubts import Doubts
 
 OWNER_NAME = "owner_name"
-_PATH = click.Path(exists=True, path_type=Path)
-_format_option = click.option(
-    "--format", "format_name", metavar="NAME", help="Read as this format (see `clone-agent formats`).  [default: by content]"
-)
-_zone_option = click.option(
-    "--timezone", metavar="ZONE", help="Zone of exports that name none, like Asia/Shanghai.  [default: this machine's]"
-)
-_order_option = click.option(
-    "--dates",
-    "order_name",
-    type=click.Choice(["day-first", "month-first"]),
-    help="What 3/4/2024 begins with, in exports that do not tell it.  [default: asked when unsure]",
-)
-_columns_option = click.option(
-    "--columns",
-    metavar="FIELD=COLUMN,...",
-    help="Columns of a CSV or JSONL of your own, as in time=Zeit,sender=Von,text=Inhalt.  [default: by their names]",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +41,7 @@ class _Told:
 
 
 @click.command("import", epilog="Example: clone-agent import ~/exports --me 123456789")
-@click.argument("paths", nargs=-1, required=True, type=_PATH, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 @click.option(
     "--me",
     "named",
@@ -69,10 +50,10 @@ class _Told:
     help="Who you are: number, id or name; once for each account.  [default: asked when unsure]",
 )
 @click.option("--name", help="What your clone goes by.  [default: your latest name in the chats]")
-@_format_option
-@_zone_option
-@_order_option
-@_columns_option
+@format_option
+@zone_option
+@order_option
+@columns_option
 @click.option("--move-times", is_flag=True, help="The times are right: where the same chat is stored hours away, correct what is stored.")
 @common
 def import_(
@@ -95,7 +76,7 @@ def import_(
     from ui.doubts import Doubts
     from ui.owner import settle_owner
 
-    zone, told_columns = _zone(call, timezone), _told_columns(columns)
+    zone, named_columns = zone_of(call, timezone), told_columns(columns)
     with call.home.create().lock(), Archive.open(call.home.root, create=True) as archive:
         doubts = Doubts(
             archive,
@@ -103,9 +84,9 @@ def import_(
             zone=zone,
             format_name=format_name,
             date_order=Order(order_name) if order_name else None,
-            is_table=bool(told_columns),
+            is_table=bool(named_columns),
         )
-        brought, strangers = _bring_all(call, archive, paths, doubts, _Told(columns=told_columns, are_times_right=move_times))
+        brought, strangers = _bring_all(call, archive, paths, doubts, _Told(columns=named_columns, are_times_right=move_times))
         told = frozenset(owner for one in brought if one.report for owner in one.report.owners)
         if name is not None:
             archive.keep_fact(OWNER_NAME, name)
@@ -121,42 +102,6 @@ def import_(
         raise click.exceptions.Exit(PARTIAL)
 
 
-@click.command(epilog="Example: clone-agent inspect chat.txt")
-@click.argument("path", type=_PATH)
-@click.option("--messages", is_flag=True, help="Add the messages themselves.")
-@_format_option
-@_zone_option
-@_order_option
-@_columns_option
-@common
-def inspect(
-    call: Call, path: Path, messages: bool, format_name: str | None, timezone: str | None, order_name: str | None, columns: str | None
-) -> None:
-    """Show what is in an export, storing nothing."""
-    from clone_agent.importers.dates import Order
-    from clone_agent.importers.inspect import inspect as look_into
-
-    order = Order(order_name) if order_name else None
-    found = look_into(path, timezone=_zone(call, timezone), format_name=format_name, columns=_told_columns(columns), date_order=order)
-    fields = found.to_json(messages=messages)
-    if call.screen.as_json:
-        call.screen.result(fields)
-    else:
-        _print_inspection(call, fields)
-        call.screen.next(f"clone-agent import {typed(path)}")
-
-
-@click.command(epilog="Example: clone-agent formats")
-@common
-def formats(call: Call) -> None:
-    """List the export formats that are read, and how to make each."""
-    from clone_agent.importers.table import FORMATS
-
-    call.screen.result({"formats": [{"name": one.name, "title": one.title, "how_to_export": one.how_to_export} for one in FORMATS]})
-    if not call.screen.as_json:
-        call.screen.table(("name", "what", "how to export"), [(one.name, one.title, one.how_to_export) for one in FORMATS])
-
-
 def index_words(call: Call, archive: "Archive") -> None:
     """Make what was imported recallable by its words; the vectors follow with `index`."""
     from memory.indexing import Progress, update_words
@@ -165,20 +110,6 @@ def index_words(call: Call, archive: "Archive") -> None:
     with call.screen.progress("Indexing words", unit="messages") as advance:
         total = sum(info.messages for info in archive.conversations())
         update_words(archive, PassageTable(archive.connection), progress=Progress(lambda done, of: advance(done, of), total=total))
-
-
-def _zone(call: Call, name: str | None) -> ZoneInfo | None:
-    from ui.config import parse_zone
-
-    return call.settings.timezone if name is None else parse_zone(name)
-
-
-def _told_columns(written: str | None) -> dict[str, str]:
-    """Field to column out of `time=Zeit,sender=Von`."""
-    pairs = [part.partition("=") for part in (written or "").split(",") if part.strip()]
-    if any(not (sign and column.strip()) for _, sign, column in pairs):
-        raise UsageError(f"{written} does not say which column is which.", remedy="Write it as --columns time=Zeit,sender=Von,text=Inhalt.")
-    return {name.strip(): column.strip() for name, _, column in pairs}
 
 
 def _bring_all(
@@ -266,34 +197,3 @@ def _print_import(call: Call, archive: "Archive", brought: Sequence[_Brought], s
         call.screen.say(f"{number:,} skipped: {reason}")
     call.screen.say(f"You are {', '.join(dict.fromkeys(person.name or person.id for person in owner))}.")
     call.screen.next("clone-agent dataset")
-
-
-def _print_inspection(call: Call, fields: dict[str, object]) -> None:
-    """Print what `Inspection.to_json` holds, for people."""
-    screen, plain = call.screen, json.loads(json.dumps(fields, default=str))
-    screen.say(f"Format: {plain['format']}")
-    rows = [
-        (chat["name"], chat["kind"], f"{chat['messages']:,}", len(chat["senders"]), _date(chat["first"]), _date(chat["last"]))
-        for chat in plain["chats"]
-    ]
-    screen.table(("chat", "kind", "messages", "people", "first", "last"), rows, numbers=(2, 3))
-    for chat in plain["chats"] if len(plain["chats"]) == 1 else []:
-        senders = [
-            (
-                one["name"],
-                one["id"] or "–",
-                f"{one['messages']:,}",
-                "you" if chat["owner"] and chat["owner"] in (one["id"], one["name"]) else "",
-            )
-            for one in chat["senders"]
-        ]
-        screen.table(("sender", "id", "messages", ""), senders, numbers=(2,))
-        screen.say(", ".join(f"{number:,} {kind}" for kind, number in chat["kinds"].items()))
-        for message in chat.get("message_list", []):
-            screen.say(f"{message['sent_at']}  {message['sender_name']}: {message['text'] or '[' + message['kind'] + ']'}")
-    for reason, number in plain["skipped"].items():
-        screen.say(f"{number:,} skipped: {reason}")
-
-
-def _date(value: str | None) -> str:
-    return (value or "–")[:10]
