@@ -10,10 +10,12 @@
 Columns: loss on held-out weeks; `style`: how far the lengths of its replies (characters) and their punctuation (bits) are from the
 owner's; `reading`: share of questions about a memory block of at most four lines where the reply cites the right line; `ordinary`: loss on
 general examples that no run is trained on; seconds the training took, and of them what one core computed (other programs do not lengthen
-that); peak memory; size of the adapter. `a → b`: before and after. `tuning_sweep.py` runs several learning rates a method.
+that); share of steps and looks that looking at held-out answers took; peak memory; size of the adapter. `a → b`: before and after.
+`tuning_sweep.py` runs several learning rates a method.
 """
 
 import argparse
+import json
 import math
 import resource
 import tempfile
@@ -28,7 +30,7 @@ from tuning_measures import measure, sample_dataset
 from tuning_rows import Row, kept_rows
 
 from finetune.adapter_files import load_adapter, wants_four_bit
-from finetune.checkpoint import AdapterInfo, list_adapters
+from finetune.checkpoint import LOG, AdapterInfo, list_adapters
 from finetune.glm import load_model
 from finetune.train import tune
 from finetune.tune_config import TuneConfig
@@ -36,8 +38,9 @@ from finetune.tune_config import TuneConfig
 _BASE = "base"
 _COLUMNS = (
     *("method", "rate", "steps", "trained", "held-out loss", "style", "reading", "ordinary"),
-    *("seconds", "of a core", "peak MiB", "adapter MiB"),
+    *("seconds", "of a core", "looking", "peak MiB", "adapter MiB"),
 )
+_NOTED = {"busy": "{:.0f}", "looking": "{:.1%}", "peak_mib": "{:.0f}"}  # not of every run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,7 @@ def main(trials: Sequence[Trial] = DEFAULTS, about: str | None = __doc__, argume
     parser.add_argument("--replies", type=int, default=60, help="replies to held-out prompts, and to questions about a memory block")
     parser.add_argument("--methods", help="only these, with commas")
     parser.add_argument("--rows", type=Path, help="keep each row in this file as soon as it is there, and pass over those that it holds")
+    parser.add_argument("--new", type=int, help="make so many new rows at most; the same command goes on (default: all)")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         dataset = options.dataset or (options.home / "dataset" if options.home else sample_dataset(Path(scratch)))
@@ -87,7 +91,7 @@ def main(trials: Sequence[Trial] = DEFAULTS, about: str | None = __doc__, argume
             works |= {info.name: partial(tuned_before, info, dataset, options) for info in list_adapters(options.home)}
             trials = ()
         works |= {trial.name: partial(run, trial, dataset, options) for trial in trials if wanted is None or trial.method in wanted}
-        print_table(kept_rows(works, options.rows))
+        print_table(kept_rows(works, options.rows, new=options.new))
 
 
 def run(trial: Trial, dataset: Path, options: argparse.Namespace) -> Row:
@@ -101,7 +105,6 @@ def run(trial: Trial, dataset: Path, options: argparse.Namespace) -> Row:
         epochs=options.epochs,
         max_steps=options.max_steps,
         eval_examples=options.eval_examples,
-        evaluations=2,
         samples=0,
         patience=0,
     )
@@ -111,6 +114,7 @@ def run(trial: Trial, dataset: Path, options: argparse.Namespace) -> Row:
         report = tune(config, dataset, folder)
         seconds, busy = time.perf_counter() - start, time.process_time() - at
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        looking = looking_share(folder)
         after = measure_adapter(folder, dataset, options)
         size = (folder / "adapter_model.safetensors").stat().st_size
     return {
@@ -121,6 +125,7 @@ def run(trial: Trial, dataset: Path, options: argparse.Namespace) -> Row:
         "after": report.loss_after,
         "seconds": seconds,
         "busy": busy,
+        "looking": looking,
         "peak_mib": peak,
         "adapter_mib": size / 2**20,
         **after,
@@ -138,10 +143,19 @@ def tuned_before(info: AdapterInfo, dataset: Path, options: argparse.Namespace) 
         "after": info.loss_after,
         "seconds": training["seconds"],
         "busy": math.nan,
+        "looking": looking_share(info.folder),
         "peak_mib": math.nan,
         "adapter_mib": info.bytes / 2**20,
         **measure_adapter(info.folder, dataset, options),
     }
+
+
+def looking_share(folder: Path) -> float:
+    """Of the seconds that a run's steps and looks took, those of the looks; NaN for a run that did not note them."""
+    seconds = {"loss": 0.0, "eval_loss": 0.0}
+    for line in map(json.loads, (folder / LOG).read_text(encoding="utf-8").splitlines()):
+        seconds["loss" if "loss" in line else "eval_loss"] += line.get("seconds", math.nan)
+    return seconds["eval_loss"] / sum(seconds.values())
 
 
 def measure_adapter(folder: Path, dataset: Path, options: argparse.Namespace) -> Row:
@@ -169,7 +183,7 @@ def print_table(rows: Iterable[tuple[str, Row]]) -> None:
             f"{base['right_line']:.2f} → {row['right_line']:.2f}",
             f"{base['ordinary']:.2f} → {row['ordinary']:.2f}",
             f"{row['seconds']:.0f}",
-            *("" if math.isnan(row[key]) else f"{row[key]:.0f}" for key in ("busy", "peak_mib")),
+            *("" if math.isnan(row[key]) else form.format(row[key]) for key, form in _NOTED.items()),
             f"{row['adapter_mib']:.2f}",
         ]
         print(f"| {' | '.join(cells)} |", flush=True)

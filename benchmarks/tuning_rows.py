@@ -10,12 +10,13 @@ from typing import Any
 Row = dict[str, Any]
 
 
-def kept_rows(works: Mapping[str, Callable[[], Row]], path: Path | None) -> Iterator[tuple[str, Row]]:
+def kept_rows(works: Mapping[str, Callable[[], Row]], path: Path | None, *, new: int | None = None) -> Iterator[tuple[str, Row]]:
     """Yield every row by its name, in order; those in the file are not made again.
 
     Args:
         works: what makes each row, by the row's name.
         path: JSON lines of rows; each new one is added at its end. None: nothing is kept.
+        new: make so many rows at most, and pass over the others that the file lacks; None: make them all.
     """
     known: dict[str, Row] = {}
     if path is not None and path.is_file():
@@ -23,6 +24,9 @@ def kept_rows(works: Mapping[str, Callable[[], Row]], path: Path | None) -> Iter
         known = {row.pop("name"): row for row in map(json.loads, lines)}
     for name, work in works.items():
         if name not in known:
+            if new == 0:
+                continue
+            new = None if new is None else new - 1
             known[name] = forked(work)
             if path is not None:
                 with path.open("a", encoding="utf-8") as file:

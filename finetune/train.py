@@ -124,10 +124,9 @@ class _Run:
             write_lines(self.out / LOG, [])
         self.tell(TuneProgress(phase="evaluate", steps=self.plan.steps))
         with self._base():
-            self.before = self.best = self.latest = self.stepper.held_out_loss(self.prepared.evaluation)
+            self.before = self.best = self._held_out_loss()
             replies = self._replies()
             self.ordinary = self._probe()
-        self._log({"step": 0, "eval_loss": self.before})
         self.samples = tuple(
             SampleReply(prompt=example.context[-1].text, owner=example.response, before=reply)
             for example, reply in zip(self.shown, replies, strict=True)
@@ -214,13 +213,18 @@ class _Run:
 
     def _look(self) -> None:
         """Evaluate, and keep the adapter if it is the best so far."""
-        self.latest = self.stepper.held_out_loss(self.prepared.evaluation)
-        self._log({"step": self.step, "eval_loss": self.latest})
+        self._held_out_loss()
         if self.latest is None or self.best is None or self.latest < self.best - _BETTER:
             self.best, self.best_step, self.misses = self.latest, self.step, 0
             self.best_state = self.adapter.state()
         else:
             self.misses += 1
+
+    def _held_out_loss(self) -> float | None:
+        start = time.perf_counter()
+        self.latest = self.stepper.held_out_loss(self.prepared.evaluation)
+        self._log({"step": self.step, "eval_loss": self.latest, "seconds": round(time.perf_counter() - start, 4)})
+        return self.latest
 
     def _is_enough(self) -> bool:
         # Of few looks the last but one can end the run, if none was better.
