@@ -73,6 +73,14 @@ def test_another_pair_has_a_tally_of_its_own(page: Page) -> None:
     assert bubbles(page, "vote-log-first") == bubbles(page, "vote-log-second") == ["害 好像是去海边了吧", "记不清啦"]
 
 
+def test_a_question_sent_while_two_are_answering_stays_in_the_box(page: Page) -> None:
+    ask(page, QUESTION, where="vote")
+    ask(page, "还有呢", where="vote")
+    expect(page.locator("#vote-same")).to_be_visible()
+    expect(page.locator("#vote-question textarea")).to_have_value("还有呢")
+    assert bubbles(page, "vote-log-first")[0] in {"黄山呀", "害 好像是去海边了吧"}
+
+
 def test_where_an_answer_fails_there_is_nothing_to_vote_on(page: Page) -> None:
     ask(page, "坏掉", where="vote")
     expect(page.locator("#vote-log-first").get_by_text("这次没能回答")).to_be_visible()

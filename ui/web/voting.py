@@ -86,15 +86,17 @@ def vote_tab(booth: Booth, i18n: gr.I18n) -> VoteTab:
     with gr.Row(elem_classes="ballot-row", visible=False, elem_id="ballot") as ballot_row:
         cast = [gr.Button(i18n(f"vote_{which}"), elem_id=f"vote-{which}") for which in ("first", "same", "second")]
     tally = gr.HTML(elem_id="vote-tally", padding=False)
-    waiting_ballot, asked = gr.State(None, time_to_live=24 * 3600), gr.State("")
+    waiting_ballot, asked, is_answering = gr.State(None, time_to_live=24 * 3600), gr.State(""), gr.State(False)
     answered = [waiting_ballot, *logs, *titles, ballot_row]
 
     def ask(text: str, number: int, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        yield from _ask(booth, text, number, language_asked(request)) if text else ()
+        """Answer what was taken, once: after a line that was refused nothing is left to answer."""
+        for state in _ask(booth, text, number, language_asked(request)) if text else ():
+            yield *state, ""
 
-    gr.on([send.click, box.submit], lambda text: ("", text.strip()), [box], [box, asked], queue=False, **PRIVATE).then(
-        ask, [asked, pair], answered, concurrency_id="vote", trigger_mode="once", **PRIVATE
-    )
+    taken = gr.on([send.click, box.submit], _take, [box, is_answering], [box, asked, is_answering], queue=False, **PRIVATE)
+    shown = taken.then(ask, [asked, pair], [*answered, asked], concurrency_id="vote", **PRIVATE)
+    shown.then(lambda: False, None, [is_answering], queue=False, **PRIVATE)
     for place, button in enumerate(cast):
 
         def judge(ballot: Ballot | None, request: gr.Request, place: int = place) -> tuple[Any, ...]:
@@ -143,6 +145,11 @@ def _side(i18n: gr.I18n, which: str) -> tuple[gr.Button, gr.Chatbot]:
     with gr.Column(min_width=280):
         title = gr.Button(i18n(f"side_{which}"), interactive=False, size="sm", elem_classes="side-title", elem_id=f"vote-title-{which}")
         return title, chat_log(f"vote-log-{which}")
+
+
+def _take(text: str, is_busy: bool) -> tuple[Any, ...]:
+    line = text.strip()
+    return ("", line, True) if line and not is_busy else (gr.skip(), gr.skip(), gr.skip())  # the line stays in the box
 
 
 def _ask(booth: Booth, text: str, number: int, language: str) -> Iterator[tuple[Any, ...]]:
