@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 
 class Kind(Enum):
@@ -42,6 +43,7 @@ _ENGLISH_AMOUNT = re.compile(
     r"\bhow (?:much|many|long|old|far|late|often|big|tall|heavy|fast|high)\b|\bwhat (?:price|score|number|percentage|size|age)\b",
     re.IGNORECASE,
 )
+_ANY_OF_THEM = re.compile(r"[谁哪啥何几多]|什么|\b(?:wh|how\b)", re.IGNORECASE)  # without one, none of the six finds anything
 _PERSON_WORDS = re.compile(r"谁|哪位|哪个人|什么人|\bwho(?:se|m)?\b", re.IGNORECASE)
 # What stands behind a number that measures, by the word that asks for it.
 _UNITS = {
@@ -88,6 +90,8 @@ _ASKS = re.compile(r"[?？][)）~～]*\s*$|[吗呢]$|(?:什么|怎么|谁|哪|�
 
 def wanted(question: str) -> Wanted | None:
     """The kind of answer that a question wants; None where it does not tell."""
+    if not _ANY_OF_THEM.search(question):
+        return None
     if _CLOCK_WORDS.search(question):
         return Wanted(Kind.CLOCK)
     if _DAY_WORDS.search(question):
@@ -107,7 +111,7 @@ def suits(text: str, want: Wanted, names: Collection[str] = ()) -> float:
     """How well a passage could be the answer, 0 to 1; `names` are the people known, without those that the question names."""
     match want.kind:
         case Kind.AMOUNT:
-            if want.unit and re.search(rf"{_NUMBER}\s*(?:多|来)?(?:{want.unit})", text, re.IGNORECASE):
+            if want.unit and _counts(want.unit).search(text):
                 return 1.0
             return 0.8 if _DIGIT.search(text) else 0.7 if _SPELLED.search(text) else 0.0
         case Kind.CLOCK:
@@ -118,6 +122,11 @@ def suits(text: str, want: Wanted, names: Collection[str] = ()) -> float:
             return 1.0 if _DATED.search(text) else 0.4 if _DIGIT.search(text) else 0.0
         case Kind.PERSON:
             return 1.0 if any(name in text for name in names) else 0.5 if _RELATIVE.search(text) or _NAME_WITHIN.search(text) else 0.0
+
+
+@lru_cache(maxsize=64)
+def _counts(unit: str) -> re.Pattern[str]:
+    return re.compile(rf"{_NUMBER}\s*(?:多|来)?(?:{unit})", re.IGNORECASE)
 
 
 def is_alike(kind: Kind, other: Kind) -> bool:

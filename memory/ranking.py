@@ -113,9 +113,10 @@ class Ranker:
         cosines = np.zeros(len(facts.numbers), dtype=np.float32)
         if vector is None:
             return cosines
-        found, half = self._table.vectors(facts.numbers.tolist())
-        if found and half.shape[1] == len(vector):
-            cosines[np.searchsorted(facts.numbers, found)] = half.astype(np.float32) @ vector
+        found = [row for row, held in enumerate(facts.vectors) if held is not None and len(held) == 2 * len(vector)]
+        if found:
+            half = np.frombuffer(b"".join([facts.vectors[row] or b"" for row in found]), dtype=np.float16)
+            cosines[found] = half.reshape(len(found), -1).astype(np.float32) @ vector
         return cosines
 
     def _named(self, facts: Facts, named: Named, span: tuple[int, int] | None) -> dict[str, Scores]:

@@ -69,6 +69,7 @@ class Facts:
     started_ms: NDArray[np.int64]
     ended_ms: NDArray[np.int64]
     texts: list[str]
+    vectors: list[bytes | None]  # as they are kept, float16
 
     def is_within(self, span: tuple[int, int]) -> NDArray[np.bool_]:
         """Which of them overlap a stretch of time in milliseconds, its end not included."""
@@ -283,13 +284,13 @@ class PassageTable:
     def facts(self, numbers: Collection[int]) -> Facts:
         """Who, where, when and what of the passages that exist among these."""
         rows = self.connection.execute(
-            "SELECT p.n, session, person, conversation, started_at, ended_at, text"
+            "SELECT p.n, session, person, conversation, started_at, ended_at, text, vector"
             " FROM json_each(?) w JOIN memory_passages p ON p.n = w.value ORDER BY p.n",
             (json.dumps(list(numbers)),),
         ).fetchall()
         columns = np.array([row[:6] for row in rows], dtype=np.int64).reshape(len(rows), 6).T
         n, session, person, place, start, end = columns
-        return Facts(n, session, person, place, start, end, [row[6] for row in rows])
+        return Facts(n, session, person, place, start, end, [row[6] for row in rows], [row[7] for row in rows])
 
     def keys(self, names: Collection[str]) -> list[int]:
         """The numbers that stand for people and conversations in `Facts`; those that no passage has are left out."""

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
-from web_stage import ATTACK, GRADIO_WARNINGS, Stage, open_stage
+from web_stage import ATTACK, GRADIO_WARNINGS, Actor, Stage, WordMemory, fill, open_stage
 
-from clone_agent.records import Hit, Kind, Memory, Message, Recalled, Reply
+from clone_agent.agent import CloneAgent
+from clone_agent.records import Hit, Kind, Memory, Message, Persona, Recalled, Reply
 from ui.web.bubbles import Surroundings, source_bubbles
+from ui.web.talk import Speaker, Talk
 
 pytestmark = [pytest.mark.browser, *map(pytest.mark.filterwarnings, GRADIO_WARNINGS)]
 expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
@@ -87,6 +89,19 @@ def test_sources_unfold_to_date_person_and_the_messages_around(page: Page) -> No
     expect(around).to_contain_text("＞ 10-02 21:04 一诺千斤：到黄山了 腿都断了")
     expect(around).to_contain_text("10-02 20:58 林晚不晚睡：欸 你到哪了")
     expect(around).to_contain_text("林晚不晚睡：[表情]")
+
+
+def test_sources_stand_below_the_first_word_of_a_reply(tmp_path: Path) -> None:
+    with fill(tmp_path) as archive:
+        agent = CloneAgent(Actor(pause_s=0.06), persona=Persona(name="林晚"), memory=WordMemory(archive))
+        where = Surroundings(around=lambda message, before, after: archive.around(message, before=before, after=after), name_of=str)
+        states = list(Speaker(agent=agent, where=where).answer(Talk(), "到黄山了吗", use_memory=True, language="zh"))
+    first = next(state for state in states if any(one.role == "assistant" and one.content for one in state.shown))
+    assert first is not states[-1]
+    assert [one.metadata.get("title") for one in first.shown if one.metadata] == [
+        one.metadata.get("title") for one in states[-1].shown if one.metadata
+    ]
+    assert first.folded == states[-1].folded == 3, "a reply that is stopped here leaves its numbers used"
 
 
 def test_without_memory_nothing_is_recalled_and_no_sources_are_shown(page: Page) -> None:

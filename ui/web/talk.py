@@ -85,17 +85,26 @@ class Speaker:
 
     def _stream(self, asked: Talk, question: str, *, use_memory: bool, language: str) -> Iterator[Talk]:
         text, shown_at = "", 0.0
+        found: list[ChatMessage] = []
         for event in self.agent.answer(question, history=asked.turns[-_REMEMBERED_TURNS:], use_memory=use_memory, now=self.now):
             match event:
                 case Recalled():
                     yield _with(asked, [waiting(language, "thinking")])
+                    found = self._found(asked, event, language)
                 case Delta():
                     text += event.text
                     if text.strip() and time.monotonic() - shown_at >= _PAUSE_S:
                         shown_at = time.monotonic()
-                        yield _with(asked, reply_bubbles(text))
+                        yield replace(_with(asked, [*reply_bubbles(text), *found]), folded=asked.folded + len(found))
                 case Reply():
                     yield self._finished(asked, question, event, language)
+
+    def _found(self, asked: Talk, recalled: Recalled, language: str) -> list[ChatMessage]:
+        """The sources as they stand below a reply that is still being written, which may take a big model a while."""
+        if not recalled.hits:
+            return []
+        begun = Reply(text="", bubbles=(), sources=recalled.hits, recalled=recalled)
+        return source_bubbles(begun, self.where, language, first_id=asked.folded + 1)
 
     def _finished(self, asked: Talk, question: str, reply: Reply, language: str) -> Talk:
         sources = source_bubbles(reply, self.where, language, first_id=asked.folded + 1)
