@@ -5,7 +5,6 @@ process for whoever comes second.
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from clone_agent.errors import CloneError, LockedError, NoHomeError
+from clone_agent.errors import LockedError, NoHomeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +70,6 @@ class DataHome:
         os.umask(0o077)
         self.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.environ["SQLITE_TMPDIR"] = str(self.temporary)  # where SQLite spills what it sorts or vacuums: other people's words
-
-    def require_space(self, needed: int) -> None:
-        """Check that `needed` bytes are free before a long write.
-
-        Raises:
-            CloneError: they are not.
-        """
-        free = shutil.disk_usage(self.root).free
-        if free < needed:
-            raise CloneError(
-                f"{free / 2**20:.0f} MiB are free where {self.root} lies, {needed / 2**20:.0f} MiB are needed.",
-                remedy="Free some space, or choose another place with --home.",
-            )
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -1,16 +1,18 @@
-"""Failures of the disk as errors with a remedy: full, read-only, forbidden, in use, gone.
+"""Room on the disk, and failures of the disk as errors with a remedy: full, read-only, forbidden, in use, gone.
 
 SQLite and the system report them at any write; what was committed before stays, so the same command goes on once there is space.
 """
 
 import errno
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from clone_agent.errors import CloneError, LockedError, StoreError
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REFUSED = {
     errno.EROFS: "lies on a read-only disk",
     errno.EACCES: "may not be used by you",
@@ -34,7 +36,7 @@ _IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 def storage_error(cause: BaseException) -> CloneError | None:
     """The error to show for a failure of the disk; None where the cause is something else."""
-    if isinstance(cause, OSError) and cause.errno in _FULL:
+    if isinstance(cause, OSError) and cause.errno in FULL:
         return _full("The disk is full")
     if isinstance(cause, OSError) and cause.errno in _REFUSED and cause.filename is not None:
         return CloneError(
@@ -67,6 +69,25 @@ def storage_errors() -> Iterator[None]:
         if expected is None:
             raise
         raise expected from cause
+
+
+def require_space(path: Path, needed: int, *, what: str) -> None:
+    """Check that the disk of `path`, which need not exist yet, has room for `needed` bytes.
+
+    Raises:
+        CloneError: it has not.
+    """
+    place = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise CloneError(
+            f"{what} needs {gibibytes(needed)}, and the disk has {gibibytes(free)} left.", remedy="Make room, or use another disk."
+        )
+
+
+def gibibytes(count: int) -> str:
+    """A number of bytes for people: `3.4 GiB`, or MiB below one of those."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
 
 
 def _full(problem: str) -> CloneError:

@@ -3,7 +3,6 @@
 A file is written under a temporary name beside its place, synced, and renamed over it; a folder likewise.
 """
 
-import errno
 import json
 import os
 import re
@@ -16,8 +15,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from clone_agent.errors import CloneError
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+from clone_agent.storage import FULL
 
 
 def private_folder(path: Path) -> Path:
@@ -92,20 +90,6 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def require_space(path: Path, needed: int, *, what: str) -> None:
-    """Check that the disk of `path`, which need not exist yet, has room for `needed` bytes.
-
-    Raises:
-        CloneError: it has not.
-    """
-    place = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
-    free = shutil.disk_usage(place).free
-    if needed > free:
-        raise CloneError(
-            f"{what} needs {gibibytes(needed)}, and the disk has {gibibytes(free)} left.", remedy="Make room, or use another disk."
-        )
-
-
 @contextmanager
 def disk_advice() -> Iterator[None]:
     """Turn a full disk inside the block into advice.
@@ -117,16 +101,11 @@ def disk_advice() -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as cause:
         number = getattr(cause, "errno", None) or next(map(int, re.findall(r"os error (\d+)", str(cause))), None)  # safetensors' own way
-        if number not in _FULL:
+        if number not in FULL:
             raise
         raise CloneError(
             "The disk is full.", remedy="Make room, then go on with `clone-agent tune --resume`: what was saved last is whole."
         ) from cause
-
-
-def gibibytes(count: int) -> str:
-    """A number of bytes for people: `3.4 GiB`, or MiB below one of those."""
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
 
 
 def sync(path: Path) -> None:

@@ -11,7 +11,7 @@ if sys.platform != "win32":
     import resource
 
 from clone_agent.errors import ModelError
-from finetune.files import gibibytes
+from clone_agent.storage import gibibytes
 
 ADVICE = "Use qlora or ptuning, a shorter maximum length, gradient checkpointing, a smaller base, or close other programs."
 

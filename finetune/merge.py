@@ -18,11 +18,12 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from clone_agent.errors import ModelError, UsageError
 from clone_agent.records import ChatTurn
+from clone_agent.storage import require_space
 from finetune.adapter_files import load_adapter
 from finetune.chat_format import GlmFormat
 from finetune.chatglm import modeling
 from finetune.checkpoint import AdapterInfo, check_base, read_adapter
-from finetune.files import replacing_folder, require_space, write_json, write_lines
+from finetune.files import replacing_folder, write_json, write_lines
 from finetune.generate import Sampling
 from finetune.glm import LoadedModel, load_model
 from finetune.methods.adapter import move

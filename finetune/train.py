@@ -17,11 +17,12 @@ import torch
 
 from clone_agent.errors import CloneError, UsageError
 from clone_agent.records import Persona
+from clone_agent.storage import require_space
 from finetune.adapter_files import save_adapter
 from finetune.checkpoint import LOG, read_adapter
 from finetune.encode import fit_prompt
 from finetune.examples import read_manifest
-from finetune.files import disk_advice, private_folder, private_umask, require_space, write_lines
+from finetune.files import disk_advice, private_folder, private_umask, write_lines
 from finetune.generate import Sampling, reply_text
 from finetune.interrupts import stop_requests
 from finetune.memory_limits import memory_advice

@@ -15,6 +15,7 @@ from clone_agent.forgetting import Chosen, Forgetting, Wish, is_unfinished, scou
 from clone_agent.home import DataHome
 from clone_agent.leftovers import Leftover, find_leftovers, remove_leftovers
 from clone_agent.profile import ProfileLine, concerned_lines, read_profile, write_profile
+from clone_agent.storage import require_space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def carry_out(home: DataHome, archive: Archive, plan: Plan) -> None:
     from memory.forgetting import drop_messages
     from memory.table import PassageTable
 
-    home.require_space(2 * home.archive.stat().st_size)
+    require_space(home.root, 2 * home.archive.stat().st_size, what="Forgetting")
     remove_leftovers(home, plan.leftovers)
     if plan.profile:
         write_profile(home.root, [line for line in read_profile(home.root) if line not in plan.profile])

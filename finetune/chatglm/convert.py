@@ -19,13 +19,14 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
 
 from clone_agent.errors import ModelError, UsageError
+from clone_agent.storage import require_space
 from finetune.chat_format import chat_format
 from finetune.chatglm.checkpoint import Generation, Original
 from finetune.chatglm.load import quantization_bits
 from finetune.chatglm.native_config import native_config
 from finetune.chatglm.tokenizers import convert_tokenizer
 from finetune.chatglm.weights import is_tied, native_tensors
-from finetune.files import replacing_folder, require_space, write_json
+from finetune.files import replacing_folder, write_json
 from finetune.model_files import CONVERTED, ModelFiles, check_folder, find_model, fingerprint
 
 SHARD = 2 * 2**30  # bytes of a weight file, about; also what is in memory at most, beside one of the original's

@@ -153,7 +153,7 @@ def _print_dry_run(call: Call, config: "TuneConfig") -> None:
 
 def _plan_line(plan: "TunePlan") -> str:
     """One line on what a run will do and take."""
-    from finetune.files import gibibytes
+    from clone_agent.storage import gibibytes
 
     team = f" in {plan.processes} processes" if plan.processes > 1 else ""
     return (
