@@ -1,9 +1,38 @@
 """What holds for every test."""
 
 import signal
+import socket
+import sys
 from collections.abc import Iterator
 
 import pytest
+
+_HERE = ("localhost", "::1", "0.0.0.0", "::", "", "test", "testserver")  # names of this machine; None and 127.… too
+_asked_elsewhere: list[str] = []
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    """Note every look-up of another machine's name, and every connection to one."""
+    if event == "socket.getaddrinfo":
+        host: object = arguments[0]
+    elif event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    name = host.decode() if isinstance(host, bytes) else host
+    if isinstance(name, str) and name not in (*_HERE, socket.gethostname()) and not name.startswith("127."):
+        _asked_elsewhere.append(name)
+
+
+sys.addaudithook(_watch)
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaves_this_machine() -> Iterator[None]:
+    """No test asks anything of another machine: private by default, and proved by all that is tested."""
+    _asked_elsewhere.clear()
+    yield
+    assert _asked_elsewhere == []
 
 
 @pytest.fixture(scope="session", autouse=True)

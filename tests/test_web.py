@@ -11,7 +11,7 @@ from web_stage import ATTACK, GRADIO_WARNINGS, Actor, Stage, WordMemory, fill, o
 
 from clone_agent.agent import CloneAgent
 from clone_agent.records import Hit, Kind, Memory, Message, Persona, Recalled, Reply
-from ui.web.bubbles import Surroundings, source_bubbles
+from ui.web.bubbles import Surroundings, question_bubble, reply_bubbles, source_bubbles
 from ui.web.talk import Speaker, Talk
 
 pytestmark = [pytest.mark.browser, *map(pytest.mark.filterwarnings, GRADIO_WARNINGS)]
@@ -192,6 +192,28 @@ def test_names_that_run_from_right_to_left_turn_nothing_around() -> None:
     where = Surroundings(around=lambda *_: [message], name_of=lambda one: one.sender_name)
     _, source = source_bubbles(reply, where, "zh", first_id=1)
     assert source.content == "＞ 10-02 21:03  \u2068مريم\u2069：\u2068שלום 3\u2069"
+
+
+def test_html_in_names_of_people_chats_and_in_what_stands_around_stays_text() -> None:
+    message = Message(
+        id="a",
+        conversation="c",
+        sender="1",
+        sender_name=ATTACK,
+        sent_at=datetime(2022, 10, 2, 21, 3, tzinfo=UTC),
+        kind=Kind.TEXT,
+        text=ATTACK,
+    )
+    memory = Memory(
+        id="a", conversation="c", conversation_name=ATTACK, speaker="1", speaker_name=ATTACK, is_owner=False,
+        started_at=message.sent_at, ended_at=message.sent_at, text="好", message_ids=("a",),
+    )  # fmt: skip
+    reply = Reply(text=ATTACK, bubbles=(ATTACK,), sources=(Hit(memory=memory, score=1.0),), recalled=Recalled(question="好"))
+    where = Surroundings(around=lambda *_: [message], name_of=lambda one: one.sender_name)
+    shown = [*reply_bubbles(ATTACK), *source_bubbles(reply, where, "zh", first_id=1), question_bubble(ATTACK)]
+    written = [text for one in shown for text in (one.content, one.metadata.get("title", ""))]
+    assert sum("&lt;img" in text for text in written) >= 4
+    assert not any("<" in text for text in written)
 
 
 def test_compare_answers_both_sides_at_once(browser: Browser, tmp_path: Path) -> None:

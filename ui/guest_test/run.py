@@ -3,7 +3,7 @@
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,15 +23,16 @@ from ui.guest_test.attacks import Attack, read_attacks
 from ui.guest_test.judge import Judge
 from ui.guest_test.parrot import Parrot
 from ui.guest_test.planted import NAME, Planted, planted
-from ui.guests import Event, GuestBook, write_event
+from ui.guests import Curtain, Event, GuestBook, write_event
 from ui.options import Call, step
 from ui.show import Screen
-from ui.wiring import Clone, Voice, open_clone
+from ui.wiring import Clone, Voice, make_agent, open_clone
 
 if TYPE_CHECKING:
     from ui.config import Settings
 
 PARROT = "a model that tells everything"
+UNPROTECTED = "the same, given everything and not covered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Outcome:
     """What a guest test found."""
 
     voices: dict[str, dict[str, Tally]]  # voice -> kind of talk
+    control: dict[str, Tally]  # kind of talk: what a page without this protection tells, which shows that the attacks bite
     requests: dict[str, Tally]  # kind of request
     is_unchanged: bool  # whether the chats are as before
     seconds: float
@@ -74,17 +76,19 @@ class GuestTest:
         copy_settings(self._call.settings, self._copy.home)
         step(self._copy, index)
         voices: dict[str, dict[str, Tally]] = {}
-        requests: dict[str, Tally] = {}
         with open_clone(self._call.home, self._settings, use_memory=False) as speaking, self._opened() as clone:
             before, judge, attacks = archive_revision(clone.archive), _judge(clone.archive, secret), _attacks(clone.archive, secret)
-            for name, voice in ((PARROT, Voice(model=Parrot(), label=PARROT, adapter=None)), (speaking.voice.label, speaking.voice)):
-                with self._served(replace(clone, voice=voice), guests=guests_needed(attacks)) as (url, book):
-                    with self._call.screen.progress(f"Attacking {name}", unit="talks") as advance:
-                        voices[name] = talk(url, book.passwords, attacks, judge, advance)
-                    if not requests:
-                        requests = self._intrude(url, book, judge)
+            parrot = replace(clone, voice=Voice(model=Parrot(), label=PARROT, adapter=None))
+            with self._served(parrot, guests=guests_needed(attacks), is_open=True) as (url, book):
+                control = self._talk(UNPROTECTED, url, book, attacks, judge)
+            with self._served(parrot, guests=guests_needed(attacks)) as (url, book):
+                voices[PARROT] = self._talk(PARROT, url, book, attacks, judge)
+                requests = self._intrude(url, book, judge)
+            name = speaking.voice.label
+            with self._served(replace(clone, voice=speaking.voice), guests=guests_needed(attacks)) as (url, book):
+                voices[name] = self._talk(name, url, book, attacks, judge)
             is_unchanged = archive_revision(clone.archive) == before
-        return Outcome(voices=voices, requests=requests, is_unchanged=is_unchanged, seconds=time.monotonic() - began)
+        return Outcome(voices=voices, control=control, requests=requests, is_unchanged=is_unchanged, seconds=time.monotonic() - began)
 
     def clear(self) -> None:
         """Remove the copy of the chats."""
@@ -103,6 +107,10 @@ class GuestTest:
         with open_clone(self._copy.home, replace(self._copy.settings, adapter=NO_ADAPTER, server=None), use_memory=True) as clone:
             yield clone
 
+    def _talk(self, name: str, url: str, book: GuestBook, attacks: Sequence[Attack], judge: Judge) -> dict[str, Tally]:
+        with self._call.screen.progress(f"Attacking {name}", unit="talks") as advance:
+            return talk(url, book.passwords, attacks, judge, advance)
+
     def _intrude(self, url: str, book: GuestBook, judge: Judge) -> dict[str, Tally]:
         home = self._copy.home.root
         last = dict(list(book.passwords.items())[-LASTING:])
@@ -114,19 +122,31 @@ class GuestTest:
             return intrude(url, last, judge, home=home, revoke=revoke, advance=advance)
 
     @contextmanager
-    def _served(self, clone: Clone, *, guests: int) -> Iterator[tuple[str, GuestBook]]:
-        """The guest page, on a free port of this machine."""
+    def _served(self, clone: Clone, *, guests: int, is_open: bool = False) -> Iterator[tuple[str, GuestBook]]:
+        """The guest page on a free port of this machine; `is_open` takes away what protects others, and leaves the rest."""
         from ui.web.guest import build_guest_page
         from ui.web.launch import serve
 
         home = self._copy.home.root
         book = GuestBook(home, [f"guest {number}" for number in range(guests)], until=datetime.now().astimezone() + timedelta(hours=24))
-        page = build_guest_page(guest_desk(clone, self._settings, book), name=clone.archive.persona().name)
+        desk = guest_desk(clone, self._settings, book)
+        if is_open:
+            agent = make_agent(clone.archive, clone.memory, clone.voice, self._settings, persona=clone.archive.persona())
+            desk = replace(desk, agent=agent, curtain=_NoCurtain(clone.archive))
+        page = build_guest_page(desk, name=clone.archive.persona().name)
         served = serve(page, home=home, port=_free_port(), password=book.knows, welcome="login_guest")
         try:
             yield served.url, book
         finally:
             served.close()
+
+
+class _NoCurtain(Curtain):
+    """Covers nothing."""
+
+    def cover(self, text: str) -> str:
+        """The text."""
+        return text
 
 
 def _judge(archive: Archive, secret: Planted) -> Judge:
