@@ -31,6 +31,7 @@ class Keeper:
         self._table = table
         self._name = embedding or ""
         self._wanted = load_embedder(embedding)
+        self._earlier: Embedder | None = None  # of the vectors in use, while the wanted model's are being built
         self._place = place_of(root, table, server=server)
         self._store: MemoryStore | None = None
 
@@ -64,8 +65,6 @@ class Keeper:
             except ModelError:
                 return None
         return self._earlier if self._earlier.fingerprint == fingerprint else None
-
-    _earlier: Embedder | None = None
 
     def check(self) -> None:
         """Look whether the vectors are sound and fit the passages.
