@@ -69,6 +69,14 @@ def test_the_command_lists_them_for_people_and_programs() -> None:
     assert "untested" in text
 
 
+def test_on_a_narrow_screen_each_model_has_lines_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.show._PIPE_WIDTH", 80)
+    lines = CliRunner().invoke(main, ["models", "--device", "cpu"]).stdout.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("THUDM/chatglm3-6b, 6.24 B, ")]
+    assert lines[at + 1].startswith("  answer ")
+    assert all(f", {name} " in lines[at + 1] for name in METHODS)
+
+
 @pytest.mark.parametrize(
     ("name", "licence"),
     [("zai-org/glm-edge-1.5b-chat", GLM_EDGE), ("/models/GLM-Edge-4B-Chat/", GLM_EDGE), ("THUDM/glm-4-9b-chat", GLM_4), ("my-model", None)],

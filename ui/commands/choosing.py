@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ui.options import Call, common
-from ui.show import count
+from ui.show import Screen, count
 
 if TYPE_CHECKING:
     from finetune.known_models import KnownModel
     from finetune.needs import Machine, Need, Needs
 
+_WIDE = 144  # columns that the table needs
 _OTHERS = "Any other causal language model with a chat template loads as well (Qwen, Llama), untested."
 
 
@@ -20,7 +21,7 @@ _OTHERS = "Any other causal language model with a chat template loads as well (Q
 def models(call: Call, device: str | None) -> None:
     """List the models that can answer and be tuned, with size, licence, and what each takes here.
 
-    Memory and minutes are estimates; `clone-agent tune` measures before it starts. What does not fit is grey and in brackets.
+    Memory and minutes are estimates; `clone-agent tune` measures before it starts. What does not fit is in brackets.
     """
     from finetune.known_models import known_models
     from finetune.needs import TOKENS, look_around, needs_of
@@ -57,6 +58,23 @@ def _fields(model: "KnownModel", needs: "Needs") -> dict[str, object]:
 
 
 def _print(call: Call, machine: "Machine", rows: "list[tuple[KnownModel, Needs]]", *, tokens: int) -> None:
+    screen = call.screen
+    if screen.out.width >= _WIDE:
+        _print_table(screen, rows)
+    else:
+        for model, needs in rows:
+            screen.say(f"{model.name}, {_size(needs.parameters)}, {model.licence.name}")
+            uses = {"answer": needs.answer, **needs.methods}
+            screen.say("  " + ", ".join(f"{name} {_use(use)}" for name, use in uses.items()))
+        screen.say()
+    screen.say(f"{machine.device}: {machine.memory / 2**30:.1f} GiB of memory free. Times are for {count(tokens, 'token')}, about.")
+    for licence in dict.fromkeys(model.licence for model, _ in rows):
+        screen.say(f"{licence.name}: {licence.duty}")
+    screen.say(_OTHERS)
+    screen.next("clone-agent tune --base NAME")
+
+
+def _print_table(screen: Screen, rows: "list[tuple[KnownModel, Needs]]") -> None:
     names = list(rows[0][1].methods)
     cells, faint = [], set[tuple[int, int]]()
     for line, (model, needs) in enumerate(rows):
@@ -65,13 +83,7 @@ def _print(call: Call, machine: "Machine", rows: "list[tuple[KnownModel, Needs]]
         faint |= {(line, 3 + column) for column, use in enumerate(uses) if not use.fits}
         if not any(use.fits for use in uses):
             faint |= {(line, column) for column in range(3)}
-    screen = call.screen
     screen.table(("model", "size", "licence", "answer", *names), cells, numbers=range(3, 4 + len(names)), faint=faint)
-    screen.say(f"{machine.device}: {machine.memory / 2**30:.1f} GiB of memory free. Times are for {count(tokens, 'token')}, about.")
-    for licence in dict.fromkeys(model.licence for model, _ in rows):
-        screen.say(f"{licence.name}: {licence.duty}")
-    screen.say(_OTHERS)
-    screen.next("clone-agent tune --base NAME")
 
 
 def _use(need: "Need") -> str:
