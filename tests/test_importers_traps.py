@@ -323,3 +323,15 @@ def test_a_letter_of_wechat_opens_in_any_words(tmp_path: Path) -> None:
     text = f"{above}\n\n—————  2026/04/07  —————\n\nHong  9:05\n\nhello\n\nMing  9:06\n\nok\n"
     found = messages_of(put(tmp_path, text, "mail.txt"))
     assert [(message.sender_name, message.text) for message in found] == [("Hong", "hello"), ("Ming", "ok")]
+
+
+def test_what_a_bot_of_slack_says_is_no_speech(tmp_path: Path) -> None:
+    rows = [
+        {"type": "message", "subtype": "bot_message", "username": "deploy", "text": "done", "ts": "1452837318.000002"},
+        {"type": "message", "user": "U1", "text": "thanks", "ts": "1452837319.000002"},
+    ]
+    put(tmp_path, [{"id": "U1", "name": "ann"}], "work/users.json")
+    put(tmp_path, [{"id": "C1", "name": "general"}], "work/channels.json")
+    put(tmp_path, rows, "work/general/2016-01-15.json")
+    found = messages_of(tmp_path / "work")
+    assert [(message.kind, message.text, message.quoted) for message in found] == [(Kind.CARD, "", "done"), (Kind.TEXT, "thanks", "")]

@@ -6,7 +6,7 @@
     general/2024-01-31.json          [{"type":"message","user":"U1","text":"hi <@U2>","ts":"1452837318.000002","thread_ts":"…"}]
 
 A day a file, a folder a channel (named by the id for direct messages). `ts` is the id, to be kept as a string. A `subtype` makes it the
-program's, but for `thread_broadcast`, `me_message`, `file_share`, `bot_message`. The owner is not told.
+program's, but for `thread_broadcast`, `me_message` and `file_share`; a `bot_message` is the bot's, and no speech. The owner is not told.
 """
 
 import html
@@ -126,6 +126,8 @@ def _bubble(row: Row, sent_at: datetime, place: str, workspace: _Workspace) -> B
     target = thread if thread and thread != source_id else None
     kinds = [kind_of_type(text_in(one.get("mimetype"))) for one in files]
     others = "\n".join(part for one in rows_in(row.get("attachments")) for key in ("title", "text") if (part := text_in(one.get(key))))
+    if told == "bot_message":
+        words, others = "", "\n".join(part for part in (words, others) if part)
     is_card = bool(others) and not words
     return Bubble(
         sender=user or named(name),
