@@ -11,6 +11,9 @@ from clone_agent.importers.source import Source, Tree
 from clone_agent.records import Skipped
 
 NO_EXPORT = "no chat export"
+OF_OTHERS = "tells about the chats beside it"
+# What readers look into beside an export: names of people and groups.
+_OF_OTHERS = frozenset({"users.json", "channel.json", "user.json", "group_info.json", "user_info.json", "profile_info.db", "group_info.db"})
 NESTED = "a zip inside a zip: unpack it first"
 _MEDIA = re.compile(
     r"\.(jpe?g|png|gif|webp|bmp|heic|ico|svg|mp4|mov|avi|mkv|3gp|webm|mp3|m4a|aac|amr|silk|slk|ogg|opus|wav|flac|dat"
@@ -38,8 +41,15 @@ def exports_in(tree: Tree, *, formats: Sequence[Format], are_zips_opened: bool) 
         elif not _MEDIA.fullmatch(suffix) and candidates(source, formats):
             yield source
         else:
-            known = None if _MEDIA.fullmatch(suffix) else refusal(head_of(source))
-            yield Skipped(source=source.name, reason=NO_EXPORT if known is None else known.problem.removeprefix("is "))
+            yield Skipped(source=source.name, reason=_reason(source, suffix))
+
+
+def _reason(source: Source, suffix: str) -> str:
+    """Why a file that nothing recognises is no export."""
+    known = None if _MEDIA.fullmatch(suffix) else refusal(head_of(source))
+    if known is not None:
+        return known.problem.removeprefix("is ")
+    return OF_OTHERS if PurePosixPath(source.path).name in _OF_OTHERS else NO_EXPORT
 
 
 def candidates(source: Source, formats: Sequence[Format]) -> list[Format]:
