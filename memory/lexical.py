@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,7 +146,7 @@ class LexicalIndex:
             rows = self._connection.execute(
                 "SELECT rowid FROM memory_turn_words WHERE memory_turn_words MATCH ? LIMIT ?", (f'"{term}"', _MOST_PLACES)
             ).fetchall()
-            self._places[term] = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+            self._places[term] = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=len(rows))
         return self._places[term]
 
     def refresh(self) -> None:

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from clone_agent.records import ChatTurn
 
@@ -50,6 +52,15 @@ _CALLED = re.compile(r"[老小阿][\u3400-\u9fff](?<![区学时吃店家师人�
 _I = re.compile(r"我(?!们)|\b(?:i|me|my|mine)\b", re.IGNORECASE)
 _WHOSE = r"(?:你|我|他|她|咱|your |my |his |her )"
 _MOST_JOINED = 2  # earlier questions
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A name as it is looked for."""
+
+    plain: str
+    forms: tuple[str, ...]  # any of them names the person
+    is_han: bool
 
 
 def resolve(question: str, history: Sequence[ChatTurn] = (), *, names: Iterable[str] = ()) -> str:
@@ -121,10 +132,12 @@ def named_people(question: str, people: Mapping[str, Iterable[str]]) -> frozense
     text = _plain(question)
     relatives = {word for words in _RELATIVES if _names_relative(text, words) for word in words}
     named = frozenset(
-        person for person, names in people.items() if any(_is_named(text, name) or _plain(name) in relatives for name in names)
+        person for person, names in people.items() if any(_is_named(text, form := _form(name)) or form.plain in relatives for name in names)
     )
     elders = {word for called, words in _ELDERS if called in text for word in words}
-    return named or frozenset(person for person, names in people.items() if any(_plain(name) in elders for name in names))
+    if named or not elders:
+        return named
+    return frozenset(person for person, names in people.items() if any(_form(name).plain in elders for name in names))
 
 
 def says_i(question: str) -> bool:
@@ -137,16 +150,23 @@ def _names_relative(text: str, words: Iterable[str]) -> bool:
     return re.search(rf"{_WHOSE}(?:{either})(?![a-z])|^(?:{either})(?![a-z])", text) is not None
 
 
-def _is_named(text: str, name: str) -> bool:
+def _is_named(text: str, name: _Form) -> bool:
+    found = [form for form in name.forms if form in text]
+    return bool(found) and (
+        name.is_han or any(re.search(rf"(?<![a-z0-9]){re.escape(form)}(?![a-z0-9])", text) is not None for form in found)
+    )
+
+
+@lru_cache(maxsize=1 << 16)  # a big group has thousands of names, of which every question asks
+def _form(name: str) -> _Form:
     plain = _plain(name)
-    if _HAN.search(plain):
-        whole = "".join(plain.split())
-        forms = [whole, *plain.split()]
-        forms += [whole[1:]] if len(whole) == 3 and all(map(_HAN.match, whole)) else []
-        forms += [whole[:2]] if _CALLED.match(whole) else []
-        return any(len(form) > 1 and _HAN.search(form) is not None and form in text for form in forms)
-    forms = [plain, *plain.split()[:1]]
-    return any(len(form) > 2 and re.search(rf"(?<![a-z0-9]){re.escape(form)}(?![a-z0-9])", text) is not None for form in forms)
+    if not _HAN.search(plain):
+        return _Form(plain, tuple(form for form in (plain, *plain.split()[:1]) if len(form) > 2), is_han=False)
+    whole = "".join(plain.split())
+    forms = [whole, *plain.split()]
+    forms += [whole[1:]] if len(whole) == 3 and all(map(_HAN.match, whole)) else []
+    forms += [whole[:2]] if _CALLED.match(whole) else []
+    return _Form(plain, tuple(form for form in dict.fromkeys(forms) if len(form) > 1 and _HAN.search(form)), is_han=True)
 
 
 def _plain(text: str) -> str:
