@@ -95,6 +95,7 @@ def test_a_guest_who_says_too_much_waits_and_the_log_counts_characters_only(tmp_
     assert "秘密" not in (tmp_path / "guests.jsonl").read_text(encoding="utf-8")
     said = [event for event in read_log(tmp_path) if event.what == "said"]
     assert sum(event.characters or 0 for event in said) == MESSAGES * 4 + 1
+    assert [event.guest for event in read_log(tmp_path) if event.what == "limited"] == ["a"], "once, however often a script asks"
 
 
 def test_the_owner_sends_a_guest_away_and_reads_the_log(archive: Archive, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ class GuestBook:
         self.passwords: Mapping[str, str] = {name: secrets.token_urlsafe(15) for name in names}  # 20 signs, 120 bits
         self._home, self._lock = home, threading.Lock()
         self._sent: dict[str, deque[datetime]] = {name: deque() for name in names}
+        self._limited: dict[str, datetime] = {}  # when somebody was last noted to say too much
         self._since = _now()
         for name in names:
             self.note(name, "invited", until=until)
@@ -79,7 +80,12 @@ class GuestBook:
             is_taken = len(sent) < MESSAGES
             if is_taken:
                 sent.append(now)
-        self.note(name, "said" if is_taken else "limited", characters=len(text))
+            # Once within the time: a script that goes on asking must not fill the log.
+            is_noted = is_taken or name not in self._limited or self._limited[name] <= now - WITHIN
+            if is_noted and not is_taken:
+                self._limited[name] = now
+        if is_noted:
+            self.note(name, "said" if is_taken else "limited", characters=len(text))
         return is_taken
 
     def note(self, guest: str, what: str, *, until: datetime | None = None, characters: int | None = None) -> None:
