@@ -40,12 +40,19 @@ class Probe:
 
 
 def draw_probes(
-    corpus: Corpus, *, size: int, lines: int = 6, english: float = 0.0, new_patterns: bool = False, seed: int = 7
+    corpus: Corpus,
+    *,
+    size: int,
+    lines: int = 6,
+    facts: float = Level().facts,
+    english: float = 0.0,
+    new_patterns: bool = False,
+    seed: int = 7,
 ) -> list[Probe]:
-    """Questions with held-out values; of the patterns training knows, or of those it does not."""
+    """Questions with held-out values; of the patterns training knows, or of those it does not; `facts`: share of those out of scenes."""
     rng = Random(f"probe {seed}")
     probes: list[Probe] = []
-    level = Level(most_lines=lines, most_questions=1, absent=0.3)
+    level = Level(most_lines=lines, most_questions=1, absent=0.3, facts=facts)
     while len(probes) < size:
         language = "en" if rng.random() < english else "zh"
         said = corpus.said(language, held_out=True)
@@ -178,13 +185,16 @@ def speed(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, probes: Seq
 def measure(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, corpus: Corpus, *, size: int = 300) -> dict[str, dict[str, float]]:
     """Every figure of the model card."""
     model.eval()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    known = draw_probes(corpus, size=size)
+    known, scenes = draw_probes(corpus, size=size), draw_probes(corpus, size=size, facts=1.0)
     without = [Probe(system=probe.system.split("\n", 1)[0], question=probe.question) for probe in known if probe.question.gold]
     return {
-        "new values": measure_reading(model, tokenizer, known),
-        "new values, not kept to the words of the lines": measure_reading(model, tokenizer, known, is_quoted=False),
-        "new values, at most 4 lines": measure_reading(model, tokenizer, draw_probes(corpus, size=size, lines=4)),
-        "new values and new patterns": measure_reading(model, tokenizer, draw_probes(corpus, size=size, new_patterns=True)),
+        "facts with new values": measure_reading(model, tokenizer, scenes),
+        "facts with new values, not kept to the words of the lines": measure_reading(model, tokenizer, scenes, is_quoted=False),
+        "facts with new values in new patterns": measure_reading(
+            model, tokenizer, draw_probes(corpus, size=size, facts=1.0, new_patterns=True)
+        ),
+        "all kinds of questions": measure_reading(model, tokenizer, known),
+        "all kinds of questions, at most 2 lines": measure_reading(model, tokenizer, draw_probes(corpus, size=size, lines=2)),
         "English, new values": measure_reading(model, tokenizer, draw_probes(corpus, size=size // 2, english=1.0)),
         "without memory": measure_reading(model, tokenizer, without),
         "chat": {"perplexity": perplexity(model, tokenizer, corpus)},
