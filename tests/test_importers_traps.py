@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from clone_agent.importers import google_chat_json, read_export
+from clone_agent.importers import detect, google_chat_json, read_export
 from clone_agent.importers.html_parts import tree_of
 from clone_agent.importers.inspect import inspect
 from clone_agent.records import Conversation, Kind, Message
@@ -335,3 +335,25 @@ def test_what_a_bot_of_slack_says_is_no_speech(tmp_path: Path) -> None:
     put(tmp_path, rows, "work/general/2016-01-15.json")
     found = messages_of(tmp_path / "work")
     assert [(message.kind, message.text, message.quoted) for message in found] == [(Kind.CARD, "", "done"), (Kind.TEXT, "thanks", "")]
+
+
+PICTURES = {f"wxid_{number}": "data:image/png;base64," + "A" * 300 for number in range(400)}
+TELEGRAM_ROW = {"id": 1, "type": "message", "date": "2019-07-12T16:55:32", "from": "B", "from_id": "user7", "text": "hi"}
+WEFLOW_ROW = {"localId": 1, "createTime": 1704164646, "type": "文本消息", "content": "hi", "isSend": 0, "senderUsername": "wxid_b"}
+QCE_ROW = {"id": "1", "timestamp": 1704067440000, "sender": {"uid": "u_a", "name": "A"}, "type": "text", "content": {"text": "hi"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "export"),
+    [
+        ("wechat_weflow_json", {"avatars": PICTURES, "session": {"wxid": "wxid_b", "type": "私聊"}, "messages": [WEFLOW_ROW]}),
+        ("qce_json", {"avatars": PICTURES, "chatInfo": {"name": "g", "type": "group"}, "messages": [QCE_ROW]}),
+        ("telegram_json", {"contacts": {"list": [PICTURES]}, "chats": {"list": [{"id": 7, "name": "B", "messages": [TELEGRAM_ROW]}]}}),
+        ("telegram_json", {"messages": [TELEGRAM_ROW | {"text_entities": [PICTURES]}], "id": 7, "type": "personal_chat"}),
+    ],
+)
+def test_what_stands_behind_a_hundred_kilobytes_of_other_things_is_recognised(tmp_path: Path, name: str, export: dict[str, Any]) -> None:
+    path = put(tmp_path, export, "export.json")
+    assert path.stat().st_size > 1 << 16
+    assert detect(path).name == name
+    assert [message.text for message in messages_of(path)] == ["hi"]

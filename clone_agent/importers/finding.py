@@ -3,9 +3,11 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
-from clone_agent.importers.format import Format, head_of
+from clone_agent.importers.format import HEAD_SIZE, Format, head_of
+from clone_agent.importers.json_shape import squeezed
 from clone_agent.importers.other_files import refusal
 from clone_agent.importers.source import Source, Tree
 from clone_agent.records import Skipped
@@ -55,7 +57,10 @@ def _reason(source: Source, suffix: str) -> str:
 def candidates(source: Source, formats: Sequence[Format]) -> list[Format]:
     """The formats that recognise an export."""
     head = head_of(source)
-    return [one for one in formats if one.matches(head)]
+    found = [one for one in formats if one.matches(head)]
+    if not found and len(head.data) == HEAD_SIZE and head.text.lstrip()[:1] in {"{", "["} and (text := squeezed(source)):
+        found = [one for one in formats if one.matches(replace(head, text=text))]
+    return found
 
 
 def _folders(tree: Tree) -> Iterator[Source]:

@@ -19,6 +19,7 @@ from clone_agent.records import Kind, Skipped
 PLATFORM = "table"
 _LOOK_AHEAD = 2000
 _MOST_SPEAKERS = 10_000  # whose names as written are remembered
+_MILLISECONDS = 10**11  # a stamp from here on is none of seconds
 _HAS_DATE = re.compile(r"\d[-/.年]\d|\d{9}")
 _YES = frozenset({"1", "true", "yes", "y", "是", "t"})
 _KIND_WORDS = {
@@ -107,7 +108,8 @@ class _Reader:
         kind, words = self._words(cells)
         source_id = (_text_of(cells.get(self._id)) or None) if self._id is not None else None
         if kind is Kind.TEXT:
-            return chat.words(sender, name, sent_at, words, place, source_id=source_id)
+            second = stamp if isinstance(stamp, int) and stamp < _MILLISECONDS else None
+            return chat.words(sender, name, sent_at, words, place, second, source_id=source_id)
         return chat.add(Bubble(sender=sender, sender_name=name, sent_at=sent_at, kind=kind, text=words, source_id=source_id, source=place))
 
     def _speaker(self, name: object, number: object) -> tuple[str, str]:

@@ -100,8 +100,9 @@ class _Cutter:
         """The pieces in file order. This is the innermost loop of an import: lines that cannot begin anything go straight into the body."""
         is_free = True  # a header may stand here
         size = 0
+        ahead, lines, is_loose = self._ahead, self._lines, self._is_loose
         while True:
-            line = self._ahead.popleft() if self._ahead else next(self._lines, None)
+            line = ahead.popleft() if ahead else next(lines, None)
             self._number += 1
             if line is None:
                 break
@@ -109,7 +110,7 @@ class _Cutter:
             if letter == "":
                 is_free = True
             elif letter in "0123456789":
-                if (is_free or self._is_loose) and (header := _header(line)) is not None:
+                if (is_free or is_loose) and (header := _header(line)) is not None:
                     if self._open is not None:
                         yield self._closed()
                     self._open, self._body = (self._number, header), []
@@ -137,7 +138,7 @@ class _Cutter:
         assert self._open is not None
         (line, header), body = self._open, self._body
         self._open, self._body = None, []
-        while body and (not body[-1].strip() or (is_end and _SEPARATOR.fullmatch(body[-1]))):
+        while body and (not body[-1] or body[-1].isspace() or (is_end and _SEPARATOR.fullmatch(body[-1]))):
             body.pop()
         time = self._clock.read(header)
         if time is None:
