@@ -1,5 +1,7 @@
 """`demo`: the whole way on the sample life: import, dataset, tune twice, index, questions answered two ways, chat."""
 
+import shutil
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +19,7 @@ from ui.commands.remembering import index
 from ui.commands.teaching import dataset
 from ui.commands.tuning import loss_line, report_fields, require_dataset, tune_adapter
 from ui.options import Call, common, step
-from ui.show import Screen
+from ui.show import Screen, typed
 
 if TYPE_CHECKING:
     from clone_agent.archive import Archive
@@ -59,10 +61,17 @@ def demo(call: Call, serve: bool, port: int | None, max_steps: int | None, base:
                 "questions": [_fields(question, row) for question, row in zip(questions, answers, strict=True)],
             }
         )
+        if not call.screen.as_json:
+            call.screen.next(f"your own chats, with {_program()} import ~/exports --me 123456789")
         if serve:
             now = _day_after(clone.archive)
             call.screen.say(f"\n$ clone-agent chat --on {now:%Y-%m-%d}")
             serve_page(call, clone, call.settings, port=port, now=now)
+
+
+def _program() -> str:
+    """How to call this program in the shell that called it: `make demo` puts it on nobody's path."""
+    return "clone-agent" if shutil.which("clone-agent") else typed(sys.argv[0])
 
 
 def _day_after(archive: "Archive") -> datetime:
