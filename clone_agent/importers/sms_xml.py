@@ -15,7 +15,7 @@ element is parsed by itself, so that a broken one costs no other, and the data o
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -29,7 +29,6 @@ from clone_agent.records import ChatKind, Kind, Skipped
 
 PLATFORM = "sms"
 _OWNER = "Me"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROOT = re.compile(r"<smses\b")
 _START = re.compile(r"<(?:sms|mms)\s")
 _DATA = re.compile(r'\sdata="[^"]*"')
@@ -111,17 +110,17 @@ def _joined(found: re.Match[str]) -> str:
 def _names(element: ElementTree.Element, people: list[str]) -> dict[str, str]:
     """Address to name. A group's names stand in the order of its addresses."""
     told = element.get("contact_name", "")
-    names = [name.strip() for name in told.split(",")] if len(people) > 1 else [told]
+    if len(people) == 1:
+        return {people[0]: told if _known(told) else ""}
+    names = [name.strip() for name in told.split(",")]
     return {one: name if _known(name) else "" for one, name in zip(people, names if len(names) == len(people) else [""] * 99, strict=False)}
 
 
 def _bubble(element: ElementTree.Element, people: list[str], names: dict[str, str], sent_at: datetime, place: str) -> Bubble:
     is_own = element.get("type", element.get("msg_box", "1")) != "1"
-    sender = next(
-        (_plain(one.get("address", "")) for one in element.iter("addr") if one.get("type") == _SENDER), people[0] if people else ""
-    )
-    if len(people) == 1 and not is_own:
-        sender = people[0]
+    sender = people[0] if people else ""
+    if len(people) != 1 and not is_own:
+        sender = next((_plain(one.get("address", "")) for one in element.iter("addr") if one.get("type") == _SENDER), sender)
     kind, words, files = _content(element)
     return Bubble(
         sender=named(_OWNER) if is_own else sender or named("Unknown"),
@@ -163,6 +162,7 @@ def _plain(address: str) -> str:
 def _time(written: str, zone: ZoneInfo) -> datetime | None:
     try:
         milliseconds = int(written)
-        return (_EPOCH + timedelta(milliseconds=milliseconds)).astimezone(zone) if milliseconds > 0 else None
-    except (ValueError, OverflowError):
+        moment = datetime.fromtimestamp(milliseconds // 1000, zone) if milliseconds > 0 else None
+        return moment.replace(microsecond=milliseconds % 1000 * 1000) if moment is not None else None
+    except (ValueError, OverflowError, OSError):
         return None
