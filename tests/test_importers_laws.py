@@ -1,5 +1,7 @@
 """Laws of the importers: never a crash, nothing lost beside the damage, nothing that is stamped disappears."""
 
+import csv
+import io
 import json
 import random
 import tempfile
@@ -28,6 +30,8 @@ FILES = [path for path in samples() if path.is_file()]
 TEXTS = {".txt", ".csv", ".json", ".jsonl", ".md", ".html", ".xml", ".mht"}
 WORDY = [path for path in FILES if path.suffix in TEXTS - {".jsonl"}]
 JSON = [path for path in FILES if path.suffix == ".json"]
+TABLES = [path for path in FILES if path.suffix == ".csv"]
+COMMAS = [path for path in TABLES if path.read_bytes().count(b'"') % 2 == 0 and b";" not in path.read_bytes()]  # none of damage
 WORDS = ("早", "今天下雪了", "[图片]哈哈", "到哪了\n我在楼下", "ok", "@小明 周五见", "（笑）", "12:30 集合", "😂👨\u200d👩\u200d👧", "سلام")
 
 
@@ -193,8 +197,18 @@ def test_chunks_that_were_saved_again_say_the_same(tmp_path: Path, encoding: str
         assert [(message.sender, message.text) for message in found] == [("10001", "今天下雪了"), ("10001", "到哪了")]
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("path", COMMAS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_a_table_says_the_same_with_another_separator(path: Path, separator: str) -> None:
+    data = path.read_bytes()
+    rows = csv.reader(io.StringIO(data.decode(find_encoding(data)).removeprefix("\ufeff"), newline=""))
+    other = io.StringIO(newline="")
+    csv.writer(other, delimiter=separator).writerows(rows)
+    assert spoken(other.getvalue().encode(), path.name) == spoken(data, path.name)
+
+
 @pytest.mark.parametrize("above", ["\n\n", ",,,\r\n", '"","",""\n', "sep=,\n", "\ufeff\r\n  \r\n"])
-@pytest.mark.parametrize("path", [path for path in FILES if path.suffix == ".csv"], ids=lambda path: f"{path.parent.name}-{path.name}")
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_rows_without_anything_above_the_columns_are_no_columns(path: Path, above: str) -> None:
     data = path.read_bytes()
     text = data.decode(find_encoding(data)).removeprefix("\ufeff")

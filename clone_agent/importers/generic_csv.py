@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from clone_agent.importers.columns import is_chat, map_columns, suggest
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.generic_rows import doubtful_date, read_cells
-from clone_agent.importers.header_line import header_line, header_of
+from clone_agent.importers.header_line import header_line, header_of, separator_of
 from clone_agent.importers.opening import lines_of
 from clone_agent.importers.qce_tab_txt import matches as is_qce_text
 from clone_agent.importers.source import Source
@@ -22,7 +22,6 @@ from clone_agent.records import Skipped
 Row = tuple[str, dict[str, str]]  # where it stands, and column to cell
 _OF_PROGRAMS = frozenset({"MsgSvrID", "TalkerId", "StrContent", "消息ID", "SenderName", "TalkerName", "更多信息"})
 _OF_KAKAOTALK = ["Date", "User", "Message"]
-_DELIMITERS = ",;\t"
 _LONGEST = 200_000  # characters between an open quote and its end
 
 
@@ -49,14 +48,14 @@ def order_doubt(source: Source) -> str | None:
 def columns_of(text: str) -> list[str]:
     """The columns that a text's line of columns names; none where it is no such line."""
     line = header_of(text)
-    return [] if line[:1] in {"{", "[", "<"} or len(line) > 2000 else _cells(line, _delimiter(line))
+    return [] if line[:1] in {"{", "[", "<"} or len(line) > 2000 else _cells(line, separator_of(line))
 
 
 def rows_of(source: Source) -> tuple[list[str], Iterator[Row | Skipped]]:
     """The columns of a table, and its rows."""
     lines = lines_of(source)
     above, header = header_line(lines)
-    delimiter = _delimiter(header)
+    delimiter = separator_of(header)
     columns = _cells(header, delimiter)
     return columns, _rows(enumerate(lines, start=above + 1), columns, delimiter, source.name)
 
@@ -103,10 +102,6 @@ def _row(lines: list[str], columns: list[str], delimiter: str, place: str) -> Ro
 
 def _broken(place: str) -> Skipped:
     return Skipped(source=place, reason="a broken row")
-
-
-def _delimiter(line: str) -> str:
-    return max(_DELIMITERS, key=line.count)
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

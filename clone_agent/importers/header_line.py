@@ -20,6 +20,11 @@ def header_line(lines: Iterator[str]) -> tuple[int, str]:
     return number, ""
 
 
+def separator_of(header: str) -> str:
+    """What stands between the columns: a comma, or what a spreadsheet of another country or its plain text puts there."""
+    return max(",;\t", key=header.count)
+
+
 def header_of(text: str) -> str:
     """The same of the first bytes of a file."""
     return header_line(iter(_LINE_END.split(text[:20_000])))[1]

@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clone_agent.importers.header_line import header_line, header_of
+from clone_agent.importers.header_line import header_line, header_of, separator_of
 from clone_agent.importers.opening import lines_of
 from clone_agent.importers.source import Source
 from clone_agent.records import Skipped
 
 _LONGEST = 200_000  # characters that may stand between an open quote and its end
+_NOTHING = re.compile(r"(?!)")
 BROKEN = "a broken row"
 
 
@@ -36,7 +37,7 @@ def columns_of(text: str) -> list[str]:
 
 def _columns(header: str) -> list[str]:
     try:
-        return [column.strip() for column in next(csv.reader([header]), [])]
+        return [column.strip() for column in next(csv.reader([header], delimiter=separator_of(header)), [])]
     except csv.Error:
         return []
 
@@ -46,13 +47,14 @@ def read_rows(source: Source, *, start: re.Pattern[str], least: int = 0) -> Iter
 
     Args:
         source: the file.
-        start: what a row begins with.
+        start: what a row begins with, where commas stand between its cells.
         least: cells that a row must have; all columns by default.
     """
     lines = lines_of(source)
     above, header = header_line(lines)
     columns = _columns(header)
-    table = _Table(columns, least or len(columns), source.name, start)
+    separator = separator_of(header)
+    table = _Table(columns, least or len(columns), source.name, start if separator == "," else _NOTHING, separator)
     waiting: list[str] = []
     is_open, size, first = False, 0, above + 1
     for number, line in enumerate(lines, start=above + 1):
@@ -85,11 +87,12 @@ def read_rows(source: Source, *, start: re.Pattern[str], least: int = 0) -> Iter
 class _Table:
     """Makes rows of lines."""
 
-    def __init__(self, columns: list[str], least: int, name: str, start: re.Pattern[str]) -> None:
+    def __init__(self, columns: list[str], least: int, name: str, start: re.Pattern[str], separator: str) -> None:
         self._columns = columns
         self._least = least
         self._name = name
         self._start = start
+        self._separator = separator
 
     def plain_row(self, line: str, number: int) -> Row | None:
         """The row that one line is; None where it needs a closer look."""
@@ -98,7 +101,8 @@ class _Table:
         if quotes % 2 == 1:
             return None
         try:
-            cells = next(csv.reader((line,), strict=True)) if quotes else line.split(",")
+            separator = self._separator
+            cells = next(csv.reader((line,), strict=True, delimiter=separator)) if quotes else line.split(separator)
         except (csv.Error, StopIteration):
             return None
         if not self._least <= len(cells) <= len(self._columns):
@@ -126,7 +130,8 @@ class _Table:
     def _cells(self, lines: list[str], *, is_strict: bool) -> list[str]:
         """The cells of the one row that the lines are; none where they are no row of this table."""
         try:
-            found = [row for row in csv.reader((f"{line.rstrip(chr(13))}\n" for line in lines), strict=is_strict) if "".join(row).strip()]
+            rows = csv.reader((f"{line.rstrip(chr(13))}\n" for line in lines), strict=is_strict, delimiter=self._separator)
+            found = [row for row in rows if "".join(row).strip()]
         except csv.Error:
             return []
         cells = found[0] if len(found) == 1 else []

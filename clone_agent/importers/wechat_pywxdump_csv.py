@@ -22,13 +22,12 @@ from zoneinfo import ZoneInfo
 from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.format import Head, ReadOptions, Record
-from clone_agent.importers.header_line import header_of
 from clone_agent.importers.identity import MessageIds
 from clone_agent.importers.new_message import new_message
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
 from clone_agent.importers.wechat_bodies import read_body, read_old_quote
-from clone_agent.importers.wechat_csv import read_rows
+from clone_agent.importers.wechat_csv import columns_of, read_rows
 from clone_agent.importers.wechat_kinds import kind_of_name
 from clone_agent.message_ids import second_of
 from clone_agent.records import ChatKind, Conversation, Kind, Skipped
@@ -47,7 +46,7 @@ _MENTION = re.compile(r"@([^\s@]{1,40})\u2005")
 
 def matches(head: Head) -> bool:
     """The header line."""
-    columns = [name.strip().strip('"') for name in header_of(head.text).split(",")]
+    columns = columns_of(head.text)
     return all(name in columns for name in _NEEDED)
 
 
