@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -68,6 +68,14 @@ def hour_of(found: re.Match[str]) -> int:
         return hour
     is_afternoon = half in _AFTERNOON or half[0] in "Pp"
     return hour % 12 + (12 if is_afternoon else 0)
+
+
+def clock_on(day: date | None, found: re.Match[str], zone: ZoneInfo) -> datetime | None:
+    """The minute of a match with `hour`, `minute`, `pre` and `post` on a day told above it; None where there is no such one."""
+    hour = hour_of(found)
+    if day is None or hour > 23 or int(found["minute"]) > 59:
+        return None
+    return datetime(day.year, day.month, day.day, hour, int(found["minute"]), tzinfo=zone)
 
 
 def _key(found: re.Match[str], order: Order) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from itertools import islice
 
 from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.cleaning import clean_name
-from clone_agent.importers.dates import hour_of
+from clone_agent.importers.dates import clock_on
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.opening import entries_of, lines_of
@@ -94,7 +94,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
             yield from _between(entry.body, last if entry.head is not None else None, chat, source, entry.line)
             continue
         day = _day(entry.head) if entry.head.re in _PHONE else day
-        sent_at = _time(day, entry.head, options)
+        sent_at = clock_on(day, entry.head, options.timezone)
         if sent_at is None:
             yield Skipped(source=place, reason="no time stamp")
             continue
@@ -159,13 +159,6 @@ def _day(head: re.Match[str]) -> date | None:
         return date(int(head["year"]), month, int(head["day"]))
     except ValueError:
         return None
-
-
-def _time(day: date | None, head: re.Match[str], options: ReadOptions) -> datetime | None:
-    hour = hour_of(head)
-    if day is None or hour > 23 or int(head["minute"]) > 59:
-        return None
-    return datetime(day.year, day.month, day.day, hour, int(head["minute"]), tzinfo=options.timezone)
 
 
 def _speech(head: re.Match[str]) -> tuple[str, str]:

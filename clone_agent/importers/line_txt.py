@@ -20,13 +20,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from itertools import islice
 
 from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.cleaning import clean_name
-from clone_agent.importers.dates import hour_of
+from clone_agent.importers.dates import clock_on, hour_of
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.line_bodies import read_body
@@ -87,7 +87,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
             if entry.line > 1 and any(line.strip() for line in entry.body):
                 yield Skipped(source=f"{source.name}:{entry.line + 1}", reason="no time stamp")
             continue
-        sent_at = _time(day, entry.head, options)
+        sent_at = clock_on(day, entry.head, options.timezone)
         if sent_at is None:
             yield Skipped(source=place, reason="no time stamp")
             continue
@@ -222,13 +222,6 @@ def _day(head: re.Match[str]) -> date | None:
         return date(year, first, second)
     except ValueError:
         return None
-
-
-def _time(day: date | None, head: re.Match[str], options: ReadOptions) -> datetime | None:
-    hour = hour_of(head)
-    if day is None or hour > 23 or int(head["minute"]) > 59:
-        return None
-    return datetime(day.year, day.month, day.day, hour, int(head["minute"]), tzinfo=options.timezone)
 
 
 def _text(first: str, body: list[str]) -> tuple[date | None, str]:

@@ -28,7 +28,6 @@ DAMAGED = "damaged, cannot be decoded"
 CUT = "cut off in the middle"
 _KEYS = ("metadata", "chatInfo", "messages")
 _NAME = re.compile(r'"name"\s*:\s*"QQChatExporter')
-_OLD_ROW = re.compile(r'\[\s*\{\s*"id"\s*:\s*"?\d+"?\s*,\s*"time"\s*:\s*"[^"]{8,30}"\s*,\s*"sender"\s*:\s*"[^"]*"\s*,\s*"content"\s*:')
 
 
 def matches(head: Head) -> bool:
