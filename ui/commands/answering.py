@@ -44,7 +44,7 @@ def voice_options(function: _F) -> _F:
     for option in (
         click.option("--top-k", type=click.IntRange(1, 100), help="Lines recalled for one answer, at most.  [default: 8]"),
         chroma_option,
-        click.option("--contact", metavar="NAME", help="Whom the clone talks to; best after `dataset --contacts`."),
+        click.option("--contact", metavar="NAME", help="Whom the clone talks to: the 'I' of questions; best after `dataset --contacts`."),
         click.option("--yes", is_flag=True, help="Do not ask before private text goes to a server elsewhere."),
         click.option("--model", "server_model", metavar="NAME", help="Which of the server's models."),
         click.option("--server", metavar="URL", help="OpenAI-compatible server that answers instead, like http://127.0.0.1:8000/v1."),
