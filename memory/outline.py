@@ -91,6 +91,15 @@ class Outline:
         _, person, place, _, _ = self._columns
         return [int(each) for each in np.unique(place[np.isin(person, list(people))])]
 
+    def speakers(self, places: Iterable[int]) -> list[tuple[int, int]]:
+        """Every conversation among these with everybody who speaks in it."""
+        self._refresh()
+        _, person, place, _, _ = self._columns
+        is_wanted = np.isin(place, list(places))
+        most = int(person.max(initial=0)) + 1
+        pairs = np.sort(place[is_wanted] * most + person[is_wanted])
+        return [divmod(int(pair), most) for pair in pairs[np.diff(pairs, prepend=-1) > 0]]
+
     def _refresh(self) -> None:
         version = (int(self._connection.execute("PRAGMA data_version").fetchone()[0]), self._connection.total_changes)
         if version == self._version:

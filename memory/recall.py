@@ -243,7 +243,8 @@ class MemoryIndex:
         connection = self._archive.connection
         version = (int(connection.execute("PRAGMA data_version").fetchone()[0]), connection.total_changes)
         if self._cache is None or self._cache.version != version:
-            conversations = [info.conversation for info in self._archive.conversations()]
+            ids = [row[0] for row in connection.execute("SELECT id FROM conversations ORDER BY n")]
+            conversations = [self._archive.conversation(each) for each in ids]  # without counting their messages
             private = [conversation.id for conversation in conversations if conversation.kind is ChatKind.PRIVATE]
             speakers = self._table.speakers(private)
             self._table.lexical.refresh()

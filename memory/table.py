@@ -332,14 +332,14 @@ class PassageTable:
 
     def speakers(self, conversations: Collection[str]) -> dict[str, set[str]]:
         """Who speaks in each of these conversations."""
-        rows = self.connection.execute(
-            "SELECT DISTINCT place.key, who.key FROM memory_passages JOIN memory_keys place ON place.n = conversation"  # noqa: S608
-            f" JOIN memory_keys who ON who.n = person WHERE conversation IN {_KEYS}",
-            (json.dumps(list(conversations)),),
-        )
         found: dict[str, set[str]] = {}
-        for conversation, person in rows:
-            found.setdefault(conversation, set()).add(person)
+        if pairs := self.outline.speakers(self.keys(conversations)):
+            wanted = json.dumps(sorted({number for pair in pairs for number in pair}))
+            keys = dict(
+                self.connection.execute("SELECT k.n, k.key FROM memory_keys k JOIN json_each(?) ON k.n = value", (wanted,)).fetchall()
+            )
+            for place, person in pairs:
+                found.setdefault(keys[place], set()).add(keys[person])
         return found
 
     def memories(self, numbers: Sequence[int]) -> list[Memory]:

@@ -58,6 +58,12 @@ def test_every_kind_of_limit(table: PassageTable) -> None:
     assert len(table.select()) == 20
 
 
+def test_who_speaks_where(table: PassageTable) -> None:
+    assert table.speakers(["b"]) == {"b": {"wan", "yu", "ning"}}
+    assert table.speakers(["a", "b", "c"]).keys() == {"a", "b"}
+    assert table.speakers([]) == {}
+
+
 def test_what_is_added_removed_or_rolled_back_is_known(table: PassageTable) -> None:
     assert len(table.select()) == 20
     with table.transaction():
