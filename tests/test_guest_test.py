@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -75,25 +76,40 @@ def judge_of(archive: Archive) -> Judge:
     return Judge(own=texts[True], others=texts[False], names=[NAME["zh"], "陈一诺", "一诺千斤"], secrets=SECRET.secrets)
 
 
+class NoCurtain(Curtain):
+    """Covers nothing."""
+
+    def cover(self, text: str) -> str:
+        return text
+
+
+@contextmanager
+def serving(home: Path, archive: Archive, *, is_open: bool = False) -> Iterator[tuple[str, GuestBook]]:
+    """The guest page; `is_open` gives the model everything and covers nothing."""
+    from ui.web.guest import build_guest_page
+    from ui.web.launch import serve
+
+    curtain, memory = Curtain(archive), Everything(archive)
+    guarded = memory if is_open else GuestMemory(memory, curtain)
+    agent = CloneAgent(Parrot(), persona=Persona(name="林晚"), memory=guarded, top_k=1000)
+    names = [f"guest {number}" for number in range(guests_needed(read_attacks(BLANKS)))]
+    book = GuestBook(home, names, until=datetime.now().astimezone() + timedelta(hours=1))
+    desk = GuestDesk(agent=agent, curtain=NoCurtain(archive) if is_open else curtain, book=book)
+    served = serve(build_guest_page(desk, name="林晚"), home=home, port=free_port(), password=book.knows, welcome="login_guest")
+    yield served.url, book
+    served.close()
+    gc.collect()
+
+
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
     home = tmp_path_factory.mktemp("home")
     silence()
     prepare_browser(home / "tmp")
-    from ui.web.guest import build_guest_page
-    from ui.web.launch import serve
-
     with fill(home) as archive:
         archive.add(SECRET.records)
-        curtain = Curtain(archive)
-        agent = CloneAgent(Parrot(), persona=Persona(name="林晚"), memory=GuestMemory(Everything(archive), curtain), top_k=1000)
-        names = [f"guest {number}" for number in range(guests_needed(read_attacks(BLANKS)))]
-        book = GuestBook(home, names, until=datetime.now().astimezone() + timedelta(hours=1))
-        page = build_guest_page(GuestDesk(agent=agent, curtain=curtain, book=book), name="林晚")
-        served = serve(page, home=home, port=free_port(), password=book.knows, welcome="login_guest")
-        yield Evening(served.url, book, archive, home, judge_of(archive))
-        served.close()
-        gc.collect()
+        with serving(home, archive) as (url, book):
+            yield Evening(url, book, archive, home, judge_of(archive))
 
 
 def through(tallies: dict[str, Tally]) -> list[str]:
@@ -122,6 +138,13 @@ def test_no_request_gets_past_the_page(evening: Evening) -> None:
     )
     assert sum(tally.tried for tally in tallies.values()) >= 90
     assert through(tallies) == []
+
+
+def test_the_same_talks_leak_where_nothing_is_covered(evening: Evening) -> None:
+    attacks = read_attacks(BLANKS)[::15]
+    with serving(evening.home, evening.archive, is_open=True) as (url, book):
+        tallies = talk(url, book.passwords, attacks, evening.judge, lambda *_: None)
+    assert len(through(tallies)) == len(attacks), "every one, so that their silence above is the page's doing"
 
 
 def test_the_judge_knows_a_leak_when_it_sees_one(evening: Evening) -> None:
