@@ -12,7 +12,8 @@ from web_stage import GRADIO_WARNINGS, ZONE, fill, free_port
 
 from clone_agent.agent import CloneAgent
 from clone_agent.archive import Archive
-from clone_agent.records import Hit, Memory, Message, Persona, Recalled
+from clone_agent.records import Hit, Message, Persona, Recalled
+from memory.passages import bursts
 from ui.environment import prepare_browser, silence
 from ui.guest_test.attack import LASTING, Tally, guests_needed, intrude, talk
 from ui.guest_test.attacks import read_attacks
@@ -33,26 +34,8 @@ class Everything:
     archive: Archive
 
     def search(self, question: str, **asked: object) -> Recalled:
-        hits = [
-            Hit(
-                memory=Memory(
-                    id=turn.messages[0].id,
-                    conversation=info.conversation.id,
-                    conversation_name=info.conversation.name,
-                    speaker=turn.speaker,
-                    speaker_name=turn.speaker_name,
-                    is_owner=turn.is_owner,
-                    started_at=turn.started_at,
-                    ended_at=turn.ended_at,
-                    text=turn.text,
-                    message_ids=tuple(message.id for message in turn.messages),
-                ),
-                score=0.9,
-            )
-            for info in self.archive.conversations()
-            for session in self.archive.sessions(info.conversation.id)
-            for turn in session.turns
-        ]
+        sessions = [session for info in self.archive.conversations() for session in self.archive.sessions(info.conversation.id)]
+        hits = [Hit(memory=memory, score=0.9) for session in sessions for memory in bursts(session)]
         return Recalled(question=question, hits=tuple(hits), confidence=1, is_confident=True)
 
 

@@ -16,7 +16,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from clone_agent.agent import CloneAgent
 from clone_agent.archive import Archive
-from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Kind, Memory, Message, Persona, Recalled, Scope
+from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Kind, Message, Persona, Recalled, Scope
+from memory.passages import bursts
 from ui.environment import prepare_browser, silence
 from ui.votes import keep_vote, read_votes
 
@@ -86,26 +87,8 @@ class WordMemory:
         self, question: str, *, history: Sequence[ChatTurn] = (), scope: Scope = Scope(), top_k: int = 12, now: datetime | None = None
     ) -> Recalled:
         pairs = {question[n : n + 2] for n in range(len(question) - 1)}
-        hits = [
-            Hit(
-                memory=Memory(
-                    id=turn.messages[0].id,
-                    conversation=CHAT.id,
-                    conversation_name=CHAT.name,
-                    speaker=turn.speaker,
-                    speaker_name=turn.speaker_name,
-                    is_owner=turn.is_owner,
-                    started_at=turn.started_at,
-                    ended_at=turn.ended_at,
-                    text=turn.text,
-                    message_ids=tuple(message.id for message in turn.messages),
-                ),
-                score=0.9,
-            )
-            for session in self.archive.sessions(CHAT.id)
-            for turn in session.turns
-            if any(pair in turn.text for pair in pairs)
-        ]
+        said = [memory for session in self.archive.sessions(CHAT.id) for memory in bursts(session)]
+        hits = [Hit(memory=memory, score=0.9) for memory in said if any(pair in memory.text for pair in pairs)]
         return Recalled(question=question, hits=tuple(hits[:top_k]), confidence=0.9, is_confident=True)
 
 

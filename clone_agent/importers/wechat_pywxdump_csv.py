@@ -52,7 +52,11 @@ def matches(head: Head) -> bool:
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every row; one conversation for each `room_name`."""
-    rows = _rows(source)
+    yield from read_messages(_rows(source), source, options)
+
+
+def read_messages(rows: Iterator["Row | Skipped"], source: Source, options: ReadOptions) -> Iterator[Record]:
+    """The messages of rows, of which the first ones tell who is who."""
     ahead = list(islice(rows, _LOOK_AHEAD))
     reader = RowReader(source, options.timezone, [row for row in ahead if isinstance(row, Row)])
     for row in chain(ahead, rows):

@@ -8,18 +8,16 @@ What the fields mean stands in `wechat_pywxdump_csv`.
 
 import re
 from collections.abc import Iterator
-from itertools import chain, islice
 
 from clone_agent.importers.encoding import find_encoding, text_pieces
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged, JsonStream
 from clone_agent.importers.source import Source
-from clone_agent.importers.wechat_pywxdump_csv import Row, RowReader
+from clone_agent.importers.wechat_pywxdump_csv import Row, read_messages
 from clone_agent.records import Skipped
 
 _ROWS = re.compile(r'\[\s*\{(?=.{0,4000}?"MsgSvrID"\s*:)(?=.{0,4000}?"(?:type_name|is_sender|talker)"\s*:)', re.S)
-_LOOK_AHEAD = 2000
 
 
 def matches(head: Head) -> bool:
@@ -36,13 +34,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     with source.open() as stream:
         parts = JsonStream(text_pieces(stream, encoding), name=name)
         rows = (_row(element, f"{name}#{number}") for number, element in enumerate(parts.elements(), start=1))
-        ahead = list(islice(rows, _LOOK_AHEAD))
-        reader = RowReader(source, options.timezone, [row for row in ahead if isinstance(row, Row)])
-        for row in chain(ahead, rows):
-            if isinstance(row, Skipped):
-                yield row
-            else:
-                yield from reader.message(row)
+        yield from read_messages(rows, source, options)
 
 
 def _row(element: object, place: str) -> Row | Skipped:
