@@ -172,6 +172,21 @@ def test_json_says_the_same_in_whatever_order_its_keys_stand(path: Path) -> None
         assert told(other.encode(), path.name) == whole
 
 
+@pytest.mark.parametrize("path", JSON, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_a_flipped_letter_in_one_row_does_not_hide_what_wrote_the_file(path: Path) -> None:
+    data, name = path.read_bytes(), detect(path).name
+    draw = random.Random(path.name)
+    known = 0
+    for _ in range(12):
+        damaged = bytearray(data)
+        damaged[draw.randrange(min(len(data), 1500))] = draw.randrange(32, 127)
+        with tempfile.TemporaryDirectory() as folder, suppress(ExportError):
+            other = Path(folder) / path.name
+            other.write_bytes(damaged)
+            known += detect(other).name == name
+    assert known >= 9
+
+
 def test_a_chat_inside_a_chat_is_not_taken_for_another_program(tmp_path: Path) -> None:
     forward = {"type": "forward", "data": {"title": "聊天记录", "preview": ["小明: 早"], "messages": []}}
     content = {"text": "[合并转发: 1条]", "elements": [forward]}

@@ -7,7 +7,6 @@
 Times are UTC. Style can be learnt from it; there is no talk before the words.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -22,7 +21,6 @@ from clone_agent.importers.source import Source
 from clone_agent.records import ChatKind, Kind, Skipped
 
 PLATFORM = "discord"
-_ROWS = re.compile(r'\s*\[\s*\{(?=[^{}]*"ID"\s*:)(?=[^{}]*"Timestamp"\s*:)(?=[^{}]*"Contents"\s*:)')
 _KINDS = {1: ChatKind.PRIVATE, 3: ChatKind.GROUP, "DM": ChatKind.PRIVATE, "GROUP_DM": ChatKind.GROUP}
 _SELF = "name:me"
 

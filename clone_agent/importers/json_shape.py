@@ -1,4 +1,4 @@
-"""What a JSON export is built like, as far as its first 64 KiB show: its keys, and one row of its messages.
+"""What a JSON export is built like, as far as its first 64 KiB show: its keys, and the first rows of its messages.
 
 Exporters are told apart by what their objects hold. The order of the keys says nothing: whatever passes a file on may write it anew.
 """
@@ -20,22 +20,27 @@ _ROWS = frozenset({"messages", "data", "items"})
 _KNOWN = ("messages", "metadata", "chatInfo", "chatlab", "meta", "weflow", "session", "guild", "channel", "chats")
 _LISTS = frozenset({"chats", "left_chats"})  # Telegram's: an object with a list of chats
 _MOST_KEYS, _SMALL = 100, 1000  # keys of an object, and characters of a value, that are kept of a large file
-_LOOKED_AT = 20  # rows among which the first object is looked for
+_LOOKED_AT = 20  # elements among which rows are looked for
+_MOST_ROWS = 3
 
 
 class Shape(NamedTuple):
     """How a JSON text is built."""
 
     keys: frozenset[str] = frozenset()  # of the outermost object, as far as they are seen, and `chats.list`; none for an array
-    row: Row = {}  # noqa: RUF012  nobody changes it. The first row of the array, or of the object's messages; empty where none is seen whole
+    rows: tuple[Row, ...] = ()  # the first rows of the array, or of the object's messages; none where none is seen whole
 
     def has(self, *keys: str) -> bool:
         """Whether the outermost object holds all of these keys."""
         return self.keys.issuperset(keys)
 
     def has_row(self, *keys: str) -> bool:
-        """Whether a message holds all of these keys."""
-        return self.row.keys() >= set(keys)
+        """Whether a message holds all of these keys. One that is damaged may have lost them, so the next ones count too."""
+        return any(row.keys() >= set(keys) for row in self.rows)
+
+    def row_with(self, *keys: str) -> Row:
+        """The first message that holds all of these keys, or an empty one."""
+        return next((row for row in self.rows if row.keys() >= set(keys)), {})
 
 
 @lru_cache(maxsize=4)
@@ -43,16 +48,16 @@ def shape_of(text: str) -> Shape:
     """The shape of a text by its beginning; an empty one where it is no JSON."""
     parts = JsonStream(iter((text.lstrip("\ufeff"),)), name="")
     keys: set[str] = set()
-    row: Row = {}
+    rows: tuple[Row, ...] = ()
     try:
         if parts.peek() == "[":
-            return Shape(row=_first(parts.elements()))
+            return Shape(rows=_first(parts.elements()))
         if parts.peek() != "{":
             return Shape()
         for key in parts.members(anchors=_KNOWN):
             keys.add(key)
             if key in _ROWS and parts.peek() == "[":
-                row = row or _first(parts.elements(), is_used_up=True)
+                rows = rows or _first(parts.elements(), is_used_up=True)
             elif key in _LISTS and parts.peek() == "{":
                 for inner in parts.members():
                     keys.add(f"{key}.{inner}")
@@ -61,31 +66,31 @@ def shape_of(text: str) -> Shape:
                 parts.skip()
     except (ExportError, RecursionError):
         pass  # the beginning ends here
-    return Shape(frozenset(keys), row)
+    return Shape(frozenset(keys), rows)
 
 
-def _first(elements: Iterable[object], *, is_used_up: bool = False) -> Row:
-    """The first object among the first elements."""
-    found: Row = {}
+def _first(elements: Iterable[object], *, is_used_up: bool = False) -> tuple[Row, ...]:
+    """The objects among the first elements."""
+    found: list[Row] = []
     for number, element in enumerate(elements):
-        if not found and isinstance(element, dict):
-            found = element
-        if not is_used_up and (found or number > _LOOKED_AT):
+        if isinstance(element, dict) and len(found) < _MOST_ROWS:
+            found.append(element)
+        if not is_used_up and (len(found) == _MOST_ROWS or number > _LOOKED_AT):
             break
-    return found
+    return tuple(found)
 
 
 def squeezed(source: Source) -> str:
-    """A JSON file with what is large left out: its facts, and its first row, which may stand behind megabytes of contacts or pictures."""
+    """A JSON file with what is large left out: its facts, and its first rows, which may stand behind megabytes of contacts or pictures."""
     with json_of(source) as parts, suppress(ExportError, RecursionError):
         if parts.peek() == "[":
-            return json.dumps([_small(_first(parts.elements()))])
+            return json.dumps([*map(_small, _first(parts.elements()))])
         found: dict[str, object] = {}
         for key in parts.members() if parts.peek() == "{" else ():
             if key in _LISTS:
                 return json.dumps(found | {key: {"list": []}})
             if key in _ROWS and parts.peek() == "[":
-                return json.dumps(found | {key: [_small(_first(parts.elements()))]})
+                return json.dumps(found | {key: [*map(_small, _first(parts.elements()))]})
             value = parts.value()
             found[key] = _small(value) if isinstance(value, dict) else _emptied(value)
     return ""

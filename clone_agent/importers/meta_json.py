@@ -50,7 +50,10 @@ _NOTICE = re.compile(
 def matches(head: Head) -> bool:
     """An object with messages that have a sender's name and milliseconds."""
     shape = shape_of(head.text)
-    return shape.has("messages") and (shape.has_row("sender_name", "timestamp_ms") or shape.has_row("senderName", "timestamp"))
+    if not shape.has("messages") or shape.has("chatInfo"):
+        return False
+    is_row = shape.has_row("sender_name", "timestamp_ms") or shape.has_row("senderName", "timestamp")
+    return is_row or _SHAPE.search(head.text) is not None  # the first rows may be damaged
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

@@ -35,9 +35,9 @@ def matches(head: Head) -> bool:
     text = head.text.lstrip()
     shape = shape_of(head.text)
     if text.startswith("["):
-        is_old_row = shape.has_row("id", "time", "sender", "content") and not shape.has_row("talker")
-        return is_old_row and all(isinstance(shape.row[key], str) for key in ("time", "sender"))
-    if shape.has("messages") and shape.has_row("sender", "content") and isinstance(shape.row["content"], dict):
+        row = shape.row_with("id", "time", "sender", "content")
+        return "talker" not in row and all(isinstance(row.get(key), str) for key in ("time", "sender"))
+    if shape.has("messages") and isinstance(shape.row_with("sender", "content").get("content"), dict):
         return True
     if not text.startswith("{") or '"_type"' in text[:200]:
         return False

@@ -24,7 +24,6 @@ from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
 from clone_agent.records import ChatKind, Kind, Skipped
 
-_FIRST = re.compile(r'\[\s*\{[^{}\[\]]{0,2000}"contents"\s*:\s*\[')
 _OWNER = "我"
 _SYSTEM = "系统消息"
 
@@ -32,8 +31,9 @@ _SYSTEM = "系统消息"
 def matches(head: Head) -> bool:
     """An array whose first object has `contents` beside a direction or a number."""
     shape = shape_of(head.text)
-    is_named = shape.has_row("direction") or shape.has_row("sender") or shape.has_row("sender_qq")
-    return not shape.keys and shape.has_row("contents", "time") and is_named
+    row = shape.row_with("contents", "time")
+    is_named = not row.keys().isdisjoint({"direction", "sender", "sender_qq"})
+    return not shape.keys and isinstance(row.get("contents"), list) and is_named
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

@@ -27,7 +27,6 @@ from clone_agent.records import ChatKind, Kind, Skipped
 PLATFORM = "signal"
 _PROGRAM = "Signal"
 _OWNER = "You"
-_ROWS = re.compile(r'\s*\[\s*\{(?=.{0,6000}?"conversationId"\s*:)(?=.{0,6000}?"sent_at"\s*:)(?=.{0,6000}?"type"\s*:)', re.S)
 _FILE = re.compile(r"(?P<name>.*?) \((?P<address>\+\d{5,16}|group|[0-9a-f-]{20,40})\)")
 
 

@@ -65,9 +65,9 @@ def matches(head: Head) -> bool:
     shape = shape_of(head.text)
     if shape.has("chats.list") or shape.has("left_chats.list") or shape.has("personal_information"):
         return True
-    if not shape.row:  # no message, or one longer than the first bytes
+    if not shape.rows:  # no message, or one longer than the first bytes
         return shape.has("messages") and not shape.has("chatInfo") and _CHAT.search(head.text) is not None
-    return shape.has("messages") and shape.row.get("type") in _ROW_TYPES and not _TIMES.isdisjoint(shape.row)
+    return shape.has("messages") and any(row.get("type") in _ROW_TYPES and not _TIMES.isdisjoint(row) for row in shape.rows)
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

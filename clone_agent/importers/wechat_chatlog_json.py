@@ -29,7 +29,6 @@ from clone_agent.importers.wechat_kinds import kind_of_number
 from clone_agent.importers.wechat_xml import is_xml, plain, read_app_message
 from clone_agent.records import ChatKind, Kind, Skipped
 
-_ROWS = re.compile(r'\[\s*\{(?=[^{}]*"talker"\s*:)(?=[^{}]*"(?:isSelf|isChatRoom)"\s*:)(?=[^{}]*"(?:seq|time)"\s*:)')
 _PLAIN_HEAD = re.compile(
     r"(?:[^\n]{0,120}\((?:我|系统消息|[\w@.-]{3,60})\)|我|系统消息|wxid_\w+)(?: \[[^\n]{1,200}\])?"
     r" (?:\d{4}-)?(?:\d{2}-\d{2} )?\d{2}:\d{2}:\d{2}"

@@ -5,7 +5,6 @@
 `ts` is seconds since 1970, `msg_type` WeChat's own number (1 text, 3 picture … 10000 system); `chat_room` is the group's id, or empty.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
@@ -25,15 +24,14 @@ from clone_agent.importers.wechat_kinds import kind_of_number
 from clone_agent.importers.wechat_xml import is_xml, plain, read_app_message
 from clone_agent.records import Kind, Skipped
 
-_ROW = re.compile(r'\s*\[?\s*\{(?=[^{}]*"ts"\s*:)(?=[^{}]*"(?:sender_wxid|conversation_id)"\s*:)(?=[^{}]*"content"\s*:)')
 _YES = (True, 1, "1", "true")
 
 
 def matches(head: Head) -> bool:
     """A row with its time, a wxid or conversation, and a content."""
     shape = shape_of(head.text)
-    row = shape.row.keys() if not shape.keys else shape.keys  # in lines, the first of them is the outermost object
-    return row >= {"ts", "content"} and not row.isdisjoint({"sender_wxid", "conversation_id"})
+    of_rows = [row.keys() for row in shape.rows] if not shape.keys else [shape.keys]  # in lines, the first is the outermost object
+    return any(row >= {"ts", "content"} and not row.isdisjoint({"sender_wxid", "conversation_id"}) for row in of_rows)
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

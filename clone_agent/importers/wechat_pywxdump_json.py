@@ -6,7 +6,6 @@
 What the fields mean stands in `wechat_pywxdump_csv`.
 """
 
-import re
 from collections.abc import Iterator
 
 from clone_agent.importers.encoding import find_encoding, text_pieces
@@ -16,8 +15,6 @@ from clone_agent.importers.json_stream import Damaged, JsonStream
 from clone_agent.importers.source import Source
 from clone_agent.importers.wechat_pywxdump_csv import Row, read_messages
 from clone_agent.records import Skipped
-
-_ROWS = re.compile(r'\[\s*\{(?=.{0,4000}?"MsgSvrID"\s*:)(?=.{0,4000}?"(?:type_name|is_sender|talker)"\s*:)', re.S)
 
 
 def matches(head: Head) -> bool:

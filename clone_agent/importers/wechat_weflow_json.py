@@ -35,7 +35,6 @@ _KNOWN_VERSION = re.compile(r"v?[0-4](?:\.|\Z)")
 _SESSION = re.compile(r'"session"\s*:\s*\{[^{}]*"(?:wxid|username)"\s*:')
 _ROWS = re.compile(r'"messages"\s*:\s*\[\s*(?:\]|\{[^{}]*"(?:createTime|localId)"\s*:)')
 _WEFLOW = re.compile(r'"weflow"\s*:\s*\{\s*(?:\}|"(?:version|exportedAt|generator|format)"\s*:)')
-_OTHERS = re.compile(r'"chatlab"\s*:\s*\{|"chatInfo"\s*:\s*\{')
 _FACTS = frozenset({"weflow", "session", "senders"})
 _WORDS_IN = ("text", "content", "title", "desc")
 
