@@ -118,7 +118,7 @@ class MemoryIndex:
         started = time.monotonic()
         progress = Progress(on_progress, total=2 * sum(info.messages for info in stale(self._archive, self._table)))
         counts = update_words(self._archive, self._table, progress=progress)
-        added = len(self._table.unstored("turn"))  # an import has made passages and words of them already
+        added = self._table.unembedded()  # an import has made passages and words of them already
         self._keeper.update(progress)
         return IndexReport(
             passages=self._table.count("turn"), added=added, removed=counts.removed, seconds=round(time.monotonic() - started, 3)

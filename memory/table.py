@@ -53,8 +53,6 @@ _STEPS = (
 _TABLES = {"turn": "memory_passages", "segment": "memory_segments"}
 
 Half = NDArray[np.float16]
-
-
 _SAMPLED = 200  # passages that tell the mean length
 
 
@@ -189,6 +187,10 @@ class PassageTable:
         where = "stored = 0 AND vector IS NOT NULL" if granularity == "turn" else "stored = 0"
         rows = self.connection.execute(f"SELECT n FROM {_TABLES[granularity]} WHERE {where} ORDER BY n DESC LIMIT {limit:d}")  # noqa: S608
         return [row[0] for row in rows]
+
+    def unembedded(self) -> int:
+        """How many turns nobody has embedded yet."""
+        return int(self.connection.execute("SELECT count(*) FROM memory_passages WHERE stored = 0 AND vector IS NULL").fetchone()[0])
 
     def without_vectors(self) -> set[str]:
         """The conversations with passages that nobody has embedded yet."""
@@ -335,9 +337,7 @@ class PassageTable:
         found: dict[str, set[str]] = {}
         if pairs := self.outline.speakers(self.keys(conversations)):
             wanted = json.dumps(sorted({number for pair in pairs for number in pair}))
-            keys = dict(
-                self.connection.execute("SELECT k.n, k.key FROM memory_keys k JOIN json_each(?) ON k.n = value", (wanted,)).fetchall()
-            )
+            keys = dict(self.connection.execute("SELECT n, k.key FROM memory_keys k JOIN json_each(?) ON n = value", (wanted,)).fetchall())
             for place, person in pairs:
                 found.setdefault(keys[place], set()).add(keys[person])
         return found
