@@ -120,6 +120,7 @@ def resaved(text: str) -> Iterator[bytes]:
     yield from (text.encode("utf-8"), text.encode("utf-8-sig"), text.encode("gb18030"), text.encode("utf-16-le"))
     yield from (f"\ufeff{text}".encode(encoding) for encoding in ("utf-8-sig", "utf-16-le", "utf-16-be"))
     yield f"\ufeff\r\n\r\n{text}\n\n".encode()
+    yield f"\n\n{text}".encode()
     yield text.encode() + b"\x1a" + bytes(500)
     if "\r" not in text:
         yield text.replace("\n", "\r\n").encode()

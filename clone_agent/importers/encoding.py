@@ -49,8 +49,12 @@ def text_records(stream: BinaryIO, encoding: str, end: str, *, is_cr_cut: bool =
         is_cr_cut: a CR before `end` is no part of the record.
     """
     rest = ""
+    is_start = end != "\n"  # blank lines that an editor put above it all may end otherwise
     for piece in text_pieces(stream, encoding):
         rest += piece
+        if is_start:
+            rest = rest.lstrip("\r\n")
+            is_start = not rest
         has_cr = is_cr_cut and "\r" in rest
         records = rest.split(end)
         rest = records.pop()
