@@ -27,6 +27,7 @@ from clone_agent.importers.cleaning import clean
 from clone_agent.prompt import new_nonce, system_prompt
 from clone_agent.records import ChatTurn, Delta, Hit, Persona, Recalled, Reply, Scope, SearchMemory
 from clone_agent.search_tool import search_tool
+from clone_agent.small_talk import is_small_talk
 
 MAX_SEARCHES = 3
 TOP_K = 8
@@ -42,7 +43,8 @@ class CloneAgent:
         memory: where to recall from; None: the clone answers from its tuning alone.
         top_k: lines recalled at most.
         use_tools: let the model search memory by itself; needs a model that can call tools.
-        shown: of them, put the best so many into the prompt, the best first, for a model that reads few; None: all, in time order.
+        shown: of them, put the best so many into the prompt, the best first, for a model that reads few, and answers small talk without
+            memory; None: all, in time order.
     """
 
     def __init__(
@@ -92,7 +94,8 @@ class CloneAgent:
         moment = now or datetime.now().astimezone()
         if now is not None and scope.before is None:
             scope = replace(scope, before=now)
-        memory = self._memory if use_memory else None
+        is_asked = use_memory and not (self._shown is not None and is_small_talk(question))
+        memory = self._memory if is_asked else None
         middleware = _RecallMiddleware(
             self._persona,
             memory,

@@ -5,7 +5,6 @@ Serves `clone-agent chat` and drives it in a headless Chromium, in light and dar
 
 import argparse
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -59,13 +58,15 @@ def take(browser: Browser, url: str, scheme: str, talk: list[str], compared: str
 def ask(page: Page, where: str, question: str) -> None:
     """Ask and wait until the answer is whole."""
     log = page.locator("#chat-log" if where == "chat" else "#compare-memory")
-    sources = log.get_by_text(re.compile("条来源|没有找到相关"))
-    before = sources.count()
+    before = log.inner_text()
     box = page.locator(f"#{where}-question textarea")
     box.fill(question)
     box.press("Enter")
-    expect(sources).to_have_count(before + 1, timeout=PATIENCE_MS)
-    page.wait_for_timeout(2_000)  # the other side of the comparison
+    expect(log).not_to_have_text(before, timeout=PATIENCE_MS)
+    written = ""
+    while (now := log.inner_text()) != written or len(now) <= len(before) + len(question) + 1:  # until nothing is added any more
+        written = now
+        page.wait_for_timeout(3_000)
 
 
 @contextmanager
