@@ -28,7 +28,7 @@ from finetune.tune_config import TuneConfig, TunePlan
 
 REHEARSAL = 0.2  # share of general talk, for the model that ships, which forgets quickly, and wherever a file of it is named
 LOOKING = 0.08  # share of a run's time for looks at held-out texts, at most
-LOOK_COST = 0.5  # time of a token that is looked at, beside one that is learnt from: 0.47 under LoRA, 0.54 under P-Tuning v2
+LOOK_COST = 0.5  # time of a token that is looked at, beside one that is learnt from; about, for LoRA and a prefix
 FEWEST_LOOKS, MOST_LOOKS = 2, 8  # in the course of a run, besides the one before it
 _DRAWS = 20  # general examples drawn for one wanted, at most
 _Item = TypeVar("_Item")

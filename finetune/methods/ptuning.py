@@ -43,6 +43,6 @@ METHOD = Method(
     settings=PTuningSettings,
     attach=attach,
     # At first all tokens of the prefix are seen alike, so Adam moves all their values the same way. Reached at once, the whole rate cost a
-    # run of 12 steps a fifth of its reading of the memory (`benchmarks/tuning.md`); a rate that rises over ten steps costs none.
+    # run of 12 steps half of its reading of the memory (`benchmarks/tuning.md`); a rate that rises over ten steps costs none.
     defaults=MethodDefaults(learning_rate=2e-2, small_learning_rate=3e-1, warmup_steps=10),
 )
