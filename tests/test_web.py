@@ -1,12 +1,13 @@
 """The browser chat, driven in a real headless Chromium against the real hardened app."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Response, expect, sync_playwright
 from web_stage import ATTACK, GRADIO_WARNINGS, Actor, Stage, WordMemory, fill, open_stage
 
 from clone_agent.agent import CloneAgent
@@ -38,18 +39,23 @@ def page(browser: Browser, stage: Stage) -> Iterator[Page]:
 
 
 def open_page(browser: Browser, url: str, *, locale: str = "zh-CN") -> Iterator[Page]:
-    """A page that fails the test when it asks anything of another host, or anything that the server refuses after the login."""
+    """A page that fails the test when it asks anything of another host, or anything but a login that the server refuses."""
     context = browser.new_context(locale=locale, viewport={"width": 1180, "height": 800})
     page = context.new_page()
     asked: list[str] = []
     refused: list[tuple[int, str]] = []
-    page.on("response", lambda answer: refused.append((answer.status, answer.url)) if answer.status not in (*range(400), 401) else None)
+    page.on("response", lambda answer: refused.append((answer.status, answer.url)) if is_refusal(answer) else None)
     page.on("request", lambda request: asked.append(request.url) if is_foreign(request, url) else None)
     page.goto(url)
     yield page
     context.close()
     assert asked == []
     assert refused == []
+
+
+def is_refusal(answer: Response) -> bool:
+    """Whether the server refused something; a wrong password and what comes before the right one do not count."""
+    return answer.status >= 400 and answer.status != 401 and not (answer.status == 400 and answer.url.endswith("/login"))
 
 
 def is_foreign(request: Request, url: str) -> bool:
@@ -224,8 +230,8 @@ def test_compare_answers_both_sides_at_once(browser: Browser, tmp_path: Path) ->
             ask(page, "去年国庆我们去黄山了吗", where="compare")
             expect(page.locator("#compare-tuned .bot-row .message-content").first).to_contain_text("害")
             expect(page.locator("#compare-memory .bot-row .message-content").first).to_contain_text("黄山")
-            both_under_way = page.locator("#compare-memory").get_by_text("条来源").count() == 0
-            assert both_under_way, "the right side began before the left one had ended"
+            ended = page.locator("#compare-tuned, #compare-memory").get_by_text(re.compile("记不清啦|笑死"))
+            assert ended.count() == 0, "the right side began before the left one had ended"
             expect(page.locator("#compare-memory").get_by_text("2 条来源")).to_be_visible()
             assert bubbles(page, "compare-tuned") == ["害 好像是去海边了吧", "记不清啦"]
             assert bubbles(page, "compare-memory")[:2] == ["黄山呀", "住的光明顶山庄"]
