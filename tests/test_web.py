@@ -1,6 +1,5 @@
 """The browser chat, driven in a real headless Chromium against the real hardened app."""
 
-import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -68,6 +67,12 @@ def ask(page: Page, question: str, *, where: str = "chat") -> None:
     box.press("Enter")
 
 
+def answered(page: Page) -> None:
+    """Wait until the actor has said its last word on 黄山 and may be asked again."""
+    expect(page.locator("#chat-log").get_by_text("日出全是雾 笑死")).to_be_visible()
+    expect(page.locator("#chat-send")).to_be_visible()
+
+
 def bubbles(page: Page, log: str = "chat-log") -> list[str]:
     return page.locator(f"#{log} .bot-row .message-content").all_inner_texts()
 
@@ -78,6 +83,7 @@ def unfold(page: Page, log: str = "chat-log") -> None:
 
 def test_a_question_is_answered_in_several_bubbles(page: Page) -> None:
     ask(page, "去年国庆我们去黄山了吗")
+    answered(page)
     expect(page.locator("#chat-log .bot-row")).to_have_count(4)
     assert bubbles(page)[:3] == ["黄山呀", "住的光明顶山庄", "日出全是雾 笑死"]
     expect(page.locator("#chat-question textarea")).to_have_value("")
@@ -85,6 +91,7 @@ def test_a_question_is_answered_in_several_bubbles(page: Page) -> None:
 
 def test_sources_unfold_to_date_person_and_the_messages_around(page: Page) -> None:
     ask(page, "到黄山了吗")
+    answered(page)
     expect(page.get_by_text("2 条来源")).to_be_visible()
     assert page.get_by_text("刚到光明顶山庄").count() == 0, "sources are folded at first"
     unfold(page)
@@ -223,15 +230,16 @@ def test_html_in_names_of_people_chats_and_in_what_stands_around_stays_text() ->
 
 
 def test_compare_answers_both_sides_at_once(browser: Browser, tmp_path: Path) -> None:
-    for stage in open_stage(tmp_path, pause_s=0.5):
+    for stage in open_stage(tmp_path, pause_s=0.3):
         for page in open_page(browser, stage.url):
             page.get_by_role("tab", name="对比").click()
             expect(page.get_by_text("只有微调")).to_be_visible()
             ask(page, "去年国庆我们去黄山了吗", where="compare")
             expect(page.locator("#compare-tuned .bot-row .message-content").first).to_contain_text("害")
             expect(page.locator("#compare-memory .bot-row .message-content").first).to_contain_text("黄山")
-            ended = page.locator("#compare-tuned, #compare-memory").get_by_text(re.compile("记不清啦|笑死"))
+            ended = page.locator("#compare-tuned").get_by_text("记不清啦")
             assert ended.count() == 0, "the right side began before the left one had ended"
+            expect(page.locator("#compare-memory").get_by_text("日出全是雾 笑死")).to_be_visible()
             expect(page.locator("#compare-memory").get_by_text("2 条来源")).to_be_visible()
             assert bubbles(page, "compare-tuned") == ["害 好像是去海边了吧", "记不清啦"]
             assert bubbles(page, "compare-memory")[:2] == ["黄山呀", "住的光明顶山庄"]

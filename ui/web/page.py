@@ -3,8 +3,9 @@
 Labels come from `texts`; what names the owner is sent by the server after the login, never in the page's own configuration.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import gradio as gr
@@ -156,18 +157,16 @@ def _compare_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.
             )
             right = chat_log("compare-memory")
 
-    def answer(use_memory: bool) -> Callable[[str, gr.Request], Iterator[Shown]]:
-        def reply(text: str, request: gr.Request) -> Iterator[Shown]:
-            for state in (
-                speaker.answer(Talk(), text.strip(), use_memory=use_memory, language=language_asked(request)) if text.strip() else ()
-            ):
-                yield list(state.shown)
+    def answer(text: str, request: gr.Request) -> Iterator[tuple[Shown, Shown]]:
+        """Both sides by turns in one event: two events of one trigger would be answered one after the other."""
+        asked, language = text.strip(), language_asked(request)
+        shown: list[Shown] = [[], []]
+        sides = [speaker.answer(Talk(), asked, use_memory=use_memory, language=language) for use_memory in (False, True)]
+        for first, second in zip_longest(*sides) if asked else ():
+            shown = [list(talk.shown) if talk else before for talk, before in zip((first, second), shown, strict=True)]
+            yield shown[0], shown[1]
 
-        return reply
-
-    for chatbot, use_memory, identity in ((left, False, "compare-tuned"), (right, True, "compare-memory")):
-        events = [send.click, question.submit]
-        gr.on(events, answer(use_memory), [question], [chatbot], concurrency_id=identity, trigger_mode="once", **PRIVATE)
+    gr.on([send.click, question.submit], answer, [question], [left, right], concurrency_id="compare", trigger_mode="once", **PRIVATE)
     return left, right
 
 
