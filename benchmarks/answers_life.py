@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from life_memory import life_memory
+from life_memory import asker_of, life_memory
 
 from clone_agent.agent import TOP_K, CloneAgent
 from clone_agent.archive import Archive
@@ -23,6 +23,7 @@ from clone_agent.sample_life.questions import LifeQuestion, gold_ids, key_ids, l
 from finetune.chat_model import load_chat_model
 from finetune.model_files import recall_habits
 from memory.passages import bursts
+from memory.recall import MemoryIndex
 from ui.questions import Question, says_unknown
 
 
@@ -37,6 +38,20 @@ class Shelf:
     ) -> Recalled:
         """The lines."""
         return Recalled(question=question, hits=self.hits, confidence=1.0, is_confident=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedBy:
+    """A memory that knows who asks, as `--contact` tells it."""
+
+    memory: MemoryIndex
+    asker: str
+
+    def search(
+        self, question: str, *, history: Sequence[ChatTurn] = (), scope: Scope = Scope(), top_k: int = 12, now: datetime | None = None
+    ) -> Recalled:
+        """What is recalled for them."""
+        return self.memory.search(question, history=history, scope=scope, top_k=top_k, now=now, asker=self.asker)
 
 
 def gold_shelf(question: LifeQuestion, ids: dict[str, str], passages: dict[str, Hit]) -> Shelf:
@@ -87,7 +102,11 @@ def main() -> None:
         for question in load_questions():
             if question.split != arguments.split:
                 continue
-            shelves: dict[str, SearchMemory | None] = {"gold": gold_shelf(question, ids, passages), "recalled": memory, "none": None}
+            shelves: dict[str, SearchMemory | None] = {
+                "gold": gold_shelf(question, ids, passages),
+                "recalled": AskedBy(memory, asker_of(question)),
+                "none": None,
+            }
             for kind, shelf in shelves.items():
                 if kind == "gold" and question.never_happened:
                     continue
