@@ -78,6 +78,8 @@ def bubbles(page: Page, log: str = "chat-log") -> list[str]:
 
 
 def unfold(page: Page, log: str = "chat-log") -> None:
+    """Open the sources once the reply is whole: while it is written, each new word folds them again."""
+    expect(page.locator("#chat-send" if log == "chat-log" else "#compare-send")).to_be_visible()
     page.locator(f"#{log} .bot-row .thought-group > .title").first.click()
 
 
