@@ -44,6 +44,7 @@ def tune(
     """
     base = base or call.settings.base
     require_dataset(call, base)
+    from finetune.checkpoint import adapter_folder
     from finetune.processes import is_leader
     from finetune.tune_config import TuneConfig
 
@@ -52,6 +53,8 @@ def tune(
         _print_dry_run(call, config)
         return
     with call.home.lock() if is_leader() else nullcontext():
+        if resume and not adapter_folder(call.home.root, name or method).is_dir():
+            call.screen.warn(f"There is no interrupted run {name or method}; this one starts from the beginning.")
         report = tune_adapter(call, config, name=name or method, resume=resume)
     if not is_leader():
         return
@@ -82,8 +85,6 @@ def tune_adapter(call: Call, config: "TuneConfig", *, name: str, resume: bool = 
     from finetune.train import tune as run
 
     folder = adapter_folder(call.home.root, name)
-    if resume and not folder.is_dir():
-        call.screen.warn(f"There is no interrupted run {name}; this one starts from the beginning.")
     with call.screen.progress(f"Tuning {name}", unit="steps") as advance:
 
         def watch(progress: "TuneProgress") -> None:
