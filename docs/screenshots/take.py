@@ -57,16 +57,15 @@ def take(browser: Browser, url: str, scheme: str, talk: list[str], compared: str
 
 def ask(page: Page, where: str, question: str) -> None:
     """Ask and wait until the answer is whole."""
-    log = page.locator("#chat-log" if where == "chat" else "#compare-memory")
-    before = log.inner_text()
+    rows = page.locator("#chat-log .bot-row" if where == "chat" else "#compare-memory .bot-row")
+    before = rows.count()
     box = page.locator(f"#{where}-question textarea")
     box.fill(question)
     box.press("Enter")
-    expect(log).not_to_have_text(before, timeout=PATIENCE_MS)
-    written = ""
-    while (now := log.inner_text()) != written or len(now) <= len(before) + len(question) + 1:  # until nothing is added any more
-        written = now
-        page.wait_for_timeout(3_000)
+    expect(rows).not_to_have_count(before, timeout=PATIENCE_MS)
+    page.wait_for_timeout(1_000)
+    expect(page.locator(f"#{where}-send")).to_be_visible(timeout=PATIENCE_MS)
+    page.wait_for_timeout(2_000)  # the other side of the comparison
 
 
 @contextmanager
