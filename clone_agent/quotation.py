@@ -9,7 +9,7 @@ than this: a model of a few million weights finds the line, and would get a digi
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 
 from clone_agent.day_words import spoken_day
@@ -29,16 +29,11 @@ def spans(words: str) -> list[str]:
         return [words]
     ends = [match.end() for match in _PIECES[kind].finditer(words) if match.end() < len(words)]
     starts, ends = [0, *ends], [*ends, len(words)]
-    found: list[str] = []
-    for first, start in enumerate(starts):
-        last = max((last for last in range(first, len(ends)) if ends[last] - start <= limit), default=first)
-        if first == 0 or ends[last] > ends[_last(starts, ends, first - 1, limit)]:  # no part of the run before
-            found.append(words[start : ends[last]].strip())
-    return found
-
-
-def _last(starts: Sequence[int], ends: Sequence[int], first: int, limit: int) -> int:
-    return max((last for last in range(first, len(ends)) if ends[last] - starts[first] <= limit), default=first)
+    lasts = [
+        max((last for last in range(first, len(ends)) if ends[last] - start <= limit), default=first) for first, start in enumerate(starts)
+    ]
+    is_own = [first == 0 or last > lasts[first - 1] for first, last in enumerate(lasts)]  # no part of the run before
+    return [words[start : ends[last]].strip() for start, last, own in zip(starts, lasts, is_own, strict=True) if own]
 
 
 def spoken_by(speaker: str, owner: str, language: str) -> str:

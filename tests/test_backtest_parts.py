@@ -91,19 +91,20 @@ def test_what_opens_a_reply_is_read_but_bears_no_probability(loaded):
     assert float(opened[2, 1]) == pytest.approx(float(logits[range(start, len(target)), target[start:]].sum()), abs=1e-3)
 
 
+def hidden(number, context, response):
+    return Example(
+        id=str(number),
+        conversation="c",
+        session="s",
+        sent_at=datetime(2024, 1, 1, tzinfo=UTC),
+        system="",
+        context=context,
+        response=response,
+    )
+
+
 def test_the_scores_of_hidden_replies_give_their_losses_and_which_were_told_apart(loaded, tmp_path):
-    examples = [
-        Example(
-            id=str(n),
-            conversation="c",
-            session="s",
-            sent_at=datetime(2024, 1, 1, tzinfo=UTC),
-            system="",
-            context=talks()[n % 4],
-            response=f"see you {n}",
-        )
-        for n in range(12)
-    ]
+    examples = [hidden(n, talks()[n % 4], f"see you {n}") for n in range(12)]
     prompts = [Prompts(plain=tuple(one.turns()), remembering=()) for one in examples]
     part = measure(
         Kept(tmp_path / "kept", {}),
@@ -278,18 +279,7 @@ def test_intervals_shrink_with_what_was_drawn_and_hold_the_figure():
 
 def test_a_reply_that_repeats_its_prompt_is_not_to_the_point(life):
     owner = [text for text in writings(life)[OWNER] if len(text) > 9]
-    examples = [
-        Example(
-            id=str(n),
-            conversation="c",
-            session="s",
-            sent_at=datetime(2024, 1, 1, tzinfo=UTC),
-            system="",
-            context=(ChatTurn(role="user", text=owner[n]),),
-            response=f"好{n}",
-        )
-        for n in range(10)
-    ]
+    examples = [hidden(n, (ChatTurn(role="user", text=owner[n]),), f"好{n}") for n in range(10)]
     measuring = Measure(
         past=life,
         trained_on=owner,
