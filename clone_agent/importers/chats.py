@@ -15,6 +15,7 @@ from clone_agent.importers.new_message import new_message
 from clone_agent.message_ids import second_of
 from clone_agent.records import ChatKind, Conversation, Kind
 
+_TEXT, _REPLY, _UNKNOWN = Kind.TEXT, Kind.REPLY, Kind.UNKNOWN  # to look up a member of an enumeration takes as long as a call
 _NOT_SPEECH = frozenset({Kind.SYSTEM, Kind.RECALL})
 
 
@@ -91,7 +92,6 @@ class Chat:
         text: str,
         source: str,
         second: int | None = None,
-        *,
         reply_to: str | None = None,
         source_id: str | None = None,
     ) -> Sequence[Record]:
@@ -109,8 +109,8 @@ class Chat:
         """
         if self._is_guess and sender not in self._people:
             self._meet(sender)
-        text = clean(text).strip()
-        kind = Kind.UNKNOWN if not text else Kind.TEXT if reply_to is None else Kind.REPLY
+        text = (text if text.isprintable() else clean(text)).strip()
+        kind = _UNKNOWN if not text else _TEXT if reply_to is None else _REPLY
         chat = self._conversation
         message = new_message(
             self._ids.next(sender, second_of(sent_at) if second is None else second, kind, text, source_id),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import chain, islice
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,8 @@ from clone_agent.records import Kind, Skipped
 PLATFORM = "table"
 _LOOK_AHEAD = 2000
 _MOST_SPEAKERS = 10_000  # whose names as written are remembered
-_MILLISECONDS = 10**11  # a stamp from here on is none of seconds
+_TEXT = Kind.TEXT  # to look up a member of an enumeration takes as long as a call
+_SOONEST, _MILLISECONDS = 10**8, 10**10  # stamps between them are seconds
 _HAS_DATE = re.compile(r"\d[-/.年]\d|\d{9}")
 _YES = frozenset({"1", "true", "yes", "y", "是", "t"})
 _KIND_WORDS = {
@@ -63,8 +65,13 @@ def read_cells(rows: Iterator[Cells | Skipped], columns: Mapping[str, str], sour
             f"The dates of {source.name} may begin with the day or the month.",
             remedy="Say which with --dates day-first or --dates month-first.",
         )
+    zone = options.timezone
     for row in chain(ahead, rows):
-        yield from reader.row(*row, order, options.timezone) if isinstance(row, tuple) else (row,)
+        if isinstance(row, tuple):
+            place, cells = row
+            yield from reader.row(place, cells, order, zone)
+        else:
+            yield row
 
 
 def doubtful_date(rows: Iterator[Cells | Skipped], columns: Mapping[str, str], source: Source) -> str | None:
@@ -84,6 +91,7 @@ class _Reader:
         self._stem = clean_name(source.stem)
         self._chats: dict[str, Chat] = {}
         self._owner: str | None = None
+        self._only = self._chat(self._stem)  # of rows that name none
         self._known: dict[tuple[object, object], tuple[str, str]] = {}  # name and number as written -> `Message.sender` and its name
 
     def time(self, cells: Mapping[str, object]) -> str:
@@ -96,31 +104,36 @@ class _Reader:
     def row(self, place: str, cells: Mapping[str, object], order: Order, zone: ZoneInfo) -> Sequence[Record]:
         """The message of a row."""
         stamp = cells.get(self._time)
-        sent_at = read_time(stamp, zone) if isinstance(stamp, int) else read_date(self.time(cells), order, zone)
-        sender, name = self._speaker(cells.get(self._sender), cells.get(self._number))
+        sent_at: datetime | None
+        if stamp.__class__ is int and _SOONEST <= stamp < _MILLISECONDS:
+            sent_at = datetime.fromtimestamp(stamp, zone)
+        else:
+            sent_at = read_time(stamp, zone) if isinstance(stamp, int) else read_date(self.time(cells), order, zone)
+        try:
+            sender, name = self._known[cells.get(self._sender), cells.get(self._number)]
+        except (KeyError, TypeError):  # a list is no key, and nobody's name
+            sender, name = self._speaker(cells.get(self._sender), cells.get(self._number))
         if sent_at is None or not sender:
             return (Skipped(source=place, reason="no time stamp" if sent_at is None else "no sender"),)
-        chat = self._chat(clean_name(_text_of(cells.get(self._name))) if self._name is not None else "")
+        chat = self._chat(clean_name(_text_of(cells.get(self._name)))) if self._name is not None else self._only
         if self._flag is not None and self._owner is None and _text_of(cells.get(self._flag)).lower() in _YES:
             self._owner = sender
             for one in self._chats.values():
                 one.learn_owner(sender)
-        kind, words = self._words(cells)
+        written = cells.get(self._text)
+        kind, words = read_body(written) if self._kind is None and isinstance(written, str) else self._words(cells)
         source_id = (_text_of(cells.get(self._id)) or None) if self._id is not None else None
-        if kind is Kind.TEXT:
+        if kind is _TEXT:
             second = stamp if isinstance(stamp, int) and stamp < _MILLISECONDS else None
-            return chat.words(sender, name, sent_at, words, place, second, source_id=source_id)
+            return chat.words(sender, name, sent_at, words, place, second, None, source_id)
         return chat.add(Bubble(sender=sender, sender_name=name, sent_at=sent_at, kind=kind, text=words, source_id=source_id, source=place))
 
     def _speaker(self, name: object, number: object) -> tuple[str, str]:
         """`Message.sender` and its name; the first is "" where a row names nobody."""
-        key = (name, number) if isinstance(name, str) and isinstance(number, str | int | None) else None
-        if key is not None and (known := self._known.get(key)) is not None:
-            return known
         shown, told = clean_name(_text_of(name)), _text_of(number)
         speaker = (told or (f"name:{shown}" if shown else ""), shown)
-        if key is not None and len(self._known) < _MOST_SPEAKERS:
-            self._known[key] = speaker
+        if isinstance(name, str) and isinstance(number, str | int | None) and len(self._known) < _MOST_SPEAKERS:
+            self._known[name, number] = speaker
         return speaker
 
     def _words(self, cells: Mapping[str, object]) -> tuple[Kind, str]:

@@ -38,19 +38,18 @@ class MessageIds:
             text: own words, cleaned.
             source_id: the exporter's id. A row that comes twice with the same one is one message.
         """
-        begun = self._begun.get(sender) or self._begin(sender)
-        told = begun.copy()
-        written = f"{second}\x1fwords\x1f{text}" if text else f"{second}\x1f{kind.value}\x1f"
-        told.update(written.encode("utf-8", "replace"))
+        told = (self._begun.get(sender) or self._begin(sender)).copy()
+        told.update((f"{second}\x1fwords\x1f{text}" if text else f"{second}\x1f{kind.value}\x1f").encode("utf-8", "replace"))
         stem = second_prefix(second) + told.hexdigest()
-        if stem not in self._seen:
-            if len(self._seen) >= 2 * _WINDOW:
+        seen = self._seen
+        if stem not in seen:
+            if len(seen) >= 2 * _WINDOW:
                 self._forget()
-            self._seen[stem] = source_id
+            seen[stem] = source_id
             return stem
-        earlier = self._seen[stem]
+        earlier = seen[stem]
         if not isinstance(earlier, list):
-            earlier = self._seen[stem] = [earlier]
+            earlier = seen[stem] = [earlier]
         if source_id is not None and source_id in earlier:
             number = earlier.index(source_id)
         else:

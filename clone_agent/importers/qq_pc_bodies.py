@@ -37,7 +37,10 @@ _FACES = (
     r"奸笑|耶"
 )
 _PLACEHOLDER = re.compile(rf"\[({'|'.join(_PLACEHOLDERS)}|{_FACES})\]")
+_TEXT, _UNKNOWN = Kind.TEXT, Kind.UNKNOWN  # to look up a member of an enumeration takes as long as a call
 _MARKED = re.compile(r"[\[Q音频您撤件包抖话]")  # a body without any of these is plain words
+_MAY_BE_BOILERPLATE = re.compile(r"[Q音频您撤件包抖话]|自动")
+_ALONE = {f"[{name}]": (kind, "") for name, kind in _PLACEHOLDERS.items()}  # most bodies that have a mark at all
 
 _HINT = re.compile(
     r"\[([^\[\]\n]{1,16})\]\s*(?:我发了一个.{0,40})?请(?:使用|升级|用|更新|在).{0,12}QQ.{0,12}(?:查收|查看|体验|版本|领取|接收).{0,16}",
@@ -63,16 +66,17 @@ def read_body(body: str) -> tuple[Kind, str]:
     """The kind of a cleaned body, and the sender's own words: "" where there are none."""
     if _MARKED.search(body) is None:
         words = body.strip()
-        return (Kind.TEXT, words) if words else (Kind.UNKNOWN, "")
-    kind = _boilerplate(body.strip())
-    if kind is not None:
+        return (_TEXT, words) if words else (_UNKNOWN, "")
+    if (alone := _ALONE.get(body)) is not None:
+        return alone
+    if _MAY_BE_BOILERPLATE.search(body) is not None and (kind := _boilerplate(body.strip())) is not None:
         return kind, ""
     body = _CLIENT_TAIL.sub("", body)
     kinds = [_PLACEHOLDERS.get(name, Kind.STICKER) for name in _PLACEHOLDER.findall(body)]
     words = _PLACEHOLDER.sub("", body).strip() if kinds else body.strip()
     if words:
-        return Kind.TEXT, words
-    return min(kinds, key=lambda kind: kind is Kind.STICKER, default=Kind.UNKNOWN), ""
+        return _TEXT, words
+    return min(kinds, key=lambda kind: kind is Kind.STICKER, default=_UNKNOWN), ""
 
 
 def _boilerplate(body: str) -> Kind | None:
