@@ -16,7 +16,7 @@ from pathlib import Path
 
 from life_memory import asker_of, life_memory
 
-from clone_agent.agent import TOP_K, CloneAgent
+from clone_agent.agent import CloneAgent
 from clone_agent.archive import Archive
 from clone_agent.records import ChatTurn, Delta, Hit, Recalled, Reply, Scope, SearchMemory
 from clone_agent.sample_life.questions import LifeQuestion, gold_ids, key_ids, load_questions
@@ -110,9 +110,7 @@ def main() -> None:
             for kind, shelf in shelves.items():
                 if kind == "gold" and question.never_happened:
                     continue
-                # Of lines that all hold a part of the answer none is the best one.
-                lines = TOP_K if kind == "gold" and shown else shown
-                agent = CloneAgent(model, persona=persona, memory=shelf, shown=lines)
+                agent = CloneAgent(model, persona=persona, memory=shelf, shown=shown)
                 reply, first, whole = ask(agent, question)
                 waits.append((first, whole, len(reply.text)))
                 note(figures, kind, question, reply.text)

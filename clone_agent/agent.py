@@ -31,6 +31,7 @@ from clone_agent.small_talk import is_small_talk
 
 MAX_SEARCHES = 3
 TOP_K = 8
+ABOUT_AS_SURE = 0.9  # share of the best line's score; chosen on the sample life's development questions
 Event = Recalled | Delta | Reply
 
 
@@ -43,8 +44,8 @@ class CloneAgent:
         memory: where to recall from; None: the clone answers from its tuning alone.
         top_k: lines recalled at most.
         use_tools: let the model search memory by itself; needs a model that can call tools.
-        shown: of them, put the best so many into the prompt, the best first, for a model that reads few, and answers small talk without
-            memory; None: all, in time order.
+        shown: for a model that reads few lines: put the best so many into the prompt, the best first, and of them only those that are
+            about as sure as the best, and answer small talk without memory; None: all, in time order.
     """
 
     def __init__(
@@ -194,7 +195,8 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
 
     def in_prompt(self, recalled: Recalled | None) -> tuple[Hit, ...]:
         """The recalled lines that the model reads."""
-        return recalled.hits[: self._most] if recalled else ()
+        hits = recalled.hits if recalled else ()
+        return hits if self._most is None else tuple(about_as_sure(hits))[: self._most]
 
     def before_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Recall for the question, which is the last message."""
@@ -215,6 +217,15 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
             is_confident=recalled is None or recalled.is_confident,
         )
         return handler(request.override(system_message=SystemMessage(prompt)))
+
+
+def about_as_sure(hits: Sequence[Hit]) -> Iterator[Hit]:
+    """Of hits, the best first, those that memory is about as sure of as of the best; the same words once."""
+    said: set[str] = set()
+    for hit in hits:
+        if hit.score >= ABOUT_AS_SURE * hits[0].score and hit.memory.text not in said:
+            said.add(hit.memory.text)
+            yield hit
 
 
 def _as_messages(history: Sequence[ChatTurn]) -> list[AnyMessage]:
@@ -243,13 +254,14 @@ def _hits_in(update: dict[str, Any]) -> dict[int, Hit]:
 
 
 def _reply(words: ReplyWords, recalled: Recalled | None, read: Sequence[Hit], found: Mapping[int, Hit]) -> Reply:
-    """The reply; its sources are all that was recalled and found, what it cites first."""
+    """The reply; its sources are all that was recalled and found, first what it cites, in that order."""
     numbered = dict(enumerate(read, start=1)) | dict(found)
     hits = {hit.memory.id: hit for hit in (*(recalled.hits if recalled else ()), *found.values())}
-    cited = numbered.get(words.number or 0)
-    sources = () if words.number == 0 else sorted(hits.values(), key=lambda hit: (hit is not cited, hit.memory.started_at))
+    cited = [numbered[number] for number in dict.fromkeys(words.numbers) if number in numbered]
+    others = sorted((hit for hit in hits.values() if hit not in cited), key=lambda hit: hit.memory.started_at)
+    sources = () if words.numbers[:1] == [0] else (*cited, *others)
     bubbles = tuple(line.strip() for line in words.text.splitlines() if line.strip())
-    return Reply(text=words.text.strip(), bubbles=bubbles, sources=tuple(sources), cited=cited, recalled=recalled)
+    return Reply(text=words.text.strip(), bubbles=bubbles, sources=sources, cited=cited[0] if cited else None, recalled=recalled)
 
 
 class _StopOnRequest(BaseCallbackHandler):

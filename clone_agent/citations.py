@@ -12,7 +12,7 @@ class ReplyWords:
 
     def __init__(self, *, cites: bool) -> None:
         self.text = ""  # what was shown so far
-        self.number: int | None = None  # of the line that was cited first; 0: the reply rests on none
+        self.numbers: list[int] = []  # of the lines that were cited, in order; 0 first: the reply rests on none
         self._cites = cites
         self._begun: str | None = "" if cites else None  # the beginning of a bubble, until it is clear whether it is a citation
 
@@ -46,7 +46,7 @@ class ReplyWords:
             if number is None:
                 self._begun = None
                 return rest
-            self.number = number if self.number is None else self.number
+            self.numbers.append(number)
             self._begun = rest
         return ""
 

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
@@ -21,6 +21,7 @@ SHIPPED = Path(__file__).parent / "base_model" / "weights"
 SHIPPED_NAME = "clone-agent-base"
 _DESCRIPTIONS = ("*.json", "*.jinja", "merges.txt", "vocab.txt", "*.model")
 _SAMPLE = 1 << 20  # bytes hashed at the beginning and the end of each weight file
+Quoted = Literal["one", "each"]
 CONVERTED = "converted.json"  # in a folder made from an original: whose it is
 
 
@@ -46,7 +47,7 @@ class RecallHabits:
     """How a model reads recalled lines best."""
 
     lines: int | None = None  # the best so many, the best one first; None: as many as the agent gives, in time order
-    quoted: bool = False  # what it says of a line is kept to that line's words
+    quoted: Quoted | None = None  # its replies are kept to the words of one line that it reads, or of each; None: they are free
 
 
 def recall_habits(config: Mapping[str, Any]) -> RecallHabits:
@@ -54,7 +55,7 @@ def recall_habits(config: Mapping[str, Any]) -> RecallHabits:
     lines = config.get("recalled_lines")
     return RecallHabits(
         lines=None if lines is None else int(lines),
-        quoted=bool(config.get("recalled_quoted", False)),
+        quoted=quoted if (quoted := config.get("recalled_quoted")) in get_args(Quoted) else None,
     )
 
 

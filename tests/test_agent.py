@@ -112,10 +112,13 @@ def test_recalled_lines_stand_in_the_system_message_between_marks_of_this_reques
     assert len(nonces) > 1
 
 
-@pytest.mark.parametrize(("most", "shown"), [(None, ["到黄山了", "腿断了"]), (6, ["腿断了", "到黄山了"]), (1, ["腿断了"])])
+@pytest.mark.parametrize(
+    ("most", "shown"), [(None, ["饿了", "到黄山了", "腿断了", "腿断了"]), (6, ["腿断了", "到黄山了"]), (1, ["腿断了"])]
+)
 def test_lines_are_shown_and_cited_in_time_order_or_the_best_few_first_as_the_model_reads_them(most: int | None, shown: list[str]) -> None:
     model = reader(script=("[1] ", "好"))
-    memory = Shelf(hit(4), replace(hit(5, "腿断了"), score=0.9))
+    scored = {3: ("饿了", 0.3), 4: ("到黄山了", 0.8), 5: ("腿断了", 0.85), 6: ("腿断了", 0.84)}
+    memory = Shelf(*(replace(hit(number, text), score=score) for number, (text, score) in scored.items()))
     events = list(CloneAgent(model, persona=LIN_WAN, memory=memory, shown=most).answer("去年国庆去哪了", now=NOW))
     lines = [line.split("：")[1] for line in str(model.prompts[-1][0].content).splitlines() if line.startswith("[")]
     assert lines == shown
@@ -123,7 +126,17 @@ def test_lines_are_shown_and_cited_in_time_order_or_the_best_few_first_as_the_mo
     assert isinstance(reply, Reply)
     assert reply.cited is not None
     assert next(source.memory.text for source in reply.sources) == reply.cited.memory.text == shown[0]
-    assert len(reply.sources) == 2  # also what was found and not shown to the model
+    assert len(reply.sources) == 4  # also what was found and not shown to the model
+
+
+def test_a_reply_that_cites_two_lines_has_both_as_its_first_sources() -> None:
+    model = reader(script=("[2] 一诺说 ", "饿了\n", "[1] 一诺说 腿断了"))
+    memory = Shelf(hit(2), hit(3, "腿断了"), hit(4, "饿了"))
+    reply = list(CloneAgent(model, persona=LIN_WAN, memory=memory).answer("去年国庆去哪了", now=NOW))[-1]
+    assert isinstance(reply, Reply)
+    assert reply.bubbles == ("一诺说 饿了", "一诺说 腿断了")
+    assert [source.memory.text for source in reply.sources] == ["腿断了", "到黄山了", "饿了"]
+    assert reply.cited == hit(3, "腿断了")
 
 
 def test_a_recalled_line_cannot_break_out_of_its_line() -> None:

@@ -328,7 +328,7 @@ def test_both_stages_run_from_the_command_line_and_leave_a_model_that_loads(corp
     loaded = GlmForCausalLM.from_pretrained(tmp_path / "weights", local_files_only=True, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "weights", local_files_only=True)
     assert loaded.config.vocab_size == len(tokenizer)
-    assert recall_habits(loaded.config.to_dict()) == RecallHabits(lines=train.LINES, quoted=True)
+    assert recall_habits(loaded.config.to_dict()) == RecallHabits(lines=train.LINES, quoted="each")
     probes = draw_probes(gather(read_dialogues(corpora)), size=3)
     assert 0 <= measure_reading(loaded.eval(), tokenizer, probes)["accuracy"] <= 1
 

@@ -79,7 +79,7 @@ def test_another_is_named_and_the_owner_may_be() -> None:
 
 
 def test_only_a_quotation_may_follow_a_citation() -> None:
-    quoted = QuotedReply([[1, 5, 9, 20, 21], [1, 6, 9, 20, 22]], free=[1, 4, 9], stop_ids=[0])
+    quoted = QuotedReply([[[1, 5, 9, 20, 21], [1, 6, 9, 20, 22]]], free=[1, 4, 9], stop_ids=[0])
     assert quoted.allowed([]) is None  # a reply may do without memory
     assert quoted.allowed([1]) == {5, 6, 4}
     assert quoted.allowed([1, 5]) == {9}
@@ -91,8 +91,18 @@ def test_only_a_quotation_may_follow_a_citation() -> None:
     assert quoted.allowed([30, 31]) is None
 
 
+def test_a_quotation_of_the_next_line_follows_the_first() -> None:
+    quoted = QuotedReply([[[1, 5, 9, 20], [1, 5, 9, 20, 21]], [[8, 1, 6, 9, 30]]], free=[1, 4, 9], stop_ids=[0])
+    assert quoted.allowed([1, 5, 9, 20]) == {21, 8}
+    assert quoted.allowed([1, 5, 9, 20, 21]) == {8}
+    assert quoted.allowed([1, 5, 9, 20, 8]) == {1}
+    assert quoted.allowed([1, 5, 9, 20, 8, 1, 6, 9]) == {30}
+    assert quoted.allowed([1, 5, 9, 20, 8, 1, 6, 9, 30]) == {0}
+    assert quoted.allowed([1, 4]) == {9}  # or none at all
+
+
 def test_a_token_that_may_not_follow_is_never_chosen() -> None:
-    quoted = QuotedReply([[1, 5]], free=[1, 4], stop_ids=[0])
+    quoted = QuotedReply([[[1, 5]]], free=[1, 4], stop_ids=[0])
     scores = torch.zeros(50)
     scores[7] = 100.0
     for temperature in (0.0, 1.0):

@@ -26,7 +26,7 @@ from finetune.base_model.reading import draw_frame
 from finetune.base_model.small_talk import gather
 from finetune.base_model.tokenizer import build_tokenizer
 
-LINES = 1  # recalled lines that the agent gives it: of six it picks no better than their order does
+LINES = 2  # recalled lines that the agent gives it at most: of six it picks no better than their order does
 TEMPERATURE = 0.3  # low: it quotes, and a wrong character is a wrong answer
 
 
@@ -188,7 +188,7 @@ def export(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     half = copy.deepcopy(model).cpu().half()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     half.generation_config.pad_token_id = tokenizer.pad_token_id
     half.generation_config.update(do_sample=True, temperature=TEMPERATURE, top_p=0.8)
-    half.config.recalled_lines, half.config.recalled_quoted = LINES, True
+    half.config.recalled_lines, half.config.recalled_quoted = LINES, "each"
     half.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
