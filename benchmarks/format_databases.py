@@ -1,12 +1,11 @@
 """Seeded databases of any size, for `format_speed.py`."""
 
-import random
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from import_speed import SEED, chatter
+from format_layout import talk
 
 
 def write_database(
@@ -15,7 +14,7 @@ def write_database(
     path = folder / file
     with sqlite3.connect(path) as database:
         database.executescript(tables)
-        for number, (moment, who, text) in enumerate(chatter(random.Random(SEED)), start=1):
+        for number, (moment, who, text) in enumerate(talk(), start=1):
             database.execute(insert, values(number, moment, who, text))
             if number % 5000 == 0:
                 database.commit()

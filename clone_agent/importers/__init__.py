@@ -10,6 +10,7 @@ from clone_agent.importers.finding import NESTED, candidates, exports_in
 from clone_agent.importers.format import Format, ReadOptions, Record, head_of, system_zone
 from clone_agent.importers.other_files import OFFICE, is_office, refusal
 from clone_agent.importers.source import FolderTree, Source
+from clone_agent.importers.summer_time import told_apart
 from clone_agent.importers.table import FORMATS
 from clone_agent.importers.zips import ZipTree, is_zip
 from clone_agent.records import Message, Skipped
@@ -83,7 +84,8 @@ def read_export(
             has_zips = has_zips or source.reason == NESTED
             yield source
             continue
-        records = _format_of(source, format_name, is_table=bool(columns)).read(source, options)
+        one = _format_of(source, format_name, is_table=bool(columns))
+        records = one.read(source, options) if one.names_zone else told_apart(one.read(source, options))
         for record in records:
             yield record
             if isinstance(record, Message):

@@ -13,6 +13,7 @@ like are the program's. `forwardedMessage` is somebody else's. The same row may 
 """
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -65,7 +66,7 @@ def _open_chat(guild: Row, channel: Row, source: Source) -> Chat:
 
 
 def _rows(rows: Iterator[object], chat: Chat, source: Source, zone: ZoneInfo) -> Iterator[Record]:
-    seen: dict[str, None] = {}
+    seen: OrderedDict[str, None] = OrderedDict()
     for number, row in enumerate(rows, start=1):
         place = f"{source.name}#{number}"
         if not isinstance(row, dict):
@@ -78,7 +79,7 @@ def _rows(rows: Iterator[object], chat: Chat, source: Source, zone: ZoneInfo) ->
             continue
         seen[source_id] = None
         if len(seen) > _REMEMBERED:
-            del seen[next(iter(seen))]
+            seen.popitem(last=False)
         sent_at = _time(row.get("timestamp"), zone)
         if sent_at is None:
             yield Skipped(source=place, reason="no time stamp")

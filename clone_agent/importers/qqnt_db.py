@@ -14,6 +14,7 @@
 
 import re
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -126,7 +127,7 @@ class _Reader:
         self._source = source
         self._zone = zone
         self._chats: dict[str, Chat] = {}
-        self._ids: dict[str, dict[int, str]] = {}  # chat -> seq -> id
+        self._ids: dict[str, OrderedDict[int, str]] = {}  # chat -> seq -> id
         self._owner = self._find_owner()
 
     def rows(self) -> Iterator[Record]:
@@ -153,12 +154,12 @@ class _Reader:
         is_passed_on = row["40013"] == _PASSED_ON and found.kind in {Kind.TEXT, Kind.REPLY}
         sender, name = self._sender(row, peer) if found.kind is not Kind.SYSTEM else (named("系统消息"), "系统消息")
         source_id = _text(row["40001"]) or None
-        known = self._ids.setdefault(peer, {})
+        known = self._ids.setdefault(peer, OrderedDict())
         target = known.get(row["40850"]) if isinstance(row["40850"], int) and row["40850"] else None
         if isinstance(row["40003"], int) and source_id is not None:
             known[row["40003"]] = source_id
             if len(known) > _REMEMBERED:
-                del known[next(iter(known))]
+                known.popitem(last=False)
         chat = self._chat(peer)
         if found.kind is Kind.TEXT and not (is_passed_on or target or found.quoted or found.attachments):
             return chat.words(sender, name, sent_at, found.text, place, source_id=source_id)
