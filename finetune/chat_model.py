@@ -24,7 +24,7 @@ from clone_agent.records import ChatTurn
 from finetune.adapter_files import load_adapter, wants_four_bit
 from finetune.encode import fit_prompt
 from finetune.generate import Sampling, TextStream, generate
-from finetune.glm import LoadedModel, load_model
+from finetune.glm import LoadedModel, load_model, require_words
 from finetune.methods.adapter import Adapter
 from finetune.quoting import quoted_reply
 
@@ -172,6 +172,7 @@ def load_chat_model(
     Raises:
         ModelError: one of them is missing, damaged, or they do not belong together.
     """
+    require_words(base)
     loaded = load_model(base, device=device, four_bit=adapter is not None and wants_four_bit(adapter))
     attached = load_adapter(adapter, loaded) if adapter is not None else None
     return GlmChatModel(engine=Engine(loaded, attached), **{**_usual_sampling(loaded.model), **settings})

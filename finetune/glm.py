@@ -8,26 +8,36 @@ template loads as it is. No code that comes with a model runs.
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
 from clone_agent.errors import ModelError, UsageError
 from finetune.chat_format import ChatFormat, chat_format
 from finetune.chatglm import modeling
-from finetune.chatglm.checkpoint import MODEL_TYPE, find_tokenizer, tell_generation
+from finetune.chatglm.checkpoint import MODEL_TYPE, count_image_tokens, find_tokenizer, tell_generation
 from finetune.chatglm.load import load_original
 from finetune.chatglm.tokenizers import convert_tokenizer
 from finetune.four_bit import quantize, require_four_bit
 from finetune.memory_limits import is_out_of_memory
 from finetune.methods.adapter import move
 from finetune.model_files import ModelFiles, find_folder, find_model, fingerprint
+from finetune.native import load_native
 from finetune.weight_files import read_json
+from finetune.wordless import Wordless
 
 TESTED = ("glm", "glm4", modeling.MODEL_TYPE)
+
+# What transformers, safetensors and torch raise of files that contradict each other, or need packages that are not here.
+_DOES_NOT_FIT = (
+    *(ValueError, OSError, KeyError, TypeError, AttributeError, AssertionError, RuntimeError, MemoryError, ImportError),
+    *(SafetensorError, StrictDataclassError),
+)
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +66,8 @@ class LoadedModel:
 def load_model(name_or_path: str | Path | None = None, *, device: str | None = None, four_bit: bool = False) -> LoadedModel:
     """Load a chat model and its tokenizer.
 
+    Without a tokenizer in its folder a model still computes logits; whoever asks the result for words is told what is missing.
+
     Args:
         name_or_path: a folder, a hub name, or None for the model that ships.
         device: `cpu`, `cuda`, `mps` ...; None: the best one here.
@@ -68,8 +80,7 @@ def load_model(name_or_path: str | Path | None = None, *, device: str | None = N
     if four_bit:
         require_four_bit()
     files = find_model(name_or_path)
-    tokenizer = _tokenizer(files.folder, files.name)
-    found = _checked_format(tokenizer, files)
+    tokenizer, found = _words(files)
     model = _weights(files, find_device(device), four_bit=four_bit)
     return LoadedModel(name=files.name, fingerprint=fingerprint(files), model=model, tokenizer=tokenizer, format=found)
 
@@ -88,16 +99,51 @@ def load_tokenizer(name_or_path: str | Path | None = None) -> PreTrainedTokenize
     return _tokenizer(*find_folder(name_or_path))
 
 
-def _tokenizer(folder: Path, name: str) -> PreTrainedTokenizerBase:
-    config = read_json(folder / "config.json", name) if (folder / "config.json").is_file() else {}
-    is_original = config.get("model_type", MODEL_TYPE) == MODEL_TYPE
-    if is_original and (path := find_tokenizer(folder)) is not None:
-        return convert_tokenizer(path, tell_generation(folder, config, name=name), name=name)
-    if not (folder / "tokenizer.json").is_file():
+def require_words(name_or_path: str | Path | None = None) -> None:
+    """Check that a model has a tokenizer, before its weights are loaded for nothing.
+
+    Raises:
+        ModelError: it has none.
+    """
+    folder, name = find_folder(name_or_path)
+    _tokenizer_file(folder, name)
+
+
+def _words(files: ModelFiles) -> tuple[PreTrainedTokenizerBase, ChatFormat]:
+    """Tokenizer and chat format, or what stands for them where there are none."""
+    try:
+        _tokenizer_file(files.folder, files.name)
+    except ModelError as missing:
+        nothing = cast(Any, Wordless(missing))
+        return nothing, nothing
+    tokenizer = _tokenizer(files.folder, files.name)
+    return tokenizer, _checked_format(tokenizer, files)
+
+
+def _tokenizer_file(folder: Path, name: str) -> Path:
+    """The file that a tokenizer is made of: an original one, or one that transformers reads."""
+    original = find_tokenizer(folder) if _is_original(folder, name) else None
+    known = (folder / file for file in ("tokenizer.json", "tokenizer.model", "vocab.json"))
+    found = original or next((path for path in known if path.is_file()), None)
+    if found is None:
         raise ModelError(f"{name} has no tokenizer.json.", remedy="Fetch the model again, with its tokenizer.")
+    return found
+
+
+def _is_original(folder: Path, name: str) -> bool:
+    config = read_json(folder / "config.json", name) if (folder / "config.json").is_file() else {}
+    return bool(config.get("model_type", MODEL_TYPE) == MODEL_TYPE)
+
+
+def _tokenizer(folder: Path, name: str) -> PreTrainedTokenizerBase:
+    path = _tokenizer_file(folder, name)
+    if path.name != "tokenizer.json" and _is_original(folder, name):
+        config = read_json(folder / "config.json", name) if (folder / "config.json").is_file() else {}
+        generation = tell_generation(folder, config, name=name)
+        return convert_tokenizer(path, generation, name=name, image_tokens=count_image_tokens(folder, config))
     try:
         found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (ValueError, OSError, KeyError) as cause:
+    except _DOES_NOT_FIT as cause:
         raise ModelError(f"{name}'s tokenizer cannot be loaded.", remedy="Fetch the model again.") from cause
     return found
 
@@ -113,28 +159,15 @@ def _weights(files: ModelFiles, place: torch.device, *, four_bit: bool = False) 
         if files.original is not None:
             model = load_original(files.original, files.config, name=files.name, dtype=dtype, device=at_first)
         else:
-            model = _native(files, dtype)
+            model = load_native(files, dtype)
         quantize(model, place) if four_bit else move(model, place)
-    except (ValueError, OSError, SafetensorError, KeyError, RuntimeError, MemoryError) as cause:
+    except _DOES_NOT_FIT as cause:
         if is_out_of_memory(cause):
             raise ModelError(
                 f"{files.name} does not fit into the memory of {place}.", remedy="Use a smaller model, or the device cpu."
             ) from cause
         raise ModelError(f"{files.name} cannot be loaded: its files do not fit together.", remedy="Fetch the model again.") from cause
     model.train(False)
-    return model
-
-
-def _native(files: ModelFiles, dtype: torch.dtype) -> PreTrainedModel:
-    modeling.register()
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        files.folder,
-        dtype=dtype,
-        attn_implementation="sdpa",
-        use_safetensors=True,
-        local_files_only=True,
-        trust_remote_code=False,
-    )
     return model
 
 

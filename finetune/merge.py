@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, PreTrainedTokenizerBase
+from transformers import GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
 
 from clone_agent.errors import ModelError, UsageError
 from clone_agent.records import ChatTurn
@@ -25,7 +25,7 @@ from finetune.chatglm import modeling
 from finetune.checkpoint import AdapterInfo, check_base, read_adapter
 from finetune.files import replacing_folder, write_json, write_lines
 from finetune.generate import Sampling
-from finetune.glm import LoadedModel, load_model
+from finetune.glm import LoadedModel, load_model, require_words
 from finetune.methods.adapter import move
 from finetune.methods.registry import METHODS, find_method
 from finetune.model_card import Program, model_card
@@ -35,6 +35,7 @@ TARGETS = ("hf", "gguf")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SHARD = "4GB"
 _ROPE_BASE = 10_000.0  # llama.cpp multiplies it by `rope_ratio`
+_VLLM_TURNS = 0.5  # share of a head
 _TALK = (ChatTurn(role="system", text="你好"), ChatTurn(role="user", text="hi"), ChatTurn(role="assistant", text="嗯"))
 
 
@@ -51,6 +52,7 @@ class MergeReport:
     bytes: int
     template_matches: bool  # the written chat template gives the very token ids of the training
     served_here_only: bool  # the class is this program's own, so neither vLLM nor llama.cpp knows it
+    vllm_options: str  # what `vllm serve` must be told besides the folder; "" for nothing
 
 
 def merge(adapter_folder: Path, out: Path, *, to: str = "hf", precision: str | None = None) -> MergeReport:
@@ -84,6 +86,7 @@ def merge(adapter_folder: Path, out: Path, *, to: str = "hf", precision: str | N
     check_base(info, files)
     kind = _precision(precision, files.config)
     require_space(out, files.parameters * PRECISIONS[kind].itemsize, what="The merged model")
+    require_words(None if info.base == SHIPPED_NAME else info.base)
     loaded = load_model(None if info.base == SHIPPED_NAME else info.base, device="cpu")
     adapter = load_adapter(adapter_folder, loaded)
     extra = gguf_fields(loaded) if to == "gguf" else {}
@@ -101,6 +104,7 @@ def merge(adapter_folder: Path, out: Path, *, to: str = "hf", precision: str | N
         bytes=sum(path.stat().st_size for path in out.iterdir()),
         template_matches=matches,
         served_here_only=loaded.model.config.model_type == modeling.MODEL_TYPE,
+        vllm_options=vllm_options(loaded.model.config),
     )
 
 
@@ -118,7 +122,8 @@ def _write(folder: Path, loaded: LoadedModel, info: AdapterInfo, *, kind: str, e
     tokenizer.save_pretrained(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     write_json(folder / "config.json", {**config, **extra})
-    write_lines(folder / "README.md", [model_card(info, precision=kind, program=_program(loaded, extra))])
+    card = model_card(info, precision=kind, program=_program(loaded, extra), vllm_options=vllm_options(model.config))
+    write_lines(folder / "README.md", [card])
     ids = tokenizer.apply_chat_template(
         [{"role": turn.role, "content": turn.text} for turn in _TALK], add_generation_prompt=True, return_dict=False
     )
@@ -130,6 +135,17 @@ def _program(loaded: LoadedModel, extra: Mapping[str, Any]) -> Program:
     if loaded.model.config.model_type == modeling.MODEL_TYPE:
         return "clone-agent"
     return "llama.cpp" if extra else "vLLM"
+
+
+def vllm_options(config: PreTrainedConfig) -> str:
+    """What `vllm serve` must be told so that it computes what the model computes.
+
+    vLLM's own GlmForCausalLM turns half of each head whatever config.json says (its model_executor/models/glm.py sets
+    `partial_rotary_factor` to 0.5), which is wrong for GLM-Edge. Through transformers' class, which vLLM runs as well, it goes by the
+    configuration.
+    """
+    turned = (config.rope_parameters or {}).get("partial_rotary_factor") if config.model_type == "glm" else _VLLM_TURNS
+    return "" if turned == _VLLM_TURNS else "--model-impl transformers"
 
 
 def glm_template(chat_format: GlmFormat) -> str:

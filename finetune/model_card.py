@@ -9,13 +9,13 @@ Program = Literal["vLLM", "llama.cpp", "clone-agent"]
 
 _PRIVATE = "It can repeat them: keep it as private as they are."
 _SERVE: dict[Program, str] = {
-    "vLLM": "Serve it with `vllm serve FOLDER`, then let the clone answer through it: `clone-agent chat --server http://127.0.0.1:8000/v1`.",
+    "vLLM": "Serve it with `vllm serve FOLDER$OPTIONS`, then let the clone answer through it: `clone-agent chat --server http://127.0.0.1:8000/v1`.",
     "llama.cpp": "Turn it into a GGUF with llama.cpp: `python convert_hf_to_gguf.py FOLDER`, then `llama-quantize` and `llama-server`.",
     "clone-agent": "ChatGLM-6B's class is clone-agent's own, so no server loads it: `clone-agent chat --base FOLDER --adapter none` does.",
 }
 
 
-def model_card(info: AdapterInfo, *, precision: str, program: Program) -> str:
+def model_card(info: AdapterInfo, *, precision: str, program: Program, vllm_options: str = "") -> str:
     """The card of a merged model that a program is to serve, in Markdown."""
     licence = LICENCES.get(str(info.manifest["base"].get("licence")))
     lines = [
@@ -24,7 +24,7 @@ def model_card(info: AdapterInfo, *, precision: str, program: Program) -> str:
         f"Made by clone-agent from {info.base} ({info.method}, merged, {precision}) on one person's own chats.",
         _PRIVATE,
         "",
-        _SERVE[program],
+        _SERVE[program].replace("$OPTIONS", f" {vllm_options}" if vllm_options else ""),
         *_licence_lines(licence),
     ]
     return "\n".join(lines)

@@ -101,6 +101,10 @@ def check_folder(folder: Path, *, name: str) -> ModelFiles:
         return _original(folder, config, name=name)
     if "model_type" not in config:
         raise ModelError(f"{name}/config.json does not say what the model is.", remedy="Fetch the model again.")
+    if config.get("quantization_config"):
+        raise ModelError(
+            f"{name} holds quantised weights.", remedy="Use the model's plain version; the method qlora holds it in 4 bits by itself."
+        )
     weights = find_weights(folder, SAFETENSORS, name=name)
     if not weights and any(folder.glob("*.bin")):
         raise ModelError(f"{name} holds pickled weights (.bin).", remedy="Use a version of the model in safetensors; only those are read.")

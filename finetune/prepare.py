@@ -17,7 +17,7 @@ from finetune.encode import Encoded, encode, encode_runs
 from finetune.examples import Example, read_dataset
 from finetune.four_bit import numbers
 from finetune.general import read_general
-from finetune.glm import LoadedModel, find_device, load_model
+from finetune.glm import LoadedModel, find_device, load_model, require_words
 from finetune.methods.adapter import Adapter
 from finetune.methods.registry import attach, find_method
 from finetune.model_files import SHIPPED_NAME, find_model
@@ -62,6 +62,7 @@ def prepare(config: TuneConfig, dataset_dir: Path, team: Team = ALONE) -> Prepar
     config.check()
     train, evaluation, manifest = read_dataset(dataset_dir)
     device = find_device(team.device or config.device)
+    require_words(config.base)
     require_room(find_model(config.base), config, device)
     loaded = load_model(config.base, device=str(device), four_bit=find_method(config.method).four_bit)
     parameters = numbers(loaded.model)

@@ -28,7 +28,10 @@ def find_weights(folder: Path, standard: str, *, name: str, any_name: bool = Fal
     """
     index = folder / f"{standard}.index.json"
     if index.is_file():
-        files = sorted({folder / str(file) for file in read_json(index, name).get("weight_map", {}).values()})
+        where = read_json(index, name).get("weight_map")
+        if not isinstance(where, dict):
+            raise _broken(index, name)
+        files = sorted({folder / str(file) for file in where.values()})
     elif (folder / standard).is_file():
         files = [folder / standard]
     elif any_name:

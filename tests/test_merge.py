@@ -168,3 +168,16 @@ def test_the_command_merges_the_newest_adapter_and_names_the_next_step(tmp_path:
     assert (out / "model.safetensors").is_file()
     said = CliRunner().invoke(main, ["merge", str(tmp_path / "other"), "--home", str(home), "--to", "gguf"])
     assert "convert_hf_to_gguf.py" in said.stdout
+
+
+@pytest.mark.parametrize(("turned", "option"), [(1.0, " --model-impl transformers"), (0.5, "")])
+def test_vllm_is_told_to_go_by_the_configuration_where_its_own_class_does_not(tmp_path: Path, turned: float, option: str) -> None:
+    base, home, out = tiny_glm.save(tmp_path / "base", byte_level=True), tmp_path / "home", tmp_path / "out"
+    config = json.loads((base / "config.json").read_text())
+    config["rope_parameters"] |= {"partial_rotary_factor": turned}
+    (base / "config.json").write_text(json.dumps(config))
+    Archive.open(DataHome(home).create().root, create=True).close()
+    trained(base, home / "adapters" / "winter")
+    said = CliRunner().invoke(main, ["merge", str(out), "--home", str(home)]).stdout
+    assert f"vllm serve {out}{option}" in " ".join(said.split())
+    assert f"`vllm serve FOLDER{option}`" in (out / "README.md").read_text()

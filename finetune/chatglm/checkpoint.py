@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clone_agent.errors import ModelError
-from finetune.weight_files import PICKLED, SAFETENSORS, check_pickled, check_safetensors, find_weights
+from finetune.weight_files import PICKLED, SAFETENSORS, check_pickled, check_safetensors, find_weights, read_json
 
 MODEL_TYPE = "chatglm"  # what config.json of every original says
 
@@ -71,6 +71,18 @@ def is_tiktoken(path: Path) -> bool:
     """Whether a tokenizer file has lines of base64 and a rank (GLM-4); SentencePiece's begin with the byte 0x0A."""
     with path.open("rb") as file:
         return re.match(rb"[A-Za-z0-9+/=]+ \d+\s", file.readline(256)) is not None
+
+
+def count_image_tokens(folder: Path, config: Mapping[str, Any]) -> int:
+    """How many ids of images stand before those of the text in a ChatGLM-6B.
+
+    The first release had 20,000, which its code knew and its files did not say; later ones have none, and say so.
+    """
+    path = folder / "tokenizer_config.json"
+    said = read_json(path, folder.name).get("num_image_tokens") if path.is_file() else None
+    if isinstance(said, int):
+        return said
+    return 20_000 if config.get("vocab_size") == 150_528 and "padded_vocab_size" not in config else 0
 
 
 def tell_generation(folder: Path, config: Mapping[str, Any], *, name: str) -> Generation:

@@ -21,7 +21,7 @@ from transformers import GenerationConfig, PreTrainedConfig, PreTrainedTokenizer
 from clone_agent.errors import ModelError, UsageError
 from clone_agent.storage import require_space
 from finetune.chat_format import chat_format
-from finetune.chatglm.checkpoint import Generation, Original
+from finetune.chatglm.checkpoint import Generation, Original, count_image_tokens
 from finetune.chatglm.load import quantization_bits
 from finetune.chatglm.native_config import native_config
 from finetune.chatglm.tokenizers import convert_tokenizer
@@ -88,7 +88,8 @@ def convert(checkpoint: str | Path, out: Path, *, generation: Generation | None 
 def _tokenizer(original: Original, files: ModelFiles, folder: Path) -> PreTrainedTokenizerBase | None:
     if original.tokenizer is None:
         return None
-    tokenizer = convert_tokenizer(original.tokenizer, original.generation, name=files.name)
+    images = count_image_tokens(files.folder, files.config)
+    tokenizer = convert_tokenizer(original.tokenizer, original.generation, name=files.name, image_tokens=images)
     tokenizer.save_pretrained(folder)
     return tokenizer
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from huggingface_hub.errors import StrictDataclassError
 from transformers import GlmConfig, PreTrainedConfig
 
 from clone_agent.errors import ModelError
@@ -35,7 +36,7 @@ def native_config(config: Mapping[str, Any], generation: Generation, *, name: st
     config = {**_UNSAID, **config}
     try:
         return _first(config, tied=tied) if generation is Generation.CHATGLM else _later(config, generation)
-    except (KeyError, TypeError, ValueError) as cause:
+    except (KeyError, TypeError, ValueError, StrictDataclassError) as cause:
         raise ModelError(f"{name}/config.json is no configuration of a {generation} model.", remedy="Fetch the model again.") from cause
 
 
@@ -63,7 +64,7 @@ def _first(config: Mapping[str, Any], *, tied: bool) -> ChatGlmConfig:
 def _later(config: Mapping[str, Any], generation: Generation) -> GlmConfig:
     if any(config.get(key, value) != value for key, value in _FIXED.items()):
         raise ValueError("a switch stands otherwise")
-    heads = config["num_attention_heads"]
+    heads, pad = config["num_attention_heads"], config.get("pad_token_id", 0)
     return GlmConfig(
         vocab_size=config["padded_vocab_size"],
         hidden_size=config["hidden_size"],
@@ -78,7 +79,7 @@ def _later(config: Mapping[str, Any], generation: Generation) -> GlmConfig:
         attention_dropout=config.get("attention_dropout", 0.0),
         rope_parameters=_rope(float(config.get("rope_ratio") or 1), generation),
         tie_word_embeddings=False,
-        pad_token_id=config.get("pad_token_id", 0),
+        pad_token_id=pad if pad is not None and pad < config["padded_vocab_size"] else None,
         eos_token_id=config.get("eos_token_id", 2),
         bos_token_id=None,
     )

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, PreTrainedConfig
+from transformers import PreTrainedConfig
 
 from clone_agent.errors import ModelError, UsageError
 from finetune.adapter_files import write_adapter
-from finetune.chatglm import modeling
-from finetune.chatglm.native_config import native_config
+from finetune.chatglm.native_config import native_config as original_config
 from finetune.chatglm.weights import PREFIX, read_tensors
 from finetune.checkpoint import AdapterInfo
 from finetune.known_models import licence_of
 from finetune.methods.prefix import table_width
 from finetune.methods.ptuning import METHOD, PTuningSettings
 from finetune.model_files import ModelFiles, find_model, fingerprint
+from finetune.native import native_config
 from finetune.weight_files import PICKLED, SAFETENSORS, check_pickled, check_safetensors, find_weights
 
 _LAYERS = ("trans.0.weight", "trans.0.bias", "trans.2.weight", "trans.2.bias")
@@ -106,7 +106,5 @@ def _table(stored: dict[str, Tensor], name: str) -> Tensor:
 
 def _config(files: ModelFiles) -> PreTrainedConfig:
     if files.original is not None:
-        return native_config(files.config, files.original.generation, name=files.name)
-    modeling.register()
-    config: PreTrainedConfig = AutoConfig.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
-    return config
+        return original_config(files.config, files.original.generation, name=files.name)
+    return native_config(files)

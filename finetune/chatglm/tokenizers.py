@@ -48,13 +48,14 @@ _BY_ROLE = (
 )
 
 
-def convert_tokenizer(path: Path, generation: Generation, *, name: str) -> PreTrainedTokenizerFast:
+def convert_tokenizer(path: Path, generation: Generation, *, name: str, image_tokens: int = 0) -> PreTrainedTokenizerFast:
     """Make the fast tokenizer.
 
     Args:
         path: the original file.
         generation: whose it is.
         name: of the model, for errors.
+        image_tokens: ids that a ChatGLM-6B keeps free before those of the text.
 
     Raises:
         ModelError: the file is damaged.
@@ -65,7 +66,7 @@ def convert_tokenizer(path: Path, generation: Generation, *, name: str) -> PreTr
         else:
             model = sentencepiece.ModelProto()  # type: ignore[attr-defined]  # protobuf makes the class at run time
             model.ParseFromString(path.read_bytes())
-            backend = _unigram(model) if generation is Generation.CHATGLM else _bpe(model, _SPECIALS[generation])
+            backend = _unigram(model, image_tokens) if generation is Generation.CHATGLM else _bpe(model, _SPECIALS[generation])
     except (DecodeError, OSError, ValueError, KeyError, IndexError, binascii.Error) as cause:
         raise ModelError(f"{name}: {path.name} is truncated or damaged.", remedy="Fetch the model again.") from cause
     _frame(backend, generation)
@@ -92,10 +93,11 @@ def _bpe(model: Any, specials: Sequence[str]) -> Tokenizer:
     return backend
 
 
-def _unigram(model: Any) -> Tokenizer:
+def _unigram(model: Any, image_tokens: int) -> Tokenizer:
     """ChatGLM-6B. Control and byte pieces get a score that no text can want, so people's words never become one of them."""
     pieces = [(piece.piece, piece.score if piece.type in (_NORMAL, _USER_DEFINED) else _NEVER) for piece in model.pieces]
-    backend = Tokenizer(Unigram(pieces, unk_id=model.trainer_spec.unk_id, byte_fallback=True))
+    images = [(f"<image_{number}>", _NEVER) for number in range(image_tokens)]
+    backend = Tokenizer(Unigram(images + pieces, unk_id=image_tokens + model.trainer_spec.unk_id, byte_fallback=True))
     backend.normalizer = normalizers.Sequence(
         [
             normalizers.Replace("\n", "<n>"),

@@ -57,4 +57,5 @@ def merge(call: Call, out: Path, adapter: str | None, to: str, precision: str | 
         call.screen.note(f"No other program knows the class of {report.base}, which is clone-agent's own.")
         call.screen.next(f"clone-agent chat --base {folder} --adapter none")
         return
-    call.screen.next(f"vllm serve {folder}" if to == "hf" else f"python llama.cpp/convert_hf_to_gguf.py {folder}")
+    server = f"vllm serve {folder} {report.vllm_options}".rstrip()
+    call.screen.next(server if to == "hf" else f"python llama.cpp/convert_hf_to_gguf.py {folder}")
