@@ -4,6 +4,7 @@ transformers itself fills what a folder lacks with random numbers and says so in
 """
 
 import logging
+from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
@@ -24,7 +25,8 @@ def load_native(files: ModelFiles, dtype: torch.dtype) -> PreTrainedModel:
     """
     modeling.register()
     config = native_config(files)
-    model, report = AutoModelForCausalLM.from_pretrained(
+    # With `output_loading_info` the model and a report come back, which transformers' types do not say.
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         files.folder,
         config=config,
         dtype=dtype,
@@ -34,12 +36,13 @@ def load_native(files: ModelFiles, dtype: torch.dtype) -> PreTrainedModel:
         trust_remote_code=False,
         output_loading_info=True,
     )
+    model: PreTrainedModel = loaded[0]
+    report: dict[str, Any] = loaded[1]
     if missing := report["missing_keys"]:
         raise ModelError(f"{files.name} lacks {len(missing)} of its tensors.", remedy="Fetch the model again: a weight file is missing.")
     if left_out := report["unexpected_keys"]:
         log.warning("%s holds %d tensors that its config.json knows nothing of; they are left out", files.name, len(left_out))
-    loaded: PreTrainedModel = model
-    return loaded
+    return model
 
 
 def native_config(files: ModelFiles) -> PreTrainedConfig:
