@@ -228,3 +228,41 @@ def test_the_reference_samples(name: str, users: int, notices: int, first: str, 
     moments = sorted(message.sent_at.isoformat()[:19] for message in messages)
     count = sum(message.kind is Kind.SYSTEM for message in messages)
     assert (len(messages) - count, count, moments[0], moments[-1]) == (users, notices, first, last)
+
+
+def spoken(path: Path) -> list[tuple[str, str]]:
+    return [(message.sender_name, message.text) for message in messages_of(path)]
+
+
+def test_a_name_with_a_colon_is_known_by_its_lines(tmp_path: Path) -> None:
+    rests = ["Mum: home: one", "Ann: note: milk", "Mum: home added Ben", "Mum: home: two", "Mum: home: three: four"] * 3
+    lines = [f"{10 + number}/9/20, 10:00 - {rest}" for number, rest in enumerate(rests)]
+    lines.append("28/9/20, 10:00 - Mum: home: <Media omitted>")
+    lines.append("28/9/20, 10:01 - Ann: home: at last")
+    lines.append("28/9/20, 10:02 - Ann: hi")
+    found = spoken(put(tmp_path, "\n".join(lines)))
+    assert len(found) == len(lines), "no line is lost"
+    assert found[:3] == [("Mum: home", "one"), ("Ann", "note: milk"), ("WhatsApp", "Mum: home added Ben")]
+    assert found[-3:] == [("Mum: home", ""), ("Ann", "home: at last"), ("Ann", "hi")]
+
+
+def test_what_somebody_says_before_a_colon_is_no_name(tmp_path: Path) -> None:
+    texts = ["note: milk", "note: bread", "note: tea", "note: salt", "note: oil", "no sugar"]
+    path = put(tmp_path, "\n".join(f"1{day}/9/20, 10:00 - Ann: {text}" for day, text in enumerate(texts)))
+    assert spoken(path) == [("Ann", text) for text in texts]
+    few = put(tmp_path, "\n".join(f"1{day}/9/20, 10:00 - Ann: {text}" for day, text in enumerate(texts[:4])))
+    assert spoken(few) == [("Ann", text) for text in texts[:4]], "too few lines to be sure"
+
+
+def test_a_chat_called_after_a_name_with_a_colon_needs_one_line_and_tells_the_owner(tmp_path: Path) -> None:
+    lines = ["13/9/20, 10:00 - Mum: home: one", "13/9/20, 10:01 - Ann: two"]
+    path = put(tmp_path, "\n".join(lines), "WhatsApp Chat with Mum_ home.txt")
+    assert spoken(path) == [("Mum: home", "one"), ("Ann", "two")]
+    assert chat_of(path).owner == "name:Ann"
+
+
+def test_a_group_with_a_colon_in_its_name_does_not_speak(tmp_path: Path) -> None:
+    first = "[13/01/2024, 3:05:06 PM] Trip: Rome: \u200eMessages and calls are end-to-end encrypted."
+    path = put(tmp_path, "\r\n".join((first, "[13/01/2024, 3:06:06 PM] Ann: ciao", "[13/01/2024, 3:06:07 PM] Ben: ciao")), "_chat.txt")
+    assert [message.kind for message in messages_of(path)] == [Kind.SYSTEM, Kind.TEXT, Kind.TEXT]
+    assert (chat_of(path).name, chat_of(path).kind) == ("Trip: Rome", ChatKind.GROUP)

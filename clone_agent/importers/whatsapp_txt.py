@@ -12,7 +12,7 @@ private chat's file is named after the other one; where he speaks and only one o
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import PurePosixPath
@@ -28,6 +28,7 @@ from clone_agent.importers.opening import entries_of, lines_of
 from clone_agent.importers.qq_root_txt import matches as is_qq_text
 from clone_agent.importers.source import Source
 from clone_agent.importers.whatsapp_heads import OrderFinder, Shape, clock_of, find_shape, heads_of, numbers_of
+from clone_agent.importers.whatsapp_names import LongNames, is_same, parted, shown
 from clone_agent.importers.whatsapp_phrases import MARK, is_notice, is_notice_head, read_content
 from clone_agent.records import ChatKind, Kind, Skipped
 
@@ -51,8 +52,6 @@ _TITLES = tuple(
     )
 )
 _COPY = re.compile(r"(?: ?\(\d+\)|\.txt|\.zip)+$")  # what a system adds to a name
-_COLON = re.compile(r":[ \u00a0\u200e\u200f]")
-_OF_NON_CONTACT = re.compile(r"~\s")
 
 
 def matches(head: Head) -> bool:
@@ -99,10 +98,11 @@ class _Overview:
     speakers: set[str] = field(default_factory=set)
     title: str = ""  # of the file, its folder or its zip
     notice_name: str = ""  # who carries the program's first notice: on iOS the chat
+    long_names: Mapping[str, str] = field(default_factory=dict)  # what stands before the first colon -> the name, where that holds one
 
     @classmethod
     def of(cls, source: Source, shape: Shape, end: str) -> "_Overview":
-        found, head_of_line = cls(title=_title(source)), shape.head
+        found, head_of_line, names = cls(title=_title(source)), shape.head, LongNames()
         for number, line in enumerate(lines_of(source, end=end)):
             if number > _LOOK_AHEAD and found.finder.is_sure:
                 break
@@ -112,16 +112,19 @@ class _Overview:
             found.finder.add(head)
             if number <= _LOOK_AHEAD:
                 found._meet(head["rest"])
+                names.add(head["rest"])
+        found.long_names = names.told(found.title)
+        found.speakers = {found.long_names.get(name, name) for name in found.speakers}
         return found
 
     def _meet(self, rest: str) -> None:
-        name, sign, text = _parted(rest)
+        name, sign, text = parted(rest)
         if not sign or is_notice_head(name):
             return
         if is_notice(text):
             self.notice_name = self.notice_name or clean_name(name)
         elif not text.startswith(MARK) or read_content(text).kind is not Kind.SYSTEM:
-            self.speakers.add(_name(name))
+            self.speakers.add(shown(name))
 
     @property
     def kind(self) -> ChatKind | None:
@@ -131,8 +134,8 @@ class _Overview:
     @property
     def owner(self) -> str | None:
         """Who is not the one that the chat is named after, where there are just these two."""
-        others = self.speakers - {self.title}
-        return named(others.pop()) if self.title in self.speakers and len(others) == 1 else None
+        others = {name for name in self.speakers if not is_same(name, self.title)}
+        return named(others.pop()) if len(self.speakers) == 2 and len(others) == 1 else None
 
 
 class _Reader:
@@ -178,27 +181,14 @@ class _Reader:
 
     def _speech(self, rest: str) -> tuple[str, str]:
         """Name and text; no name for the program's lines."""
-        name, sign, text = _parted(rest)
+        name, sign, text = parted(rest)
+        if (long := self._overview.long_names.get(name)) is not None:
+            return (shown(long), rest[len(long) + 2 :]) if rest.startswith(f"{long}: ") else ("", rest)
         if not sign:
             # A colon without a blank is one only behind a name that is known: `10:30` and links have colons too.
             name, sign, text = rest.partition(":")
-            sign = sign if _name(name) in self._overview.speakers else ""
-        return (_name(name), text) if sign and not is_notice_head(name) else ("", rest)
-
-
-def _parted(rest: str) -> tuple[str, str, str]:
-    """Name, colon, text; no colon where none ends a name. The mark of the program stays with the text."""
-    found = _COLON.search(rest)
-    if found is not None:
-        text = rest[found.end() - (found[0][1] == MARK) :]
-        return rest[: found.start()], ":", text
-    return (rest[:-1], ":", "") if rest.endswith(":") else (rest, "", "")
-
-
-def _name(written: str) -> str:
-    """A name without `~ `, which stands before those who are no contacts."""
-    name = clean_name(written)
-    return name[2:] if _OF_NON_CONTACT.match(name) else name
+            sign = sign if shown(name) in self._overview.speakers else ""
+        return (shown(name), text) if sign and not is_notice_head(name) else ("", rest)
 
 
 def _title(source: Source) -> str:
