@@ -21,6 +21,8 @@ _WORDS = (
     "卡片|卡片式链接|卡片消息|图文消息|小程序|视频号|视频号直播|视频号名片|直播|音乐|音乐分享|笔记|收藏笔记|名片|个人名片|公众号名片|企业微信名片|位置|位置分享|"
     "位置共享|实时位置|共享实时位置|Location|聊天记录|合并转发|合并转发的聊天记录|合并转发聊天记录|转账|微信转账|发起转账|发起非实时转账|非实时转账收款|已收款|"
     "已退还|红包|微信红包|红包封面|语音通话|视频通话|音视频通话|通话|系统消息|拍一拍|群公告|接龙|引用消息"
+    "|Picture|Emoji|Audio|Voice Message|Link|Mini Program|Music|Channels?|Channels Video|Note|(?:Contact|Name|Business) Card"
+    "|Real-time Location|Chat History|(?:WeChat )?Transfer|(?:WeChat )?Red ?Packet|(?:Voice|Video|Audio) Call"
 )
 _PLACEHOLDER = re.compile(
     rf"!?(?:\[|【)(?P<word>{_WORDS})(?:(?P<mark>[|:：])(?P<inside>.{{0,2000}}?))?(?:\]|】)"
@@ -34,6 +36,17 @@ _NOTICE = re.compile(
     r"|你已添加了.{1,60}，(?:现在|以上).{1,30}|以上是打招呼的(?:内容|消息)|.{1,80}(?:邀请.{1,200})?加入了?群聊.{0,20}|你将.{1,60}移出了?群聊"
     r"|.{1,60}修改群名为.{1,60}|.{1,60}退出了群聊|.{0,40}领取了.{1,40}的?红包.{0,20}"
 )
+_QUOTED = r"(?:[Yy]ou|[\"“][^\"“”\n]{1,60}[\"”])"  # who, in the sentences of WeChat in English
+_ENGLISH_NOTICE = re.compile(
+    r"(?:You(?: have|'ve)?|.{1,60}?(?: has)?) (?:recalled|withdrew|withdrawn) a message\.?(?: ?Re-?edit)?"
+    rf"|{_QUOTED} invited .{{1,200}} to (?:the|a) group chat.{{0,80}}|{_QUOTED} joined (?:the|a) group chat.{{0,120}}"
+    rf"|{_QUOTED} (?:removed {_QUOTED} from|left) the group chat\.?|{_QUOTED} changed the group name to .{{1,60}}"
+    rf"|(?:I|{_QUOTED}) (?:tickled|nudged) (?:{_QUOTED}|myself|.{{1,20}}self).{{0,40}}"
+    r"|You(?: have|'ve) added .{1,60} as your WeChat contact.{0,30}"
+    rf"|{_QUOTED} opened .{{1,60}} Red Packet\.?|(?:Message sent|Request sent) but rejected by the receiver\.?",
+    re.S,
+)
+_ENGLISH_WORD = re.compile("recalled|withdr|group|tickled|nudged|WeChat contact|Red Packet|rejected")
 _NOTICE_LETTER = re.compile("[撤拍添招群红]")  # a text without any of these has none of the words below: most texts
 _NOTICE_WORD = re.compile("撤回了|拍了拍|已添加了|打招呼|群聊|修改群名|红包")
 _BELOW = re.compile(r"(?P<own>.*?)(?:^|\n)引用[:：](?:未知|(?P<name>[^:：\n]{0,60})[:：] ?(?P<quoted>.*))", re.S)
@@ -89,12 +102,11 @@ def read_quote_above(body: str) -> Body | None:
 
 def is_notice(text: str) -> bool:
     """Whether a text is one of WeChat's own sentences: somebody took a message back, joined, patted."""
-    return (
-        len(text) < 400
-        and _NOTICE_LETTER.search(text) is not None
-        and _NOTICE_WORD.search(text) is not None
-        and _NOTICE.fullmatch(text) is not None
-    )
+    if len(text) >= 400:
+        return False
+    if _NOTICE_LETTER.search(text) is not None and _NOTICE_WORD.search(text) is not None and _NOTICE.fullmatch(text) is not None:
+        return True
+    return " " in text and _ENGLISH_WORD.search(text) is not None and _ENGLISH_NOTICE.fullmatch(text) is not None
 
 
 def described(body: str, kind: Kind) -> Body:

@@ -53,18 +53,25 @@ _APPS = {
 }
 _NAMES = (
     (re.compile("引用|回复|^quote$|^reply$", re.I), Kind.REPLY),
-    (re.compile("转发|聊天记录|^forward$", re.I), Kind.FORWARD),
+    (re.compile("转发|聊天记录|^(?:forward|chat history)$", re.I), Kind.FORWARD),
     (re.compile("表情|GIF|^sticker$|^emoji$", re.I), Kind.STICKER),
-    (re.compile("小程序|链接|公众号|名片|卡片|视频号|音乐|分享|图文|笔记|接龙|收藏|^(?:link|card|share)$", re.I), Kind.CARD),
+    (
+        re.compile(
+            "小程序|链接|公众号|名片|卡片|视频号|音乐|分享|图文|笔记|接龙|收藏"
+            "|^(?:link|share|music|note|mini program|channels?(?: video)?|(?:\\w+ )?card)$",
+            re.I,
+        ),
+        Kind.CARD,
+    ),
     (re.compile("文本|文字|^text$", re.I), Kind.TEXT),
-    (re.compile("图片|照片|^image$|^photo$", re.I), Kind.IMAGE),
-    (re.compile("通话|^(?:voip|call)$", re.I), Kind.CALL),
-    (re.compile("语音|^voice$|^audio$", re.I), Kind.VOICE),
+    (re.compile("图片|照片|^(?:image|photo|picture)$", re.I), Kind.IMAGE),
+    (re.compile("通话|^(?:voip|call|(?:voice|video|audio) call)$", re.I), Kind.CALL),
+    (re.compile("语音|^(?:voice|audio|voice message)$", re.I), Kind.VOICE),
     (re.compile("视频|^video$", re.I), Kind.VIDEO),
     (re.compile("文件|^file$", re.I), Kind.FILE),
-    (re.compile("位置|^location$", re.I), Kind.LOCATION),
-    (re.compile("红包|^red.?packet$", re.I), Kind.RED_PACKET),
-    (re.compile("转账|收款|退还|^transfer$", re.I), Kind.TRANSFER),
+    (re.compile("位置|^(?:real-time )?location$", re.I), Kind.LOCATION),
+    (re.compile("红包|^(?:wechat )?red.?packet$", re.I), Kind.RED_PACKET),
+    (re.compile("转账|收款|退还|^(?:wechat )?transfer$", re.I), Kind.TRANSFER),
     (re.compile("系统|拍一拍|撤回|添加好友|打招呼|公告|邀请|通知|^system$", re.I), Kind.SYSTEM),
 )
 # Some tools' names hold two kinds: 红包卡片, 转账卡片, 位置分享, 语音转文字.
