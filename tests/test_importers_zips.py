@@ -72,6 +72,28 @@ def test_too_many_files_are_refused(tmp_path: Path) -> None:
     assert refusal(path) == "export.zip holds more than 20,000 files."
 
 
+def test_pictures_beside_a_chat_do_not_count_as_exports_up_to_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "WhatsApp Chat with Ben.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("_chat.txt", "[13/01/2024, 3:05:06 PM] Ann: one\r\n[13/01/2024, 3:05:07 PM] Ben: two\r\n")
+        for number in range(25_000):
+            archive.writestr(zipfile.ZipInfo(f"{number:08d}-PHOTO-2024-01-13-15-05-06.jpg"), b"")
+    assert sum(isinstance(record, Message) for record in read_export(path)) == 2
+
+
+def test_a_crowd_is_refused_before_its_list_is_read_whatever_its_names_are(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("0.jpg"), b"")
+    data = path.read_bytes()
+    at, end = data.index(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
+    entry, last = data[at:end], bytearray(data[end:])
+    last[8:12] = struct.pack("<HH", 0xFFFF, 0xFFFF)
+    last[12:16] = struct.pack("<I", len(entry) * 100_000)
+    path.write_bytes(data[:at] + entry * 100_000 + last)
+    assert refusal(path) == "export.zip holds more than 90,000 files."
+
+
 def test_a_zip_of_zips_is_not_opened(tmp_path: Path) -> None:
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as archive:

@@ -46,6 +46,11 @@ def exports_in(tree: Tree, *, formats: Sequence[Format], are_zips_opened: bool) 
             yield Skipped(source=source.name, reason=_reason(source, suffix))
 
 
+def may_be_export(name: str) -> bool:
+    """Whether a file's name is none of a picture, voice, video or program, and none of a folder: such files are never opened."""
+    return not name.endswith("/") and _MEDIA.fullmatch(PurePosixPath(name).suffix.lower()) is None
+
+
 def _reason(source: Source, suffix: str) -> str:
     """Why a file that nothing recognises is no export."""
     known = None if _MEDIA.fullmatch(suffix) else refusal(head_of(source))

@@ -1,27 +1,34 @@
 """Zips are read where they are, and a zip that is made to hurt is refused.
 
-Limits: names that stay inside, no links, no locked members, at most 20,000 files, and no file that swells more than 200 times once it is
-past 16 MB. A zip inside a zip is not opened. (0.5 MB expands to 500 MB without protest in the standard library.)
+Limits: names that stay inside, no links, no locked members, at most 20,000 files that may be exports and 90,000 with the pictures, voices
+and videos beside them, which are never read, and no file that swells more than 200 times once it is past 16 MB. A zip inside a zip is not
+opened. (0.5 MB expands to 500 MB without protest in the standard library.)
 """
 
 import io
+import re
 import stat
 import zipfile
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
 
 from clone_agent.errors import ExportError
+from clone_agent.importers.finding import may_be_export
 
-MOST_FILES = 20_000
+MOST_FILES = 20_000  # that may be exports
+MOST_ENTRIES = 90_000  # files of every kind, and folders
 MOST_BYTES = 1 << 36  # 64 GB over all files
 MOST_SWELLING = 200
 FREE_BYTES = 1 << 24  # below this a file may swell as it likes
 _IS_UTF8 = 0x800  # the flag of a member whose name is marked as UTF-8
 _TAIL = 1 << 16
+_LISTED = re.compile(rb"PK\x01\x02")
+_LENGTH_AT, _NAME_AT = 28, 46  # of a name, behind the mark of its entry
 _LONGEST_LIST = 1 << 26  # bytes of a zip's list of files that are looked at before it is read
 _UNPACK = "Unpack it yourself and name the folder, if you trust it."
 
@@ -108,9 +115,18 @@ def _refuse_crowds(path: Path) -> None:
         end = max(0, size - len(tail) + at)
         start = max(0, end - min(length, _LONGEST_LIST))
         stream.seek(start)
-        listed = stream.read(end - start).count(b"PK\x01\x02")
-    if max(told, listed) > MOST_FILES:
+        names = _names_in(stream.read(end - start))
+    if max(told, len(names)) > MOST_ENTRIES:
+        raise ExportError(f"{path.name} holds more than {MOST_ENTRIES:,} files.", remedy=_UNPACK)
+    if sum(map(may_be_export, names)) > MOST_FILES:
         raise ExportError(f"{path.name} holds more than {MOST_FILES:,} files.", remedy=_UNPACK)
+
+
+def _names_in(listed: bytes) -> list[str]:
+    """The names in a zip's list of files, as far as their endings go."""
+    starts = [found.start() for found in islice(_LISTED.finditer(listed), MOST_ENTRIES + 1)]
+    ends = (start + _NAME_AT + int.from_bytes(listed[start + _LENGTH_AT : start + _LENGTH_AT + 2], "little") for start in starts)
+    return [listed[start + _NAME_AT : end].decode("ascii", "replace") for start, end in zip(starts, ends, strict=True)]
 
 
 def _name_of(info: zipfile.ZipInfo) -> str:
@@ -126,7 +142,7 @@ def _name_of(info: zipfile.ZipInfo) -> str:
 
 def _check(path: Path, members: Mapping[str, zipfile.ZipInfo]) -> None:
     files = list(members.values())
-    if len(files) > MOST_FILES:
+    if sum(map(may_be_export, members)) > MOST_FILES:
         raise ExportError(f"{path.name} holds more than {MOST_FILES:,} files.", remedy=_UNPACK)
     if any(_leads_outside(name) or _leads_outside(info.filename) for name, info in members.items()):
         raise ExportError(f"{path.name} holds names that lead outside of it.", remedy="Do not trust it; make the export again.")
