@@ -65,16 +65,25 @@ def test_the_second_set_is_masked_without_a_wrong_piece_and_names_of_one_charact
         ("K：收到", "友丁：收到"),
         ("4K：清楚", "4K：清楚"),
         ("今天花总是不开", "今天花总是不开"),
+        ("听花说要搬", "听友甲说要搬"),
+        ("花你别买", "花你别买"),
+        ("和花一起埋", "和花一起埋"),
+        ("敏你别催", "友戊你别催"),
+        ("和敏打球去了", "和友戊打球去了"),
+        ("过敏你别吃", "过敏你别吃"),
+        ("敏感的人", "敏感的人"),
+        ("给K打电话", "给友丁打电话"),
+        ("K也可以", "K也可以"),
     ],
 )
 def test_a_name_of_one_character_is_replaced_only_where_it_can_be_nothing_else(text: str, masked: str) -> None:
-    people = [NamedPerson(names=(name,), is_owner=False) for name in ("花", "大", "听", "K")]
+    people = [NamedPerson(names=(name,), is_owner=False) for name in ("花", "大", "听", "K", "敏")]
     assert Pseudonyms(people, language="zh").replace(text) == masked
 
 
 def test_names_of_one_character_are_looked_for_fast_in_any_line() -> None:
-    names = Pseudonyms([NamedPerson(names=("静", "K"), is_owner=False)], language="zh")
-    for unit in ("静说", "@静", "叫静", "昨天静", "K："):
+    names = Pseudonyms([NamedPerson(names=("静", "K", "花"), is_owner=False)], language="zh")
+    for unit in ("静说", "@静", "叫静", "昨天静", "K：", "听花", "和静", " 静", "，静你", "给K"):
         started = time.process_time()
         names.replace(unit * (WORST_LENGTH // len(unit)))
         assert time.process_time() - started < 1
