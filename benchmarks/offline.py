@@ -94,7 +94,7 @@ def ask_page(visitor: "Visitor") -> list[str]:
     answer = next(one["id"] for one in visitor.functions if one["trigger_after"] == take)
     body = {"fn_index": take, "data": [QUESTION, None, None], "session_hash": visitor.session, "event_data": None, "trigger_id": None}
     visitor.client.post("/gradio_api/run/predict", json=body).raise_for_status()
-    events = visitor.call(answer, [None, None, True])
+    events = visitor.call(answer, [None, None, True, None])
     return [event["msg"] for event in events if event["msg"] == "process_completed" and event["success"]]
 
 

@@ -12,6 +12,7 @@ from web_stage import ATTACK, GRADIO_WARNINGS, Actor, Stage, WordMemory, fill, o
 from clone_agent.agent import CloneAgent
 from clone_agent.records import Hit, Kind, Memory, Message, Persona, Recalled, Reply
 from ui.web.bubbles import Surroundings, question_bubble, reply_bubbles, source_bubbles
+from ui.web.resuming import Resumable
 from ui.web.talk import Speaker, Talk
 
 pytestmark = [pytest.mark.browser, *map(pytest.mark.filterwarnings, GRADIO_WARNINGS)]
@@ -187,6 +188,40 @@ def test_an_answer_is_stopped_or_cleared_at_any_moment_and_another_visitor_only_
             page.wait_for_timeout(1_200)  # two pieces of the answer more, if it went on
             expect(rows).to_have_count(0)
             expect(page.locator("#chat-send")).to_be_visible()
+
+
+def test_a_reload_shows_the_talk_again_to_the_tab_that_had_it_and_to_nobody_else(page: Page, browser: Browser, stage: Stage) -> None:
+    ask(page, "到黄山了吗")
+    answered(page)
+    page.reload()
+    expect(page.locator("#chat-log").get_by_text("日出全是雾 笑死")).to_be_visible()
+    expect(page.locator("#chat-log .user-row")).to_have_text("到黄山了吗")
+    unfold(page)
+    expect(page.get_by_text("2022-10-02 · 一诺千斤")).to_be_visible()
+    for other in open_page(browser, stage.url):
+        expect(other.locator("#heading")).to_contain_text("林晚")
+        expect(other.locator("#chat-log .message-row")).to_have_count(0)
+    assert "黄山" not in page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}, document.cookie])")
+    ask(page, "还有呢")
+    expect(page.locator("#chat-log .user-row")).to_have_count(2)
+    expect(page.locator("#chat-send")).to_be_visible()
+    page.locator("#chat-clear").click()
+    expect(page.locator("#chat-log .message-row")).to_have_count(0)
+    page.reload()
+    expect(page.locator("#heading")).to_contain_text("林晚")
+    expect(page.locator("#chat-log .message-row")).to_have_count(0)
+
+
+def test_only_the_last_talks_are_kept_for_a_reload_and_not_for_long() -> None:
+    tabs = [f"{number:032d}" for number in range(3)]
+    talk = Talk(shown=(question_bubble("早"),))
+    kept = Resumable(most=2)
+    for tab in (*tabs, "guessed"):
+        kept.keep(tab, talk)
+    assert [kept.find(tab).shown == talk.shown for tab in (*tabs, "guessed")] == [False, True, True, False]
+    brief = Resumable(lasts_s=0)
+    brief.keep(tabs[0], talk)
+    assert brief.find(tabs[0]) == Talk()
 
 
 def test_names_that_run_from_right_to_left_turn_nothing_around() -> None:

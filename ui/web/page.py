@@ -15,6 +15,7 @@ from ui.web import voting
 from ui.web.bubbles import escape, question_bubble, waiting
 from ui.web.memories import memories_tab
 from ui.web.parts import PRIVATE, chat_log, labels_for_browser, language_asked, nothing_said, question_box
+from ui.web.resuming import TAB, Resumable
 from ui.web.talk import Speaker, Talk
 from ui.web.texts import say
 from ui.web.voting import Booth, VoteTab, vote_tab
@@ -57,7 +58,7 @@ def build_page(speaker: Speaker, facts: PageFacts, booth: Booth | None = None) -
         heading = gr.HTML(elem_id="heading", padding=False)
         with gr.Tabs():
             with gr.Tab(i18n("chat"), elem_id="chat-tab"):
-                chatbot = _chat_tab(speaker, facts, i18n)
+                chatbot = _chat_tab(speaker, facts, i18n, page)
             with gr.Tab(i18n("compare"), elem_id="compare-tab"):
                 left, right = _compare_tab(speaker, facts, i18n)
             if booth is not None and booth.pairs:
@@ -89,9 +90,11 @@ def _memories_empty(request: gr.Request) -> str:
     return nothing_said("", say(language_asked(request), "memories_empty"))
 
 
-def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
+def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n, page: gr.Blocks) -> gr.Chatbot:
     chatbot = chat_log("chat-log")
     talk = gr.State(Talk(), time_to_live=24 * 3600)
+    tab, told = gr.State(""), gr.Textbox(visible=False)  # the browser tells the number of its tab, and the server keeps to it
+    kept = Resumable()
     with gr.Row(elem_classes="ask-row"):
         question = question_box(i18n("ask_here"), elem_id="chat-question")
         send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="chat-send")
@@ -112,15 +115,26 @@ def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
             return tuple(gr.skip() for _ in range(6))
         return "", line, [*so_far.shown, question_bubble(line), waiting(language, "waiting")], *_busy(True)
 
-    def reply(text: str, so_far: Talk, remember: bool, request: gr.Request) -> Iterator[tuple[str, Talk, Shown]]:
+    def reply(text: str, so_far: Talk, remember: bool, where: str, request: gr.Request) -> Iterator[tuple[str, Talk, Shown]]:
         """Answer what was taken, once: after a line that was refused nothing is left to answer."""
         for state in speaker.chat(so_far, text, use_memory=remember, language=language_asked(request)) if text else ():
+            kept.keep(where, state)
             yield "", state, list(state.shown)
 
-    def settle(so_far: Talk) -> tuple[Talk, Shown]:
+    def settle(so_far: Talk, where: str) -> tuple[Talk, Shown]:
         """What was said stays when an answer is stopped; what was only announced goes."""
-        kept = so_far.without_waiting()
-        return kept, list(kept.shown)
+        settled = so_far.without_waiting()
+        kept.keep(where, settled)
+        return settled, list(settled.shown)
+
+    def clear(where: str) -> tuple[Talk, Shown]:
+        kept.keep(where, Talk())
+        return Talk(), []
+
+    def resume(number: str) -> tuple[str, Talk, Any]:
+        """After a reload the talk stands there as it was left."""
+        found = kept.find(number)
+        return number, found, list(found.shown) or gr.skip()
 
     taken = gr.on(
         [send.click, question.submit],
@@ -130,13 +144,14 @@ def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> gr.Chatbot:
         **PRIVATE,
         queue=False,
     )
-    flow = taken.then(reply, [asked, talk, use_memory], [asked, talk, chatbot], concurrency_id="chat", **PRIVATE)
+    flow = taken.then(reply, [asked, talk, use_memory, tab], [asked, talk, chatbot], concurrency_id="chat", **PRIVATE)
     flow.then(lambda: _busy(False), None, buttons, queue=False, **PRIVATE)
     # First the answer is stopped, then the log is written: a piece of the answer that is under way would undo it.
     stopped = stop.click(lambda: _busy(False), None, buttons, cancels=[flow], queue=False, **PRIVATE)
-    stopped.then(settle, [talk], [talk, chatbot], queue=False, **PRIVATE)
+    stopped.then(settle, [talk, tab], [talk, chatbot], queue=False, **PRIVATE)
     cleared = gr.on([again.click, chatbot.clear], lambda: _busy(False), None, buttons, cancels=[flow], queue=False, **PRIVATE)
-    cleared.then(lambda: (Talk(), []), None, [talk, chatbot], queue=False, **PRIVATE)
+    cleared.then(clear, [tab], [talk, chatbot], queue=False, **PRIVATE)
+    page.load(resume, [told], [tab, talk, chatbot], js=TAB, queue=False, **PRIVATE)
     return chatbot
 
 
