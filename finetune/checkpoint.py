@@ -12,13 +12,13 @@ The manifest is written last: a folder without it is unfinished.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clone_agent.errors import ModelError, UsageError
-from finetune.model_files import ModelFiles, fingerprint
+from finetune.model_files import SHIPPED_NAME, ModelFiles, find_model, fingerprint
 
 FORMAT = 1
 MANIFEST, WEIGHTS, CONFIG, LOG, CHECKPOINTS = (
@@ -62,14 +62,20 @@ def current_adapter(home: Path) -> AdapterInfo | None:
 
 def list_adapters(home: Path) -> list[AdapterInfo]:
     """The finished adapters of a data home, oldest first; unfinished and damaged ones are left out."""
-    folders = sorted(path for path in (home / "adapters").glob("*") if path.is_dir())
-    found = []
-    for folder in folders:
+    return sorted((one for one in _read_all(home) if isinstance(one, AdapterInfo)), key=lambda info: info.created)
+
+
+def unusable_adapters(home: Path) -> list[ModelError]:
+    """What is the matter with those that `list_adapters` leaves out, each named in its error."""
+    return [one for one in _read_all(home) if isinstance(one, ModelError)]
+
+
+def _read_all(home: Path) -> Iterator[AdapterInfo | ModelError]:
+    for folder in sorted(path for path in (home / "adapters").glob("*") if path.is_dir()):
         try:
-            found.append(read_adapter(folder))
-        except ModelError:
-            continue
-    return sorted(found, key=lambda info: info.created)
+            yield read_adapter(folder)
+        except ModelError as error:
+            yield error
 
 
 def adapter_folder(home: Path, name: str) -> Path:
@@ -125,6 +131,17 @@ def _info(folder: Path, manifest: Mapping[str, Any]) -> AdapterInfo:
         forgotten=manifest.get("forgotten", {}).get("messages", 0),
         manifest=manifest,
     )
+
+
+def outdated_base(info: AdapterInfo) -> ModelError | None:
+    """Why the base that an adapter was tuned on is not the one of that name any more; None where it is, or is not on this disk."""
+    if info.base != SHIPPED_NAME and not Path(info.base).is_dir():
+        return None
+    try:
+        check_base(info, find_model(None if info.base == SHIPPED_NAME else info.base))
+    except ModelError as error:
+        return error
+    return None
 
 
 def check_base(info: AdapterInfo, files: ModelFiles) -> None:

@@ -186,11 +186,49 @@ def test_what_is_told_in_the_terminal_chat_is_recalled_later_and_marked(home: Pa
 
 def test_status_tells_what_is_there_and_what_is_stale(home: Path) -> None:
     told = fields(home, "status")
-    assert {"home", "chats", "messages", "people", "owner", "first", "last", "sizes", "dataset", "adapters", "memory", "next"} == set(told)
+    assert {
+        "home",
+        "chats",
+        "messages",
+        "people",
+        "owner",
+        "first",
+        "last",
+        "sizes",
+        "dataset",
+        "adapters",
+        "unusable",
+        "memory",
+        "next",
+    } == set(told)
     assert told["messages"] == 496
     assert told["dataset"]["is_stale"] is False  # type: ignore[index]  # an object
     assert told["memory"]["pending"] == 0  # type: ignore[index]  # an object
     assert run(home, "status").stdout.strip().splitlines()[-1] == f"Next: {told['next']}"
+
+
+def test_status_names_adapters_that_are_damaged_unfinished_or_older_than_their_base(home: Path, base: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "home"
+    shutil.copytree(home, copy)
+    adapters = copy / "adapters"
+    for name in ("cut", "begun"):
+        shutil.copytree(adapters / "lora", adapters / name)
+    weights = adapters / "cut" / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    (adapters / "begun" / "manifest.json").unlink()
+    config = (base / "config.json").read_text(encoding="utf-8")
+    assert (fields(copy, "status")["adapters"][0]["problem"], fields(copy, "status")["next"]) == (None, "clone-agent chat")  # type: ignore[index]  # objects
+    try:
+        (base / "config.json").write_text(config + "\n", encoding="utf-8")
+        told = fields(copy, "status")
+        shown = " ".join(run(copy, "status").stdout.split())
+    finally:
+        (base / "config.json").write_text(config, encoding="utf-8")
+    assert [one["name"] for one in told["adapters"]] == ["lora"]  # type: ignore[attr-defined]  # a list
+    assert "earlier version" in told["adapters"][0]["problem"]  # type: ignore[index]  # an object
+    assert [one["problem"] for one in told["unusable"]] == ["The adapter begun is unfinished.", "The adapter cut is truncated."]  # type: ignore[attr-defined]  # a list
+    assert told["next"] == "clone-agent tune"
+    assert all(words in shown for words in ("earlier version", "begun is unfinished", "cut is truncated"))
 
 
 def test_a_damaged_vector_index_exits_5_and_is_made_again(home: Path) -> None:

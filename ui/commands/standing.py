@@ -27,7 +27,7 @@ def status(call: Call) -> None:
     with Archive.open(home.root) as archive:
         fields = {"home": str(home.root), **_archive_fields(archive), "sizes": _sizes(home)}
         dataset = _dataset(home, archive)
-        fields |= {"dataset": dataset, "adapters": _adapters(home, dataset), "memory": _memory(archive)}
+        fields |= {"dataset": dataset, "adapters": _adapters(home, dataset), "unusable": _unusable(home), "memory": _memory(archive)}
     fields["next"] = _next(fields)
     call.screen.result(fields)
     if not call.screen.as_json:
@@ -159,7 +159,7 @@ def _dataset(home: DataHome, archive: Archive) -> dict[str, Any] | None:
 
 
 def _adapters(home: DataHome, dataset: dict[str, Any] | None) -> list[dict[str, Any]]:
-    from finetune.checkpoint import list_adapters
+    from finetune.checkpoint import list_adapters, outdated_base
 
     return [
         {
@@ -172,9 +172,16 @@ def _adapters(home: DataHome, dataset: dict[str, Any] | None) -> list[dict[str, 
             "created": info.created,
             "is_stale": dataset is None or info.dataset != dataset["hash"],
             "forgotten": info.forgotten,
+            "problem": None if (error := outdated_base(info)) is None else str(error),
         }
         for info in list_adapters(home.root)
     ]
+
+
+def _unusable(home: DataHome) -> list[dict[str, str]]:
+    from finetune.checkpoint import unusable_adapters
+
+    return [{"problem": error.problem, "remedy": error.remedy} for error in unusable_adapters(home.root)]
 
 
 def _next(fields: dict[str, Any]) -> str:
@@ -185,7 +192,7 @@ def _next(fields: dict[str, Any]) -> str:
         return "clone-agent import PATH --me WHO"
     if fields["dataset"] is None or fields["dataset"]["is_stale"]:
         return "clone-agent dataset"
-    if not fields["adapters"] or all(adapter["is_stale"] for adapter in fields["adapters"]):
+    if all(adapter["is_stale"] or adapter["problem"] for adapter in fields["adapters"]):
         return "clone-agent tune"
     return "clone-agent index" if fields["memory"]["pending"] else "clone-agent chat"
 
@@ -203,9 +210,10 @@ def _print_status(call: Call, fields: dict[str, Any]) -> None:
         ("you", owner, 0),
         ("dataset", f"{dataset['train']:,} + {dataset['eval']:,} examples{_stale(dataset)}" if dataset else "none", sizes["dataset"]),
         *(
-            ("adapter", f"{one['name']} on {one['base']}{_losses(one)}{_outdated(one)}{_forgotten(one)}", one["bytes"])
+            ("adapter", f"{one['name']} on {one['base']}{_losses(one)}{_outdated(one)}{_forgotten(one)}{_problem(one)}", one["bytes"])
             for one in fields["adapters"]
         ),
+        *(("adapter", f"{one['problem']} {one['remedy']}", 0) for one in fields["unusable"]),
         (
             "memory",
             f"{count(memory['passages'], 'passage')}" + (f", {count(memory['pending'], 'chat')} to index" if memory["pending"] else ""),
@@ -227,6 +235,10 @@ def _outdated(adapter: dict[str, Any]) -> str:
 
 def _forgotten(adapter: dict[str, Any]) -> str:
     return f", learned from {count(adapter['forgotten'], 'message')} forgotten since: tune again" if adapter["forgotten"] else ""
+
+
+def _problem(adapter: dict[str, Any]) -> str:
+    return f". {adapter['problem']}" if adapter["problem"] else ""
 
 
 def _losses(adapter: dict[str, Any]) -> str:
