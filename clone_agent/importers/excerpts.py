@@ -12,6 +12,7 @@ from clone_agent.importers.wechat_bodies import is_notice
 
 _HEADER = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} (?P<name>\S[^\n]{0,120}?)[ \t]*")
 _WITH_NUMBER = re.compile(r".*(?:\(\d{5,11}\)|<[^<>]+>)")
+_OF_QQ = re.compile(r"^消息(?:分组|对象)[:：]", re.M)
 _DIRECTION = frozenset({"收", "发", "转发", "发送", "接收"})
 _BEGINS_QQNT = re.compile(r"\[(?:文本|被引用的消息)\]")
 _MEMOTRACE_QUOTE = re.compile(r"引用[:：](?:未知$|[^:：]{1,60}[:：])")
@@ -30,7 +31,7 @@ class Writer(Flag):
 
 def writers_of(text: str) -> Writer:
     """Which of the three programs may have written the text that begins so."""
-    if "消息记录（" in text[:200] or "消息分组:" in text or text.lstrip()[:1] in {"<", "{", "["}:
+    if "消息记录（" in text[:200] or text.lstrip()[:1] in {"<", "{", "["} or _OF_QQ.search(text):
         return Writer.NOBODY
     blocks = _blocks(text)
     # In a program's log the stamped lines follow one another; in a chat a blank line stands between messages.

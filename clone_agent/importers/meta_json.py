@@ -53,7 +53,8 @@ def matches(head: Head) -> bool:
     if not shape.has("messages") or shape.has("chatInfo"):
         return False
     is_row = shape.has_row("sender_name", "timestamp_ms") or shape.has_row("senderName", "timestamp")
-    return is_row or _SHAPE.search(head.text) is not None  # the first rows may be damaged
+    is_other = any(isinstance(row.get("sender"), dict) for row in shape.rows)
+    return is_row or (not is_other and _SHAPE.search(head.text) is not None)  # the first rows may be damaged
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:

@@ -145,8 +145,8 @@ class QceChat:
         told = self._fact("type").lower()
         if told in _KINDS:
             return _KINDS[told]
-        people = {number for number in self._rows if number != self._fact("selfUin")}
-        return ChatKind.GROUP if len(people) > 1 else ChatKind.PRIVATE
+        people = set(self._rows) | {self._fact("selfUin")} - {""}
+        return ChatKind.GROUP if len(people) > 2 else ChatKind.PRIVATE
 
     def _id(self, kind: ChatKind, owner: str) -> str:
         uid, number, name = self._fact("peerUid"), self._fact("peerUin"), self._fact("name")

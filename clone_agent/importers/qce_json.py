@@ -8,7 +8,8 @@
      "avatars":{…}}                       may be larger than everything else
 
 UTF-8. `qce_rows` tells what a message looks like. V6 calls itself `QQChatExporter` version 0.1.0 and puts the group's number into
-`chatInfo.peerUid`. The oldest versions (V2, V3) write a bare array of `{"id","time","sender","content"}`, read here too.
+`chatInfo.peerUid`. Early V4 can lay the messages into `chunks`, beside a `chunkInfo`. The oldest versions (V2, V3) write a bare array of
+`{"id","time","sender","content"}`, read here too.
 """
 
 import re
@@ -26,7 +27,7 @@ from clone_agent.records import Skipped
 
 DAMAGED = "damaged, cannot be decoded"
 CUT = "cut off in the middle"
-_KEYS = ("metadata", "chatInfo", "messages")
+_KEYS = ("metadata", "chatInfo", "messages", "chunks")
 _NAME = re.compile(r'"name"\s*:\s*"QQChatExporter')
 
 
@@ -62,10 +63,25 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         for key in parts.members(anchors=_KEYS):
             if key == "messages" and parts.peek() == "[":
                 yield from _rows(parts, chat)
+            elif key == "chunks" and parts.peek() == "[":
+                yield from _chunks(parts, chat)
             else:
                 parts.skip()
         if parts.is_damaged:
             yield Skipped(source=source.name, reason=DAMAGED)
+
+
+def _chunks(parts: JsonStream, chat: QceChat) -> Iterator[Record]:
+    """The messages of early V4 in chunks: arrays of them, or objects with one under `messages`."""
+    for _ in parts.places():
+        if parts.peek() == "[":
+            yield from _rows(parts, chat)
+            continue
+        for key in parts.members() if parts.peek() == "{" else ():
+            if key == "messages" and parts.peek() == "[":
+                yield from _rows(parts, chat)
+            else:
+                parts.skip()
 
 
 def _rows(parts: JsonStream, chat: QceChat) -> Iterator[Record]:

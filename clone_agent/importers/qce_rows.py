@@ -288,11 +288,19 @@ def _quote(content: Row, elements: list[tuple[str, Row]]) -> tuple[str | None, s
         return target or None, clean(_text(reply.get("content"))).strip()
     for name, data in elements:
         if name == "forward":
-            preview = [clean(one) for one in _list(data.get("preview")) if isinstance(one, str)]
-            return None, "\n".join(preview) or clean(_text(data.get("title")))
+            return None, _passed_on(data)
         if name == "json":
             return None, clean(_text(data.get("title")))
     return None, ""
+
+
+def _passed_on(data: Row) -> str:
+    """The lines of a forward: its messages where they are kept, else what the card shows of them."""
+    inside = [(_dict(one.get("sender")), _dict(one.get("content"))) for one in _list(data.get("messages")) if isinstance(one, dict)]
+    said = [(_text(sender.get("name")), _text(content.get("text"))) for sender, content in inside]
+    lines = [f"{name}: {words}" if name else words for name, words in said if words]
+    lines = lines or [one for one in _list(data.get("preview")) if isinstance(one, str)] or [_text(data.get("title"))]
+    return clean("\n".join(lines)).strip()
 
 
 def _mentions(content: Row, elements: list[tuple[str, Row]], chat: QceChat) -> tuple[str, ...]:

@@ -45,12 +45,14 @@ _FACT = re.compile(r"(聊天名称|聊天类型): ?(.*)")
 _TIME = re.compile(r"时间: (\d{4}-\S+(?: \S+)?)\s*")
 _NAME = re.compile(r"(.*):[ \t]*")
 _RANK = re.compile(r"\[[^\[\]]{1,20}\] (?=\S)")
+_CHATS = {"群聊": ChatKind.GROUP, "私聊": ChatKind.PRIVATE, "好友": ChatKind.PRIVATE, "临时会话": ChatKind.PRIVATE}
 _END = re.compile(r"={20,}")
 _RESOURCES = re.compile(r"资源: (\d+) 个文件\s*")
+_TYPES = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.VOICE, "voice": Kind.VOICE, "file": Kind.FILE, "表情": Kind.STICKER}
 _RESOURCE = re.compile(r"  - (?P<type>\w+): (?P<name>.*)")
-_REPLY = re.compile(r"回复: \d{2}-\d{2} \d{2}:\d{2} (?P<who>.*?) - (?P<words>.*)", re.S)
+_REPLY = re.compile(r"回复: (?P<time>\d{2}-\d{2} \d{2}:\d{2} )?(?P<who>.*?) - (?P<words>.*)", re.S)
 _REPLY_HEAD = re.compile(r"\[回复(?:消息|\s(?P<who>[^:：\n]{0,80})[:：]\s?(?P<words>.*?))\](?:\n|\Z|(?=\S))", re.S)
-_EMPTY = re.compile(r"\[(?:无文本内容|系统消息|表情消息|\w{1,12}消息)\]")
+_EMPTY = re.compile(r"\[(?:无文本内容|(?P<type>\w{1,12})(?:、\w{1,12}){0,50}消息)\]")
 _MARK = re.compile(
     r"\[(?P<image>(?:图片|动画表情)(?:[:：][^\]\n]*)?)\]|\[(?P<voice>语音(?:[:： ][^\]\n]*)?)\]|\[(?P<video>视频(?:[:：][^\]\n]*)?)\]"
     r"|\[(?P<file>文件(?:[:：][^\]\n]*)?)\]|\[(?P<forward>合并转发(?:[:：][^\]]*)?)\](?:\"?/?></msg>\])?"
@@ -97,7 +99,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         first = [*first[-1:], (number, line)]
         if _TIME.fullmatch(line):
             break
-    kind = {"群聊": ChatKind.GROUP, "私聊": ChatKind.PRIVATE, "好友": ChatKind.PRIVATE}.get(facts.get("聊天类型", ""))
+    kind = _CHATS.get(facts.get("聊天类型", ""))
     name = facts.get("聊天名称", "")
     chat = Chat(PLATFORM, _conversation(kind, name, source), name=name, kind=kind)
     for entry in _entries(chain(first, lines), source.name):
@@ -183,8 +185,9 @@ def read_lines(lines: list[str]) -> Body:
     text = "\n".join(lines).strip()
     is_reply = reply is not None or text.startswith("[回复")
     text, quoted = _without_quote(text, reply) if is_reply else (text, "")
-    if _EMPTY.fullmatch(text):
-        text = ""
+    if (empty := _EMPTY.fullmatch(text)) is not None:
+        kind = Kind.SYSTEM if empty["type"] == "系统" else _TYPES.get(empty["type"], Kind.UNKNOWN)
+        return Body(kind, "", reply[1] if reply is not None else "", mentions, attachments)
     kinds = [Kind(mark.lastgroup or "unknown") for mark in _MARK.finditer(text)]
     kind, words = read_body(_MARK.sub("", text)) if text else (Kind.UNKNOWN, "")
     others = next((one for one in kinds if one in _WORDLESS), None)
@@ -201,7 +204,7 @@ def _take_reply(lines: list[str]) -> tuple[str, str] | None:
     """Cut the line 回复 off, which may go on over lines where the text begins with a quote."""
     for place in range(len(lines) - 1, 0, -1):
         found = _REPLY.fullmatch("\n".join(lines[place:]))
-        if found is not None:
+        if found is not None and (found["time"] or lines[0].startswith("[回复")):
             del lines[place:]
             return found["who"], found["words"]
         if not (lines and lines[0].startswith("[回复")):

@@ -13,6 +13,7 @@ whether the day or the month comes first, the user is asked.
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 
 from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.dates import MONTH_TAKEN_FIRST, Order, find_order, hour_of, read_date
@@ -29,6 +30,7 @@ _HEADER = re.compile(
     r"(?P<date>\d{1,4}[/-]\d{1,2}[/-]\d{1,4} )?(?P<pre>上午|下午)? ?"
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})(?: (?P<post>AM|PM))?\s*"
 )
+_LOOKED_AT = 5000  # lines that tell whether blank lines stand between messages
 _SYSTEM = frozenset({"10000", "1000000"})
 _OTHERS = re.compile(r"\((?:wxid_\w+|我|[A-Za-z][\w-]{5,19}|\d+@chatroom)\) ")  # chatlog's heads
 
@@ -84,12 +86,27 @@ def _written(head: re.Match[str]) -> str:
     return f"{(head['date'] or '').strip()} {hour_of(head)}:{head['minute']}:{head['second']}"
 
 
+def _is_loose(source: Source) -> bool:
+    """Whether somebody took the blank lines out, so that every line with a head's number, mail address or rank is one."""
+    every = strict = 0
+    is_free = True
+    for line in islice(lines_of(source), _LOOKED_AT):
+        found = _HEADER.fullmatch(line)
+        is_head = found is not None and (found["number"] or found["mail"] or found["rank"])
+        every += bool(is_head)
+        strict += bool(is_head and is_free)
+        is_free = not line.strip()
+    return every > 1 and strict * 2 <= every
+
+
 def _entries(source: Source) -> Iterator[TextEntry]:
     """The text cut at heads that begin it or follow a blank line."""
     current = TextEntry(1, None, [])
-    is_free = True
+    is_free, is_loose = True, _is_loose(source)
     for number, line in enumerate(lines_of(source), start=1):
-        found = _HEADER.fullmatch(line) if is_free else None
+        found = _HEADER.fullmatch(line) if is_free or is_loose else None
+        if found is not None and not (is_free or found["number"] or found["mail"] or found["rank"]):
+            found = None
         if found is not None:
             if current.head is not None or any(part.strip() for part in current.body):
                 yield current

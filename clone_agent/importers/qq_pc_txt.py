@@ -34,7 +34,7 @@ _SAMPLE = 1 << 22  # bytes that decide how the file is laid out
 def matches(head: Head) -> bool:
     """The title, the head of a block, headers that carry QQ numbers or mail addresses, or headers that may be QQ's as well as another's."""
     text = head.text
-    if TITLE in text[:200] or re.search(r"^消息分组[:：]|^=+\r?\n消息对象[:：]", text, re.M):
+    if TITLE in text[:200] or re.search(r"^消息分组[:：]|(?:\A\s*|^=+\r?\n)消息对象[:：]", text, re.M):
         return not head.data.startswith(b"From: <Save by Tencent MsgMgr>") and "<html" not in text[:2000]
     if not re.search(r"^\d{4}[-/]\d{1,2}[-/]\d{1,2} ", text, re.M):
         return False
