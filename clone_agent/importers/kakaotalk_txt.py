@@ -53,7 +53,7 @@ _NOTICE = re.compile(
     r".{1,200}(?:님이 (?:들어왔습니다|나갔습니다)|님을 (?:초대(?:했|하였)습니다|내보냈습니다)"
     r"|(?:joined|left) this chatroom|invited .{1,100})\.?"
 )
-_TITLE = re.compile(r"(?P<ko>.+?) ?님과 카카오톡 대화\s*|KakaoTalk Chats with (?P<en>.+?)\s*")
+_TITLE = re.compile(r"(?P<ko>.+?)(?: ?님과)? 카카오톡 대화\s*|KakaoTalk Chats with (?P<en>.+?)\s*|(?P<group>.+?) KakaoTalk Chats\s*")
 _SAVED = re.compile(r"(?:저장한 날짜|Date Saved) ?:.*")
 _KINDS = {
     Kind.IMAGE: r"사진(?: \d+장)?|Photos?(?: \d+)?|\d+ Photos?",
@@ -128,7 +128,7 @@ def _head(line: str) -> re.Match[str] | None:
 def _open_chat(source: Source) -> Chat:
     titles = (_TITLE.fullmatch(line.lstrip("\ufeff").strip()) for line in islice(lines_of(source), 4))
     found = next((title for title in titles if title is not None), None)
-    name = clean_name(found["ko"] or found["en"] or "") if found is not None else ""
+    name = clean_name(found["ko"] or found["en"] or found["group"] or "") if found is not None else ""
     return Chat(PLATFORM, chat_id(PLATFORM, name) if name else chat_id(PLATFORM, "unnamed", source.stem), name=name)
 
 

@@ -55,6 +55,7 @@ _BLANK_RECORD = re.compile(
     re.S,
 )
 _SAVED = re.compile(r"(?:Saved on|保存日時|儲存日期|保存日期|저장한 날짜) ?[:：].*")
+_FILE = re.compile(r"\[LINE\] ?(?:Chat with )?")  # before the name, in the name of a file
 _LOOK_AHEAD = 5000  # lines
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -120,7 +121,7 @@ def _open_chat(source: Source) -> tuple[Chat, str]:
     is_group = alone is None and found is not None and found["en"] is not None
     kind = ChatKind.PRIVATE if alone is not None else ChatKind.GROUP if is_group else None
     if not name and source.stem.startswith("[LINE]"):
-        name = clean_name(source.stem.removeprefix("[LINE]"))
+        name = clean_name(_FILE.sub("", source.stem))
     identity = chat_id(PLATFORM, name) if name else chat_id(PLATFORM, "unnamed", source.stem)
     return Chat(PLATFORM, identity, name=name, kind=kind), name if alone is not None else ""
 

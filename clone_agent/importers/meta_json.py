@@ -78,10 +78,15 @@ def _turned(found: Iterator[Bubble | Skipped], chat: Chat) -> Iterator[Record]:
             continue
         held.append(one)
         if len(held) >= _TURNED:
-            for bubble in reversed(held):
-                yield from chat.add(bubble)
+            yield from _oldest_first(held, chat)
             held = []
-    for bubble in reversed(held):
+    yield from _oldest_first(held, chat)
+
+
+def _oldest_first(held: list[Bubble], chat: Chat) -> Iterator[Record]:
+    """Messages in time order, whichever end of the file is the older one."""
+    is_rising = bool(held) and held[0].sent_at < held[-1].sent_at
+    for bubble in held if is_rising else reversed(held):
         yield from chat.add(bubble)
 
 

@@ -30,7 +30,7 @@ _HEADER = re.compile(
     r"(?P<date>\d{1,4}[/-]\d{1,2}[/-]\d{1,4} )?(?P<pre>上午|下午)? ?"
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})(?: (?P<post>AM|PM))?\s*"
 )
-_LOOKED_AT = 5000  # lines that tell whether blank lines stand between messages
+_LOOKED_AT = 5000  # lines that tell whether blank lines stand between messages, and dates that are compared with one another
 _SYSTEM = frozenset({"10000", "1000000"})
 _OTHERS = re.compile(r"\((?:wxid_\w+|我|[A-Za-z][\w-]{5,19}|\d+@chatroom)\) ")  # chatlog's heads
 
@@ -47,7 +47,7 @@ def matches(head: Head) -> bool:
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every message that has a date."""
-    told = find_order(_dates(source))
+    told = _order(source)
     if told is None and options.date_order is None:
         yield Skipped(source=source.name, reason=MONTH_TAKEN_FIRST)
     order = told or options.date_order or Order.MONTH_FIRST
@@ -66,12 +66,20 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
 
 def order_doubt(source: Source) -> str | None:
     """A date of the text, where its dates do not tell which number is the day."""
+    return next(_dates(source), None) if _order(source) is None else None
+
+
+def _order(source: Source) -> Order | None:
+    """The order of the dates, by the first of them that tell it."""
     dates = _dates(source)
-    return dates[0] if find_order(dates) is None else None
+    while some := list(islice(dates, _LOOKED_AT)):
+        if (told := find_order(some)) is not None:
+            return told
+    return None
 
 
-def _dates(source: Source) -> list[str]:
-    return [_written(entry.head) for entry in _entries(source) if entry.head is not None and entry.head["date"]]
+def _dates(source: Source) -> Iterator[str]:
+    return (_written(entry.head) for entry in _entries(source) if entry.head is not None and entry.head["date"])
 
 
 def _bubble(head: re.Match[str], body: list[str], sent_at: datetime, place: str) -> Bubble:

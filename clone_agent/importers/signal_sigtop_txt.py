@@ -40,6 +40,7 @@ from clone_agent.records import ChatKind, Kind, Skipped
 PLATFORM = "signal"
 _PROGRAM = "Signal"
 _OWNER = "You"
+_NAMELESS = "no filename"
 _TITLE = re.compile(r"Conversation: (?P<who>.*)")
 _FIELD = re.compile(r"(?P<key>From|Type|Sent|Received|Attachment|Reaction|Edited|Version|[A-Z][a-z]{2,12}): ?(?P<value>.*)")
 _STARTS = ("From: ", "Type: ")
@@ -144,7 +145,7 @@ def _bubble(entry: _Entry, sent_at: datetime, place: str) -> Bubble:
         kind=kind,
         text=words,
         quoted=quoted,
-        attachments=tuple(found["name"] for found in attachments),
+        attachments=tuple(found["name"] for found in attachments if found["name"] != _NAMELESS),
         source=place,
     )
 

@@ -11,8 +11,8 @@
     [图片: a.jpg(请在附件中查看)]
 
 UTF-8. Nobody has an id, and the names in the first line may be others than those below. Some mail programs take the blank lines out: then
-every line that looks like a head is one. Messages stand in time order, so that a head that goes back within its day, by a name that
-speaks nowhere else, is somebody's pasted line.
+every line that looks like a head is one; where only some are gone, those are that somebody named at the top wrote next. Messages stand in
+time order, so that a head that goes back within its day, by a name that speaks nowhere else, is somebody's pasted line.
 """
 
 import re
@@ -155,7 +155,9 @@ class _Cutter:
             if line[:1] in _DASHES and (found := _DATE.fullmatch(line)) is not None and (told := _day(found)) is not None:
                 day, is_free = told, True
                 continue
-            head = _HEAD.fullmatch(line) if ":" in line and (is_free or self._chat.is_loose) else None
+            head = _HEAD.fullmatch(line) if ":" in line else None
+            if head is not None and not (is_free or self._chat.is_loose or self._goes_on(head, day)):
+                head = None
             is_free = not line.strip()
             if head is None:
                 size = size + len(line)
@@ -170,6 +172,12 @@ class _Cutter:
                 continue
             yield from self._begin(_Entry(number, line, clean_name(head["name"]), day, time(int(head["hour"]), int(head["minute"]))))
         yield from (entry for entry in (self._before, self._held) if entry is not None)
+
+    def _goes_on(self, head: re.Match[str], day: date | None) -> bool:
+        """Whether a head without a blank line above it is one all the same: by somebody named at the top, and not before the last."""
+        last = self._held
+        is_later = last is not None and last.day == day and time(int(head["hour"]), int(head["minute"])) >= last.clock
+        return is_later and clean_name(head["name"]) in self._chat.named
 
     def _begin(self, entry: _Entry) -> Iterator[_Entry]:
         before, held = self._before, self._held
