@@ -115,3 +115,25 @@ def test_no_link_without_names_or_consent_and_none_for_an_adapter_that_knows_wha
     assert run(main, ["guest", "a", "a", "--home", str(tmp_path)]).exit_code == 2
     assert run(main, ["guest", "a", "--share", "--home", str(tmp_path)]).exit_code == 2
     assert run(main, ["guest", "a", "--home", str(tmp_path / "none")]).exit_code == 10
+
+
+def test_a_mistyped_name_is_not_taken_for_a_guest_who_was_sent_away(archive: Archive, tmp_path: Path) -> None:
+    book = GuestBook(tmp_path, ["小明"], until=now() + timedelta(hours=1))
+    before = (tmp_path / "guests.jsonl").read_bytes()
+    done = CliRunner().invoke(main, ["guest", "--revoke", "小名", "--home", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "Nobody was invited under that name" in done.stderr
+    assert "小" not in done.stderr
+    assert (tmp_path / "guests.jsonl").read_bytes() == before
+    assert book.is_open("小明")
+
+
+def test_a_line_that_a_full_disk_cut_within_a_character_takes_no_other_with_it(tmp_path: Path) -> None:
+    book = GuestBook(tmp_path, ["小明"], until=now() + timedelta(hours=1))
+    log = tmp_path / "guests.jsonl"
+    line = '{"at": "2024-01-01T00:00:00+00:00", "guest": "小明"'.encode()
+    log.write_bytes(log.read_bytes() + line[: line.index("明".encode()) + 1])
+    assert book.is_open("小明")
+    write_event(tmp_path, Event(at=now(), guest="小明", what="revoked"))
+    assert not book.is_open("小明"), "the line after the cut one counts"
+    assert [event.what for event in read_log(tmp_path)] == ["invited", "revoked"]

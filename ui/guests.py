@@ -21,7 +21,7 @@ from clone_agent.archive import Archive
 from clone_agent.pseudonyms import Pseudonyms, named_people
 from clone_agent.records import ChatTurn, Hit, Recalled, Reply, Scope, SearchMemory
 from clone_agent.scrub import scrub
-from ui.line_log import append_line
+from ui.line_log import append_line, read_lines
 
 LONGEST = 200  # characters of a message
 MESSAGES, WITHIN = 20, timedelta(minutes=10)  # that a guest may send in that time
@@ -104,8 +104,8 @@ def write_event(home: Path, event: Event) -> None:
 
 def read_log(home: Path) -> list[Event]:
     """The log in time order."""
-    path, found = home / _FILE, []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    found = []
+    for line in read_lines(home / _FILE):
         with suppress(ValueError, KeyError, TypeError):  # a line that a full disk cut short
             row = json.loads(line)
             until = datetime.fromisoformat(row["until"]) if "until" in row else None

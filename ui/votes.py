@@ -12,7 +12,7 @@ from hashlib import blake2b
 from math import sqrt
 from pathlib import Path
 
-from ui.line_log import append_line
+from ui.line_log import append_line, read_lines
 
 SAME = ""  # neither was better
 _FILE = "votes.jsonl"
@@ -76,10 +76,7 @@ def keep_vote(home: Path, vote: Vote) -> None:
 
 def read_votes(home: Path) -> list[Vote]:
     """All votes that were kept; a line that a full disk cut short counts for nothing."""
-    path = home / _FILE
-    if not path.is_file():
-        return []
-    return [vote for line in path.read_text(encoding="utf-8").splitlines() if (vote := _read(line)) is not None]
+    return [vote for line in read_lines(home / _FILE) if (vote := _read(line)) is not None]
 
 
 def tallies(votes: Sequence[Vote]) -> list[Tally]:

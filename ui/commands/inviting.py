@@ -39,6 +39,7 @@ def guest(
 
     home = call.home.require().root
     if revoke is not None:
+        _check_invited(revoke, read_log(home))
         write_event(home, Event(at=datetime.now().astimezone(), guest=revoke, what="revoked"))
     if revoke is not None or only_log:
         _show_log(call.screen, read_log(home))
@@ -54,6 +55,12 @@ def guest(
 def _check(names: Sequence[str]) -> None:
     if not names or len(set(names)) < len(names) or not all(name.strip() == name and name for name in names):
         raise UsageError("Every guest needs a name of their own.", remedy="Write clone-agent guest NAME, or several names.")
+
+
+def _check_invited(name: str, log: "Sequence[Event]") -> None:
+    """Refuse to revoke a name that nobody was invited under: whoever mistypes one would think that the guest is gone."""
+    if not any(event.what == "invited" and event.guest == name for event in log):
+        raise UsageError("Nobody was invited under that name.", remedy="`clone-agent guest --log` lists who was.")
 
 
 def _agree(call: Call, *, yes: bool) -> None:
