@@ -7,6 +7,7 @@ format it comes) and are committed in batches. The lexical index and the copies 
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
@@ -25,6 +26,7 @@ from clone_agent.sessions import SESSION_GAP, sessions
 from clone_agent.storage import storage_error
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_LINE = 2**63 - 1  # SQLite's largest number; an id may consist of digits alone, and is no line
 _COLUMNS = (
     "messages.id, sender, sender_name, sent_at, utc_offset, messages.kind, text, quoted, reply_to, source_id, mentions, attachments, source"
 )
@@ -43,7 +45,7 @@ class ConversationInfo:
     conversation: Conversation
     messages: int
     revision: int  # rises whenever its messages change
-    first: datetime | None
+    first: datetime | None  # in the zone in which it was sent; None: there is no message
     last: datetime | None
 
 
@@ -128,7 +130,9 @@ class Archive:
     def conversations(self) -> list[ConversationInfo]:
         """Every conversation, the one with most messages first."""
         rows = self.connection.execute(
-            "SELECT c.id, c.platform, c.name, c.kind, c.owner, c.revision, count(m.n), min(m.sent_at), max(m.sent_at)"
+            "SELECT c.id, c.platform, c.name, c.kind, c.owner, c.revision, count(m.n), min(m.sent_at), max(m.sent_at),"
+            " (SELECT utc_offset FROM messages WHERE conversation = c.n ORDER BY sent_at, n LIMIT 1),"
+            " (SELECT utc_offset FROM messages WHERE conversation = c.n ORDER BY sent_at DESC, n DESC LIMIT 1)"
             " FROM conversations c LEFT JOIN messages m ON m.conversation = c.n GROUP BY c.n ORDER BY count(m.n) DESC, c.n"
         )
         return [
@@ -136,8 +140,8 @@ class Archive:
                 conversation=Conversation(id=row[0], platform=row[1], name=row[2], kind=ChatKind(row[3]), owner=row[4]),
                 revision=row[5],
                 messages=row[6],
-                first=None if row[7] is None else _EPOCH + timedelta(milliseconds=row[7]),
-                last=None if row[8] is None else _EPOCH + timedelta(milliseconds=row[8]),
+                first=None if row[7] is None else _moment(row[7], row[9]),
+                last=None if row[8] is None else _moment(row[8], row[10]),
             )
             for row in rows
         ]
@@ -262,7 +266,7 @@ class Archive:
             " SELECT id, line FROM (SELECT id, source, substr(source, length(?2) + 1) + 0 AS line FROM messages"
             " WHERE substr(source, 1, length(?2)) = ?2 AND substr(source, length(?2) + 1) NOT GLOB '*[^0-9]*')"
             " WHERE line <= ?3 ORDER BY 2 DESC LIMIT 1",
-            (key, file, int(line) if line.isascii() and line.isdigit() else 0),
+            (key, file, min(int(line), _LAST_LINE) if line.isascii() and line.isdigit() else 0),
         ).fetchone()
         found = self.messages_by_id([row[0]]) if row else []
         return found[0] if found else None
@@ -316,9 +320,9 @@ class Archive:
         ).fetchall()
         owner_name = self.fact("owner_name")
         shown = {main: owner_name if is_owner and owner_name else name for _, _, main, is_owner, name in rows}
+        bearers = Counter(shown.values())
         for sender, account, main, _, _ in rows:
-            is_unique = list(shown.values()).count(shown[main]) == 1
-            name = shown[main] if is_unique else f"{shown[main]}({main[-4:]})"
+            name = shown[main] if bearers[shown[main]] == 1 else f"{shown[main]}({main[-4:]})"
             self._names.by_sender[conversation, sender] = name
             self._names.by_person[conversation, main] = self._names.by_person[conversation, account] = name
 
@@ -326,6 +330,11 @@ class Archive:
 @lru_cache(maxsize=256)
 def _zone(minutes: int) -> timezone:
     return timezone(timedelta(minutes=minutes))
+
+
+def _moment(milliseconds: int, offset: int) -> datetime:
+    """When something was sent: milliseconds since 1970 in UTC, shown `offset` minutes east of Greenwich."""
+    return (_EPOCH + timedelta(milliseconds=milliseconds)).astimezone(_zone(offset))
 
 
 def _message(row: Sequence[str | int | None], conversation: str) -> Message:
@@ -337,7 +346,7 @@ def _message(row: Sequence[str | int | None], conversation: str) -> Message:
         conversation=conversation,
         sender=str(sender),
         sender_name=str(sender_name),
-        sent_at=(_EPOCH + timedelta(milliseconds=sent_at)).astimezone(_zone(offset)),
+        sent_at=_moment(sent_at, offset),
         kind=Kind(str(kind)),
         text=str(text),
         quoted=str(quoted),

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,25 @@ Archive.open(Path({str(tmp_path)!r}), create=True).add(records())
         kept = archive.conversations()[0].messages
         assert kept == 10_000
         assert archive.add([CHAT, *(message(number) for number in range(20_000))]).added == 20_000 - kept
+
+
+def test_an_id_or_a_line_of_many_digits_is_looked_for_like_any_other(archive: Archive) -> None:
+    digits = "0" * 4 + "7" * 28
+    archive.add([CHAT, message(1), replace(message(2), id=digits)])
+    found = archive.find_message(digits)
+    assert found is not None
+    assert found.id == digits
+    assert archive.find_message(digits.replace("7", "8")) is None
+    last = archive.find_message(f"chat.txt:{'9' * 30}")
+    assert last is not None
+    assert last.id == digits, "a line beyond the end belongs to the last message"
+
+
+def test_a_chat_begins_and_ends_on_the_days_that_its_people_saw(archive: Archive) -> None:
+    shanghai, berlin = timezone(timedelta(hours=8)), timezone(timedelta(hours=2))
+    first, last = datetime(2023, 10, 3, 0, 30, tzinfo=shanghai), datetime(2023, 10, 4, 1, 0, tzinfo=berlin)
+    archive.add([CHAT, replace(message(1), sent_at=last), replace(message(2), sent_at=first)])
+    (info,) = archive.conversations()
+    assert info.first is not None
+    assert info.last is not None
+    assert (info.first.isoformat(), info.last.isoformat()) == (first.isoformat(), last.isoformat())

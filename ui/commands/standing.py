@@ -1,6 +1,7 @@
 """`status`, `verify` and `rebuild`: what is stored where, whether it agrees, and how to make it agree."""
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +131,7 @@ def _archive_fields(archive: Archive) -> dict[str, Any]:
 
 def _sizes(home: DataHome) -> dict[str, int]:
     sizes = {
-        "archive": sum(path.stat().st_size for path in home.root.glob("archive.sqlite3*")),
+        "archive": sum(map(_bytes, home.root.glob("archive.sqlite3*"))),
         "vectors": _below(home.vectors),
         "dataset": _below(home.dataset),
         "adapters": _below(home.adapters),
@@ -139,7 +140,14 @@ def _sizes(home: DataHome) -> dict[str, int]:
 
 
 def _below(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(_bytes(Path(place, name)) for place, _, names in os.walk(folder) for name in names)
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # a command that works on the home beside this one has removed it
+        return 0
 
 
 def _dataset(home: DataHome, archive: Archive) -> dict[str, Any] | None:
