@@ -138,8 +138,11 @@ def undo_join(connection: sqlite3.Connection) -> tuple[Person, ...]:
     if last is None:
         raise UsageError("No accounts are joined, so there is nothing to take back.", remedy="`clone-agent people` lists everybody.")
     before: dict[str, list[str | bool]] = json.loads(last[1])
+    # Where the user has said since whether the joined person is them, that holds for each of the accounts.
+    was_owner, now = any(is_owner for _, is_owner in before.values()), _load(connection, _mains(connection, list(before))[0]).is_owner
+    told = None if now == was_owner else now
     with _transaction(connection):
-        _place(connection, {account: (str(main), bool(is_owner)) for account, (main, is_owner) in before.items()})
+        _place(connection, {one: (str(main), bool(is_owner) if told is None else told) for one, (main, is_owner) in before.items()})
         connection.execute("DELETE FROM joins WHERE n = ?", (last[0],))
     return tuple(_load(connection, main) for main in _mains(connection, list(before)))
 

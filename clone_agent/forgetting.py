@@ -231,13 +231,12 @@ def scour(connection: sqlite3.Connection) -> None:
         StoreError: another process is reading the archive, so that its log cannot be emptied.
     """
     connection.execute("VACUUM")
-    connection.execute("DELETE FROM facts WHERE name = ?", (_UNFINISHED,))
     if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-        connection.execute("INSERT OR REPLACE INTO facts VALUES (?, '1')", (_UNFINISHED,))
         raise StoreError(
             "Another program is reading the archive, so traces of forgotten messages are left in its log.",
             remedy="Close the other program, then run `clone-agent verify --fix`.",
         )
+    connection.execute("DELETE FROM facts WHERE name = ?", (_UNFINISHED,))  # last, so that a kill before it leaves the note
 
 
 def _speaks(quoted: str, names: tuple[str, ...]) -> bool:

@@ -114,3 +114,14 @@ def test_joining_one_person_with_themselves_is_refused(archive: Archive) -> None
     archive.join_people(["qq:10001", "qq:10002"])
     with pytest.raises(UsageError, match="Only one person"):
         archive.join_people(["qq:10001", "qq:10002"])
+
+
+def test_who_was_said_to_be_the_owner_after_a_join_is_so_after_it_is_taken_back(archive: Archive) -> None:
+    archive.join_people(["qq:10001", "qq:10002"])
+    archive.set_owner(["qq:10001", "wechat:wxid_me"])
+    archive.undo_join()
+    assert archive.owner_ids() == {"qq:10001", "qq:10002", "wechat:wxid_me"}
+    archive.join_people(["qq:20002", "wechat:wxid_me"])
+    archive.set_owner(["qq:10001"])
+    archive.undo_join()
+    assert archive.owner_ids() == {"qq:10001"}
