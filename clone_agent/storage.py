@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from clone_agent.errors import CloneError, LockedError, StoreError
 
@@ -21,6 +22,9 @@ _REFUSED = {
     errno.EISDIR: "is a folder, not a file",
     errno.EEXIST: "is there already",
     errno.ENAMETOOLONG: "has too long a name",
+    errno.ENOENT: "is not there, or cannot be made there",
+    errno.ELOOP: "is a link that leads nowhere",
+    errno.EIO: "lies on a disk that cannot be read or written",
 }
 _CODES = {
     sqlite3.SQLITE_FULL: "The disk is full",
@@ -83,6 +87,17 @@ def require_space(path: Path, needed: int, *, what: str) -> None:
         raise CloneError(
             f"{what} needs {gibibytes(needed)}, and the disk has {gibibytes(free)} left.", remedy="Make room, or use another disk."
         )
+
+
+def require_writable(folder: Path) -> None:
+    """Check that a file can be written in a folder, which is made where it is not there: before hours of work, not after.
+
+    Raises:
+        CloneError: it cannot.
+    """
+    with storage_errors():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
 
 
 def gibibytes(count: int) -> str:

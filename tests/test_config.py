@@ -83,3 +83,10 @@ def test_the_home_is_the_option_else_the_variable_else_the_users_data_folder(tmp
     monkeypatch.delenv("CLONE_AGENT_HOME")
     assert home_folder(None).name == "clone-agent"
     assert home_folder(None).is_absolute()
+
+
+def test_the_home_of_a_user_who_is_not_there_is_wrong_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    for option, variable in ((Path("~nobody-is-called-so/life"), ""), (None, "~nobody-is-called-so/life")):
+        monkeypatch.setenv("CLONE_AGENT_HOME", variable)
+        with pytest.raises(UsageError, match="no user of the name"):
+            home_folder(option)

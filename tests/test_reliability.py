@@ -211,6 +211,7 @@ def test_a_zip_that_is_made_to_hurt_is_refused_in_two_seconds(tmp_path: Path, ma
         (OSError(errno.EROFS, "", "/mnt/home/owner.lock"), 1, "/mnt/home/owner.lock lies on a read-only disk"),
         (PermissionError(errno.EACCES, "", "/root/x"), 1, "/root/x may not be used by you"),
         (OSError(errno.ENOSPC, ""), 1, "The disk is full"),
+        (FileNotFoundError(errno.ENOENT, "", "/proc/out"), 1, "/proc/out is not there, or cannot be made there"),
     ],
 )
 def test_what_the_system_refuses_is_said_with_what_to_do(cause: OSError, code: int, words: str) -> None:

@@ -119,3 +119,16 @@ def test_numbers_are_written_for_people() -> None:
     assert count(2, "person", "people") == "2 people"
     assert [size(number) for number in (999, 1_500, 3_400_000, 2_100_000_000)] == ["999 B", "1.5 kB", "3.4 MB", "2.1 GB"]
     assert day(None) == "–"
+
+
+def test_input_in_another_encoding_ends_no_talk() -> None:
+    code = "import sys; from ui.show import print_anything; print_anything(); print(ascii(sys.stdin.read()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        cwd=ROOT,
+        input="在吗".encode("gbk") + b"\n",
+        capture_output=True,
+        check=True,
+    )
+    assert b"\\ufffd" in done.stdout

@@ -54,6 +54,8 @@ def test_a_damaged_corpus_names_file_and_line(tmp_path: Path) -> None:
         read_labelled(write_corpus(tmp_path, TAIL, ["1000 1000 -", "1000 9999 -"]))
     with pytest.raises(ExportError, match="holds no"):
         read_labelled(tmp_path / "elsewhere")
+    with pytest.raises(ExportError, match="labels no message from number 1000 on"):
+        read_labelled(write_corpus(tmp_path, TAIL, ["3 5 -"]))
 
 
 def test_the_score_is_micro_averaged_over_links() -> None:

@@ -91,11 +91,16 @@ class _File(_Section):
 
 
 def home_folder(option: Path | None) -> Path:
-    """The data home: the option, else `CLONE_AGENT_HOME`, else the platform's user data folder."""
-    if option is not None:
-        return option.expanduser().absolute()
-    if named := os.environ.get(HOME_VARIABLE):
-        return Path(named).expanduser().absolute()
+    """The data home: the option, else `CLONE_AGENT_HOME`, else the platform's user data folder.
+
+    Raises:
+        UsageError: it begins with the ~ of somebody who is not there.
+    """
+    if named := option or os.environ.get(HOME_VARIABLE):
+        try:
+            return Path(named).expanduser().absolute()
+        except RuntimeError as cause:
+            raise UsageError("There is no user of the name behind the ~.", remedy="Write the path of the data home in full.") from cause
     return Path(user_data_dir("clone-agent", appauthor=False))
 
 

@@ -134,8 +134,8 @@ class Screen:
 
 
 def print_anything() -> None:
-    """Let stdout and stderr take every character: what their encoding has no sign for (an emoji in GBK) becomes a question mark."""
-    for stream in (sys.stdout, sys.stderr):
+    """Let stdin, stdout and stderr take everything: what their encoding has no sign for (an emoji in GBK) becomes a question mark."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
 

@@ -74,7 +74,10 @@ def load_keys(path: Path = KEYS) -> dict[str, KeyedLine]:
     """
     keyed: dict[str, KeyedLine] = {}
     for source, fields in _lines(path):
-        line = KeyedLine(**{**fields, "sent_at": datetime.fromisoformat(fields["sent_at"])})
+        try:
+            line = KeyedLine(**{**fields, "sent_at": datetime.fromisoformat(fields["sent_at"])})
+        except (KeyError, TypeError, ValueError) as cause:
+            raise DatasetError(f"{source}: a field is missing or wrong.", remedy="Build the sample life again.") from cause
         if line.key in keyed:
             raise DatasetError(f"{source}: the key {line.key} stands twice.", remedy="Build the sample life again.")
         keyed[line.key] = line

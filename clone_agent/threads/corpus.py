@@ -72,7 +72,7 @@ def read_labelled(folder: Path) -> list[LabelledChat]:
     """Read every labelled chat of a folder, by name.
 
     Raises:
-        ExportError: there is none, or a file is not of this format.
+        ExportError: there is none, a file is not of this format, or labels nothing.
     """
     paths = sorted(folder.glob("*.annotation.txt"))
     if not paths:
@@ -91,6 +91,8 @@ def _read_chat(path: Path) -> LabelledChat:
         gold = _read_links(path, len(rows))
     except (OSError, UnicodeDecodeError) as cause:
         raise ExportError(f"{words.name} cannot be read.", remedy="It stands beside its .annotation.txt, in UTF-8.") from cause
+    if not gold:
+        raise ExportError(f"{path.name} labels no message from number {FIRST_SCORED} on.", remedy="Those before are context alone.")
     return LabelledChat(name=name, lines=tuple(_read_lines(rows)), gold=gold)
 
 

@@ -82,7 +82,7 @@ def choose_voice(call: Call, options: VoiceOptions) -> "Settings":
     """The settings with the command line's choice of a model; asks before private text would leave the machine.
 
     Raises:
-        UsageError: a server's address is no URL, or it stands elsewhere and nobody agreed.
+        UsageError: a server's address is no URL, it stands elsewhere and nobody agreed, or a model was named without a server.
     """
     from ui.wiring import check_address, is_loopback
 
@@ -91,6 +91,8 @@ def choose_voice(call: Call, options: VoiceOptions) -> "Settings":
     if options.adapter is not None or options.base is not None:
         settings = replace(settings, server=None)
     settings = replace(settings, **chosen)
+    if options.server_model is not None and settings.server is None:
+        raise UsageError("--model chooses one of a server's models, and no server was named.", remedy="Add --server URL, or say --base.")
     if settings.server is not None:
         check_address(settings.server)
     if settings.server is not None and not is_loopback(settings.server):

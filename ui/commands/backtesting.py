@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from clone_agent.errors import UsageError
+from clone_agent.storage import require_writable
 from ui.commands.demonstrating import import_life, life_home, life_questions
 from ui.options import PARTIAL, Call, common
 
@@ -60,7 +61,7 @@ def backtest(
 
     Works on a copy of the chats inside the data home, which is removed at the end. Interrupted, the same command goes on.
     """
-    call = placed(call, life=life)
+    call = placed(call, out, life=life)
     from ui.backtest.report import backtest_document, outcome_fields
     from ui.backtest.run import Backtest, Options
 
@@ -97,7 +98,7 @@ def leak_test(call: Call, each: int, life: bool, methods: str, out: Path | None,
 
     The copy lies inside the data home and is removed at the end. Interrupted, the same command goes on.
     """
-    call = placed(call, life=life)
+    call = placed(call, out, life=life)
     from ui.backtest.leak_report import leak_document, leak_fields
     from ui.backtest.leaking import LeakOptions, LeakTest
 
@@ -115,14 +116,23 @@ def leak_test(call: Call, each: int, life: bool, methods: str, out: Path | None,
         raise click.exceptions.Exit(PARTIAL)
 
 
-def placed(call: Call, *, life: bool) -> Call:
-    """The call on the home to work on: the owner's, or the sample life's with its chats in it."""
-    if not life:
-        call.home.require()
-        return call
-    there = Call(life_home(call, _LIFE_HOME), call.screen)
-    import_life(there)
+def placed(call: Call, out: Path | None, *, life: bool) -> Call:
+    """The call on the home to work on: the owner's, or the sample life's with its chats in it.
+
+    Raises:
+        NoHomeError: nothing was imported.
+        CloneError: the report, which comes at the end, could not be written into `out`.
+    """
+    there = Call(life_home(call, _LIFE_HOME), call.screen) if life else call
+    there.home.require()
+    require_writable(_folder(there, out))
+    if life:
+        import_life(there)
     return there
+
+
+def _folder(call: Call, out: Path | None) -> Path:
+    return out or call.home.root / "reports"
 
 
 def _methods(text: str) -> tuple[str, ...]:
@@ -169,7 +179,7 @@ def write(call: Call, document: "Document", name: str, out: Path | None) -> list
     """Write a report into a folder, by itself into the data home's."""
     from ui.report.writing import write_report
 
-    return write_report(document, out or call.home.root / "reports", name)
+    return write_report(document, _folder(call, out), name)
 
 
 def show(call: Call, document: "Document", written: Sequence[Path]) -> None:

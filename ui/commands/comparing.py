@@ -12,6 +12,7 @@ import click
 
 from clone_agent.errors import CloneError
 from clone_agent.records import Reply, Scope
+from clone_agent.storage import require_writable
 from ui.commands.answering import VoiceOptions, choose_voice, remind, reply_fields, voice_options
 from ui.options import PARTIAL, Call, common
 from ui.show import Screen, show_error
@@ -51,7 +52,8 @@ def compare(call: Call, path: Path, out: Path | None, **voice: object) -> None:
 
     questions = read_questions(path)
     settings = choose_voice(call, VoiceOptions(**voice))  # type: ignore[arg-type]  # click fills in exactly these
-    target = out or call.home.root / "comparisons" / f"{path.stem}.jsonl"
+    target = out or call.home.require().root / "comparisons" / f"{path.stem}.jsonl"
+    require_writable(target.parent)
     with open_clone(call.home, settings, use_memory=True) as clone:
         remind(call.screen, clone)
         voices = kinds_of_voice(clone, settings)

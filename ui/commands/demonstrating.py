@@ -93,13 +93,12 @@ def life_home(call: Call, folder: str) -> Path:
     home = DataHome(root.expanduser().absolute())
     if home.archive.is_file():
         with Archive.open(home.root) as archive:
-            if archive.fact(_MARKER) is None:
+            if archive.fact(_MARKER) is None and archive.conversations():
                 raise UsageError(
                     f"{home.root} holds chats that are not the demo's.", remedy="Name another folder with --home, or leave it out."
                 )
-    else:
-        with Archive.open(home.root, create=True) as archive:
-            archive.keep_fact(_MARKER, "1")
+    with Archive.open(home.root, create=True) as archive:
+        archive.keep_fact(_MARKER, "1")
     return home.root
 
 

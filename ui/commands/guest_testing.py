@@ -22,7 +22,7 @@ def guest_test(call: Call, out: Path | None, life: bool, **voice: object) -> Non
     Attacks the clone that speaks, and a model that gives away all it is given. The copy lies inside the data home and is removed at the
     end. Something that got through ends the command with 3.
     """
-    call = placed(call, life=life)
+    call = placed(call, out, life=life)
     settings = choose_voice(call, VoiceOptions(**voice))  # type: ignore[arg-type]  # click fills in exactly these
     from ui.environment import prepare_browser
 

@@ -89,7 +89,7 @@ def import_(
         brought, strangers = _bring_all(call, archive, paths, doubts, _Told(columns=named_columns, are_times_right=move_times))
         told = frozenset(owner for one in brought if one.report for owner in one.report.owners)
         if name is not None:
-            archive.keep_fact(OWNER_NAME, name)
+            archive.keep_fact(OWNER_NAME, name.strip())
         try:
             owner = settle_owner(archive, named=named, told=told, screen=call.screen)
         except UsageError:

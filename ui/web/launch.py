@@ -20,6 +20,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from clone_agent.errors import CloneError
+from clone_agent.storage import storage_error
 from ui.web.guard import Guard, Lockout
 from ui.web.look import STYLE_SHEET, theme
 from ui.web.parts import labels_for_browser
@@ -76,7 +77,7 @@ def serve(
         welcome: a text of `texts`, on the login page.
 
     Raises:
-        CloneError: the port is taken.
+        CloneError: the port is taken, or the disk failed.
     """
     assert password or not share, "a public link needs a password"
     page.queue(max_size=8, api_open=False, default_concurrency_limit=1)
@@ -103,7 +104,8 @@ def serve(
             **_HARDENED,
         )
     except OSError as cause:
-        raise CloneError(f"Port {port or '7860 to 7959'} is taken.", remedy="Name another with --port.") from cause
+        taken = CloneError(f"Port {port or '7860 to 7959'} is taken.", remedy="Name another with --port.")
+        raise storage_error(cause) or taken from cause
     share_url = _open_tunnel(page, home / "tmp") if share else None
     return Served(
         url=url,

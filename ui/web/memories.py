@@ -8,6 +8,7 @@ import gradio as gr
 
 from clone_agent.errors import CloneError
 from clone_agent.forgetting import Wish
+from clone_agent.importers.cleaning import clean
 from clone_agent.records import Hit
 from ui.companion import Companion, Obeyed
 from ui.web.bubbles import Surroundings, escape, snippet, with_neighbours
@@ -47,7 +48,7 @@ def memories_tab(companion: Companion, where: Surroundings, i18n: gr.I18n) -> gr
 
     def look(text: str, request: gr.Request) -> tuple[Any, ...]:
         language = language_asked(request)
-        return _guarded(lambda: _found(companion, text.strip(), language))
+        return _guarded(lambda: _found(companion, clean(text).strip(), language))
 
     def show(state: Found, number: int | None, request: gr.Request) -> tuple[Any, ...]:
         if number is None or number >= len(state.hits):

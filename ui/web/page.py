@@ -174,7 +174,7 @@ def _compare_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.
 
     def answer(text: str, request: gr.Request) -> Iterator[tuple[Shown, Shown]]:
         """Both sides by turns in one event: two events of one trigger would be answered one after the other."""
-        asked, language = text.strip(), language_asked(request)
+        asked, language = clean(text).strip(), language_asked(request)
         shown: list[Shown] = [[], []]
         sides = [speaker.answer(Talk(), asked, use_memory=use_memory, language=language) for use_memory in (False, True)]
         for first, second in zip_longest(*sides) if asked else ():
