@@ -17,7 +17,7 @@ from clone_agent.day_words import spoken_day
 from clone_agent.prompt import line_words
 from clone_agent.records import Hit, Scope
 from clone_agent.sample_life.questions import LifeQuestion, gold_sets, is_right, key_ids, load_questions
-from memory.answers import Kind, wanted
+from memory.asked import Kind, wanted
 from memory.confidence import CONFIDENT
 from memory.metrics import auroc, kept_and_rejected
 
@@ -60,9 +60,7 @@ def main() -> None:
     for name, hits in found.items():
         print(f"| {name} | {np.mean(hits):.3f} | {np.mean(readable[name]):.3f} | {len(hits)} |")
     print(f"some evidence: {np.mean(touched):.3f}")
-    shares = (
-        f"{sum(any(each[:best]) for each in quotable) / len(quotable):.3f} of {best}" for best in (1, 2, 4, 6, 8) if best <= arguments.top_k
-    )
+    shares = (f"{np.mean([any(each[:best]) for each in quotable]):.3f} of {best}" for best in (1, 2, 3, 4, 6, 8) if best <= arguments.top_k)
     print("a right answer among the best lines, one by one:", ", ".join(shares))
     kept, rejected = (np.array(values) for values in confidences.values())
     print(f"AUROC {auroc(**confidences)}, {kept_and_rejected(**confidences)}")

@@ -6,13 +6,14 @@ how people answer: after what they were asked, with a line of the kind that is a
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.answers import asks, is_alike, suits, wanted
+from memory.answers import asks, is_alike, settles, suits
+from memory.asked import wanted, wants_the_end
 from memory.nearby import Postings, Scores, Stretch, handed_on, in_exchange, own_words, words_around, words_before
 from memory.table import Facts
 
@@ -82,24 +83,35 @@ def of_answering(
     subject = sum(share * columns[name] for name, share in _SUBJECT.items())
     around = sum(share * columns[name] for name, share in _AROUND.items())
     rows = _best(subject + 0.2 * columns["before"] + 0.2 * columns["long_before"], _LOOKED_AT)
-    texts = [facts.texts[row] for row in rows]
     want = wanted(question)
-    asking, kind, alike = (np.zeros(len(facts.numbers), dtype=np.float32) for _ in range(3))
-    asking[rows] = [asks(text) for text in texts]
-    if want is not None:
-        kind[rows] = [suits(text, want, others) for text in texts]
-        alike[rows] = [(other := wanted(text)) is not None and is_alike(other.kind, want.kind) for text in texts]
-    is_exchange = in_exchange(stretch)
-    places = np.argsort(np.argsort(facts.started_ms, kind="stable"), kind="stable")
+
+    def each(judge: Callable[[str], float]) -> Scores:
+        judged = np.zeros(len(facts.numbers), dtype=np.float32)
+        judged[rows] = [judge(facts.texts[row]) for row in rows]
+        return judged
+
+    asking = each(asks)
+    kind = each(lambda text: suits(text, want, others, question=question) if want else 0.0)
+    alike = each(lambda text: bool(want and (other := wanted(text)) and is_alike(other.kind, want.kind)))
+    answer = (kind * around).astype(np.float32)
+    late = _late(facts, stretch)
     return {
         "kind": kind,
-        "answer": kind * around,
+        "answer": answer,
         "asks": asking,
         "follows": handed_on(stretch, subject * asking, _FOLLOWS),
         "alike": handed_on(stretch, alike, _ALIKE) * (1 - asking),
-        "length": (np.minimum(1.0, np.log(stretch.lengths + 1) / _LONG) * is_exchange).astype(np.float32),
-        "late": (places / max(1, len(places) - 1) * is_exchange).astype(np.float32),
+        "length": (np.minimum(1.0, np.log(stretch.lengths + 1) / _LONG) * in_exchange(stretch)).astype(np.float32),
+        "late": late,
+        "last": late * kind * wants_the_end(question),
+        "settles": each(settles) * answer,
     }
+
+
+def _late(facts: Facts, stretch: Stretch) -> Scores:
+    """How late each passage of an exchange was said, among those found."""
+    places = np.argsort(np.argsort(facts.started_ms, kind="stable"), kind="stable")
+    return (places / max(1, len(places) - 1) * in_exchange(stretch)).astype(np.float32)
 
 
 def by_best(scores: Scores) -> Scores:

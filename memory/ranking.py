@@ -36,6 +36,7 @@ class Named:
     chats: frozenset[str] = frozenset()  # conversations to prefer: the private ones with these people
     asker: frozenset[str] = frozenset()  # who asks, where the question says "I"
     span: Span | None = None
+    owner: frozenset[str] = frozenset()  # who the clone is
     others: tuple[str, ...] = ()  # names known to the memory that do not stand in the question: answers to "who"
 
 
@@ -131,6 +132,7 @@ class Ranker:
             "time": time,
             "asker_chat": np.isin(facts.places, self._table.outline.places_of(askers) if askers else []).astype(np.float32),
             "asker_says": np.isin(facts.people, askers).astype(np.float32),
+            "owner": np.isin(facts.people, self._table.keys(named.owner)).astype(np.float32),
         }
 
     def _found(

@@ -187,7 +187,7 @@ class MemoryIndex:
         packed = pack(
             ranking.numbers,
             self._table,
-            memories=self._memories,
+            memories=self.memories,
             is_allowed=lambda number: allowed is None or allowed.has(number),
             top_k=top_k,
             budget=budget,
@@ -228,7 +228,7 @@ class MemoryIndex:
             self._keeper.close()
             yield
 
-    def _memories(self, numbers: Sequence[int]) -> list[Memory]:
+    def memories(self, numbers: Sequence[int]) -> list[Memory]:
         """Passages with the names that the archive shows for their people."""
         owner = self._archive.owner_ids()
         named = []
@@ -286,6 +286,7 @@ class _Known:
             chats=self.private_chats(others),
             asker=named_people(asker, everybody) if asker and says_i(question) else frozenset(),
             span=find_span(question, now=now),
+            owner=frozenset(person.id for person in self.people if person.is_owner),
             others=tuple(dict.fromkeys(islice(names, _MOST_NAMES))),
         )
 

@@ -35,6 +35,9 @@ class Weights:
     alike: float  # one of three passages after one that asks for the same kind
     length: float  # longer lines tell more
     late: float  # what is said later corrects what was said before
+    last: float  # ... of the kind, where is asked how something came out
+    settles: float  # tells how something came out, of the kind and near the question's words
+    owner: float  # said by the owner: what others tell is asked for more often
 
 
 CHINESE = Weights(
@@ -57,6 +60,9 @@ CHINESE = Weights(
     alike=0.10,
     length=0.16,
     late=0.17,
+    last=0.05,
+    settles=0.08,
+    owner=-0.08,
 )
 ENGLISH = Weights(
     turn=0.11,
@@ -78,6 +84,9 @@ ENGLISH = Weights(
     alike=0.03,
     length=0.06,
     late=0.0,
+    last=0.02,
+    settles=0.04,
+    owner=-0.05,
 )
 NAMES = tuple(field.name for field in fields(Weights))
 

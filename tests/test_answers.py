@@ -2,7 +2,8 @@
 
 import pytest
 
-from memory.answers import Kind, asks, suits, wanted
+from memory.answers import asks, settles, suits
+from memory.asked import Kind, wanted, wants_the_end
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,14 @@ from memory.answers import Kind, asks, suits, wanted
         ("那首歌是谁唱的", Kind.PERSON),
         ("who sang that song", Kind.PERSON),
         ("这几乎是最好的一天", None),
-        ("那只猫叫什么", None),
+        ("那只猫叫什么", Kind.NAME),
+        ("房租一个月多少", Kind.MONEY),
+        ("那趟花了几块钱", Kind.MONEY),
+        ("他吃了多少包子", Kind.AMOUNT),
+        ("她在哪个城市上班", Kind.PLACE),
+        ("where did they stay", Kind.PLACE),
+        ("伤的是哪边膝盖", Kind.SIDE),
+        ("相机什么型号", Kind.MODEL),
     ],
 )
 def test_a_question_tells_the_kind_of_its_answer(question: str, kind: Kind | None) -> None:
@@ -39,14 +47,32 @@ def test_a_question_tells_the_kind_of_its_answer(question: str, kind: Kind | Non
         ("几点开店", "9:30", "周一吧"),
         ("when does she land", "she lands on the 14th", "she lands with us"),
         ("谁唱的", "小明唱的", "唱得真好"),
+        ("谁中的奖", "李阿姨中了", "唱得真好"),
+        ("房租多少", "谈到2300", "9月3号到15号"),
+        ("房租多少", "谈到2300", "楼上36度"),
+        ("倒了几锅", "倒了八锅", "第八锅"),
+        ("一天喝多少茶", "一杯", "今天泡茶吧"),
+        ("哪天走", "周五", "九月中"),
+        ("原说9号，最后几号交的", "21号交了", "9号交"),
+        ("住哪个小区", "春江花园", "不远"),
+        ("那只猫叫什么", "叫饭团", "好可爱"),
+        ("哪边膝盖", "左膝", "膝盖疼"),
+        ("什么型号", "是G9", "是老款"),
     ],
 )
 def test_a_line_of_the_kind_suits_better(question: str, better: str, worse: str) -> None:
     want = wanted(question)
     assert want is not None
-    assert suits(better, want, ["小明"]) > suits(worse, want, ["小明"])
+    assert suits(better, want, ["小明"], question=question) > suits(worse, want, ["小明"], question=question)
 
 
 def test_a_line_that_asks_is_told_from_one_that_tells() -> None:
     assert all(asks(text) for text in ("几点到？", "你吃了吗", "他叫什么来着", "Where are you? "))
-    assert not any(asks(text) for text in ("七点到", "我吃了", "What a day", "什么都好 就是贵了点"))
+    assert not any(asks(text) for text in ("七点到", "我吃了", "What a day", "什么都好 就是贵了点", "一共九百二十几 一人232"))
+
+
+def test_how_it_ended_is_asked_for_and_told() -> None:
+    assert wants_the_end("最后定的哪天")
+    assert not wants_the_end("哪天走的")
+    assert settles("一共两千三")
+    assert not settles("我想吃两碗")
