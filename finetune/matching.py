@@ -85,5 +85,6 @@ def continuation_scores(
         # Padding stands behind the words, where a causal model does not see it.
         after = loaded.model(input_ids=padded[:, :-1], past_key_values=cache, use_cache=True).logits
         logits = torch.cat([logits, after], dim=1)
-    losses = functional.cross_entropy(logits.float().transpose(1, 2), padded, reduction="none")
+    # Rows of a vocabulary each lie together in memory, which takes a fraction of the time of the same with the vocabulary in the middle.
+    losses = functional.cross_entropy(logits.float().flatten(0, 1), padded.flatten(), reduction="none").view_as(weights)
     return -(losses * weights).sum(1).cpu()

@@ -32,6 +32,7 @@ from finetune.replies import write_replies
 from finetune.style import style, style_distance
 from memory.embed import load_embedder
 from ui.backtest.figures import Measure, writings
+from ui.backtest.forecast import Forecast, Planned
 from ui.backtest.intervals import of_mean, of_share
 from ui.backtest.kept import Kept
 from ui.backtest.past import copy_archive, cut_before
@@ -215,6 +216,18 @@ def test_a_model_that_learned_a_secret_exposes_it_and_one_that_did_not_does_not(
     own, others = leakage(found)
     assert (own.is_owners, own.canaries, own.extracted) == (True, 2, 1)
     assert others.extracted == 0
+
+
+def test_what_the_first_voices_took_puts_right_how_long_the_others_will_take() -> None:
+    planned = {
+        name: Planned(tuning=tuning, looking=2.0) for name, tuning in (("base", 0.0), ("lora", 4.0), ("full", 6.0), ("unipelt", 6.0))
+    }
+    forecast = Forecast(planned)
+    assert forecast.total == 24
+    assert forecast.finished("base", 0.1, is_whole=False) == 22, "most of it was there before, which tells nothing"
+    assert forecast.finished("lora", 9.0, is_whole=True) == 16 * 1.5
+    assert forecast.finished("full", 9.0, is_whole=True) == pytest.approx(8 * 18 / 14)
+    assert forecast.finished("unipelt", 8.0, is_whole=True) == 0
 
 
 def test_what_is_kept_survives_a_cut_line_and_another_run_begins_anew(tmp_path):

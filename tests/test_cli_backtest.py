@@ -62,6 +62,7 @@ def test_a_backtest_goes_on_after_an_interrupt_never_knows_the_hidden_weeks_and_
     done = run(home, *command)
     assert done.exit_code == 0, done.stderr
     assert "the same command goes on" in done.stderr
+    assert "base: done; about " in done.stderr
     assert [path is None for path in loads] == [True, False]  # the base once, for its part with memory alone
     assert not work.exists()
     told = json.loads(done.stdout)

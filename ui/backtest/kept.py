@@ -24,6 +24,10 @@ class Kept:
             private_folder(folder)
             write_json(folder / _IDENTITY, identity)
 
+    def holds(self, beginning: str) -> bool:
+        """Whether anything is kept whose name begins so."""
+        return any(self.folder.glob(f"{beginning}*"))
+
     def value(self, name: str, make: Callable[[], Any]) -> Any:
         """A value made once; JSON, kept as a whole."""
         path = self.folder / f"{name}.json"

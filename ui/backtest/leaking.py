@@ -16,8 +16,8 @@ from finetune.canaries import Canary, draw_canaries, plant
 from finetune.examples import read_dataset
 from finetune.leak import Exposure, Leakage, exposures, leakage
 from finetune.model_files import find_model, fingerprint
-from finetune.prepare import plan_run
 from finetune.tune_config import TuneConfig
+from ui.backtest.forecast import Forecast, Planned, tuning_minutes
 from ui.backtest.kept import Kept
 from ui.backtest.past import copy_archive, copy_settings
 from ui.backtest.run import BASE
@@ -28,7 +28,7 @@ from ui.options import Call, step
 from ui.show import Screen
 
 _LEARNED = 0.8  # of the time that the chats span: later weeks are held out by tuning itself
-_TIMED = 2  # canaries that are timed for the estimate
+_TIMED = 2  # canaries of the owner's and of others' that are timed for the estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +79,18 @@ class LeakTest:
         if not (self._copy.home.dataset / "manifest.json").is_file():
             step(self._copy, dataset)
         system = system_prompt(persona, now=last + timedelta(days=1), hits=None)
-        self._estimate(kept, canaries, system)
+        forecast = self._estimate(kept, canaries, system)
         voices: dict[str, Sequence[Leakage]] = {}
         failed: dict[str, ModelError] = {}
         for voice in (BASE, *self._options.methods):
+            started, is_whole = time.monotonic(), not (kept.holds(f"{voice}.") or (self._copy.home.adapters / voice).is_dir())
             try:
                 voices[voice] = leakage(self._exposures(kept, voice, canaries, system))
             except ModelError as error:
                 failed[voice] = error
                 self._call.screen.warn(f"{voice} is left out: {error}")
+            left = forecast.finished(voice, (time.monotonic() - started) / 60, is_whole=is_whole and voice not in failed)
+            self._call.screen.note(f"{voice}: done; about {left:,.0f} min left")
         return LeakOutcome(
             base=find_model(self._options.base or self._call.settings.base).name,
             canaries=canaries,
@@ -133,7 +136,6 @@ class LeakTest:
                     advance(number + 1, len(canaries))
 
             rows = kept.rows(voice, len(canaries), make)
-        self._call.screen.note(f"{voice}: measured")
         return [Exposure(**row) for row in rows]
 
     def _learned(self, canaries: Sequence[Canary]) -> dict[str, int]:
@@ -145,22 +147,24 @@ class LeakTest:
             "others": sum(any(secret in prompt for secret in secrets) for _, prompt in said),
         }
 
-    def _estimate(self, kept: Kept, canaries: Sequence[Canary], system: str) -> None:
+    def _estimate(self, kept: Kept, canaries: Sequence[Canary], system: str) -> Forecast:
         """Say how long it will take before the long part begins; timed once on this machine."""
 
         def time_it() -> dict[str, float]:
-            minutes = {method: 1.3 * plan_run(self._config(method), self._copy.home.dataset).minutes for method in self._options.methods}
+            minutes = tuning_minutes(self._options.methods, self._config, self._copy.home.dataset)
             loaded, began = load_speaker(self._options.base or self._call.settings.base, None), time.monotonic()
-            timed = len(list(exposures(loaded, canaries[-_TIMED:], system)))
-            return {**minutes, "canary": (time.monotonic() - began) / timed / 60}
+            timed = len(list(exposures(loaded, [*canaries[:_TIMED], *canaries[-_TIMED:]], system)))
+            return {**minutes, BASE: (time.monotonic() - began) / timed / 60 * len(canaries)}
 
         times = kept.value("times", time_it)
-        tuning = sum(times.get(method, 0.0) for method in self._options.methods)
-        looking = times["canary"] * len(canaries) * (1 + len(self._options.methods)) * 0.75  # others' canaries are looked for twice
+        tuning = {method: times.get(method, 0.0) for method in self._options.methods}
+        voices = {voice: Planned(tuning=tuning.get(voice, 0.0), looking=times[BASE]) for voice in (BASE, *self._options.methods)}
+        forecast = Forecast(voices)
         self._call.screen.note(
-            f"About {tuning + looking:,.0f} min from the beginning on: {tuning:,.0f} for tuning {len(self._options.methods)} methods, "
-            f"{looking:,.0f} for {len(canaries)} canaries in each. Stop it whenever you like; the same command goes on."
+            f"About {forecast.total:,.0f} min from the beginning on: {sum(tuning.values()):,.0f} for tuning {len(tuning)} methods, "
+            f"{times[BASE] * len(voices):,.0f} for {len(canaries)} canaries in each. Stop it whenever you like; the same command goes on."
         )
+        return forecast
 
 
 def _span(archive: Archive) -> tuple[datetime, datetime]:

@@ -17,16 +17,15 @@ from clone_agent.records import ChatTurn
 from finetune.examples import Example, from_json, read_dataset, to_json
 from finetune.glm import LoadedModel
 from finetune.model_files import find_model, fingerprint, recall_habits
-from finetune.prepare import plan_run
 from finetune.probe import OrdinaryTalk, probe
-from finetune.replies import write_replies
 from finetune.tune_config import TuneConfig
 from memory.embed import load_embedder
 from ui.backtest.figures import Figures, Measure
+from ui.backtest.forecast import Forecast, Planned, tuning_minutes
 from ui.backtest.kept import Kept
 from ui.backtest.past import copy_archive, copy_settings, cut_before
 from ui.backtest.prompts import PromptMaker, Prompts, groups_of, hidden_examples
-from ui.backtest.voices import HELD_OUT, SAMPLING, Part, Work, kind_of, load_speaker, measure
+from ui.backtest.voices import HELD_OUT, Part, Work, kind_of, load_speaker, measure, minutes_of
 from ui.commands.remembering import index
 from ui.commands.teaching import archive_revision, dataset
 from ui.commands.tuning import tune_adapter
@@ -37,8 +36,6 @@ from ui.wiring import open_memory
 
 BASE = "base"
 _FORMAT = 3  # rises when kept pieces of an older program no longer fit
-_LOOKS = 1.3  # of a tuning run's time, with its evaluations
-_TIMED = 6  # replies that are timed for the estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +95,7 @@ class Backtest:
             self._prepare(archive, cut)
             examples, prompts, in_groups, questions, asked = self._work(archive, kept, cut)
         work = Work(examples=examples, prompts=prompts, questions=asked)
-        self._estimate(kept, work)
-        parts, ordinary, failed = self._voices(kept, work)
+        parts, ordinary, failed = self._voices(kept, work, self._estimate(kept, work))
         with Archive.open(self._past.home.root) as past:
             train, _, _ = read_dataset(self._past.home.dataset)
             measuring = Measure(
@@ -202,13 +198,13 @@ class Backtest:
 
     # --- the voices ---
 
-    def _voices(self, kept: Kept, work: Work) -> tuple[dict[str, Part], dict[str, OrdinaryTalk], dict[str, ModelError]]:
+    def _voices(self, kept: Kept, work: Work, forecast: Forecast) -> tuple[dict[str, Part], dict[str, OrdinaryTalk], dict[str, ModelError]]:
         """What every voice did, what it makes of everyday questions, and the methods that could not be tuned here."""
         parts: dict[str, Part] = {}
         ordinary: dict[str, OrdinaryTalk] = {}
         failed: dict[str, ModelError] = {}
         for voice in (BASE, *self._options.methods):
-            adapter = None
+            adapter, began, is_whole = None, time.monotonic(), not self._is_begun(kept, voice)
             if voice != BASE:
                 self._loaded = None  # frees the memory for the training
                 try:
@@ -224,8 +220,14 @@ class Backtest:
                     name = kind.replace(" ", "")
                     parts[kind] = measure(kept, name, self._speaker_of(voice, adapter), work, use_memory=use_memory, advance=advance)
             ordinary[voice] = self._ordinary(kept, voice, adapter)
+            left = forecast.finished(voice, (time.monotonic() - began) / 60, is_whole=is_whole)
+            self._call.screen.note(f"{voice}: done; about {left:,.0f} min left")
         self._loaded = None
         return parts, ordinary, failed
+
+    def _is_begun(self, kept: Kept, voice: str) -> bool:
+        """Whether an earlier call left something of a voice."""
+        return bool(kept.holds(f"{voice}.")) or (self._past.home.adapters / voice).is_dir()
 
     def _ordinary(self, kept: Kept, voice: str, adapter: Path | None) -> OrdinaryTalk:
         """The probe that every tuning run takes, for the base too."""
@@ -260,25 +262,24 @@ class Backtest:
 
     # --- how long it will take ---
 
-    def _estimate(self, kept: Kept, work: Work) -> None:
+    def _estimate(self, kept: Kept, work: Work) -> Forecast:
         """Say it before the long part begins; timed once on this machine."""
 
         def time_it() -> dict[str, float]:
-            minutes = {method: _LOOKS * plan_run(self._config(method), self._past.home.dataset).minutes for method in self._options.methods}
-            loaded, began = load_speaker(self._base, None), time.monotonic()
-            timed = {number: one.remembering for number, one in enumerate(work.prompts[:_TIMED])}
-            replies = len(list(write_replies(loaded, timed, SAMPLING)))
-            return {**minutes, "reply": (time.monotonic() - began) / replies / 60}
+            minutes = tuning_minutes(self._options.methods, self._config, self._past.home.dataset)
+            return {**minutes, BASE: minutes_of(load_speaker(self._base, None), work)}
 
         times = kept.value("times", time_it)
-        voices = 2 * (1 + len(self._options.methods))
-        speaking = voices * work.size * times["reply"]
-        tuning = sum(times.get(method, 0.0) for method in self._options.methods)  # a method named later was not timed
+        speaking = times[BASE]
+        tuning = {method: times.get(method, 0.0) for method in self._options.methods}  # a method named later was not timed
+        voices = {voice: Planned(tuning=tuning.get(voice, 0.0), looking=speaking) for voice in (BASE, *self._options.methods)}
+        forecast = Forecast(voices)
         self._call.screen.note(
-            f"About {tuning + speaking:,.0f} min from the beginning on: {tuning:,.0f} for tuning {len(self._options.methods)} methods, "
-            f"{speaking:,.0f} for {voices} times {len(work.prompts)} replies and {len(work.questions)} answers. "
+            f"About {forecast.total:,.0f} min from the beginning on: {sum(tuning.values()):,.0f} for tuning {len(tuning)} methods, "
+            f"{speaking * len(voices):,.0f} for {2 * len(voices)} times {len(work.prompts)} replies and {len(work.questions)} answers. "
             "Stop it whenever you like; the same command goes on."
         )
+        return forecast
 
 
 def _turns(rows: Sequence[Mapping[str, str]]) -> tuple[ChatTurn, ...]:

@@ -1,5 +1,6 @@
 """One voice measured: its losses, its replies, whether it finds the right reply, its answers about the past; without and with memory."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SAMPLING = Sampling(seed=0, max_new_tokens=96)  # as in a chat
 ANSWERING = Sampling(temperature=0, max_new_tokens=64)
+_TIMED = 8  # replies that are timed for the estimate
 HELD_OUT = 96  # examples that a run under test looks at eight times; the figures come from the hidden weeks
 
 
@@ -48,6 +50,30 @@ class Part:
     replies: list[str]  # to each example, bubbles one a line
     matched: list[bool | None]  # for each example whether its reply was told from nine others; None: took no part
     answers: list[str]  # to each question
+
+
+def minutes_of(loaded: LoadedModel, work: Work) -> float:
+    """About how long all of a voice's work takes, without and with memory: a few pieces of every kind are done and timed."""
+    groups, seconds = _groups(len(work.prompts)), 0.0
+    for use_memory in (False, True):
+        prompts = {number: _turns(one, use_memory=use_memory) for number, one in enumerate(work.prompts)}
+        asked = {number: _turns(one, use_memory=use_memory) for number, one in enumerate(work.questions)}
+        for turns, sampling in ((prompts, SAMPLING), (asked, ANSWERING)):
+            seconds += _seconds(len(turns), _TIMED, lambda some, turns=turns, sampling=sampling: _replies(loaded, turns, some, sampling))
+        seconds += _seconds(
+            len(groups), 1, lambda some, prompts=prompts, use=use_memory: _scores(loaded, work, prompts, groups, some, use_memory=use)
+        )
+    return seconds / 60
+
+
+def _seconds(count: int, timed: int, do: Callable[[Sequence[int]], Iterator[object]]) -> float:
+    """Seconds for `count` pieces, by `timed` of them that stand next to each other in length or time."""
+    if not count:
+        return 0.0
+    some = range(min(count, timed))
+    began = time.monotonic()
+    done = sum(1 for _ in do(some))
+    return (time.monotonic() - began) / done * count
 
 
 def kind_of(voice: str, *, use_memory: bool) -> str:
