@@ -108,18 +108,26 @@ def _generate(
     ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=device)
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
-    cache, replies, is_open = DynamicCache(config=model.config), [list[int]() for _ in prompts], [True] * len(prompts)
+    cache, replies = DynamicCache(config=model.config), [list[int]() for _ in prompts]
+    rows = list(range(len(prompts)))  # which prompt each row of the batch answers; -1: its reply is finished
     for _ in range(most):
         out = model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
         scores = out.logits[:, -1].float().cpu()
-        last = [choose_next(row, reply) for choose_next, row, reply in zip(choosers, scores, replies, strict=True)]
-        for row, token in enumerate(last):
-            is_open[row] = is_open[row] and token not in stop_ids
-            if is_open[row]:
-                replies[row].append(token)
-        if not any(is_open):
+        last = [choosers[row](score, replies[row]) if row >= 0 else 0 for row, score in zip(rows, scores, strict=True)]
+        for place, token in enumerate(last):
+            if rows[place] >= 0 and token in stop_ids:
+                rows[place] = -1
+            elif rows[place] >= 0:
+                replies[rows[place]].append(token)
+        going_on = [place for place, row in enumerate(rows) if row >= 0]
+        if not going_on:
             break
+        if 2 * len(going_on) <= len(rows):  # those that are finished need not be computed any more
+            kept = torch.tensor(going_on, device=device)
+            cache.batch_select_indices(kept)
+            mask, positions = mask[kept], positions[kept]
+            rows, last = [rows[place] for place in going_on], [last[place] for place in going_on]
         ids = torch.tensor([[token] for token in last], device=device)
-        mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=1)
+        mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
         positions = positions[:, -1:] + 1
     return replies

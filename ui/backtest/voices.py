@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,10 +60,8 @@ def minutes_of(loaded: LoadedModel, work: Work) -> float:
         prompts = {number: _turns(one, use_memory=use_memory) for number, one in enumerate(work.prompts)}
         asked = {number: _turns(one, use_memory=use_memory) for number, one in enumerate(work.questions)}
         for turns, sampling in ((prompts, SAMPLING), (asked, ANSWERING)):
-            seconds += _seconds(len(turns), _TIMED, lambda some, turns=turns, sampling=sampling: _replies(loaded, turns, some, sampling))
-        seconds += _seconds(
-            len(groups), 1, lambda some, prompts=prompts, use=use_memory: _scores(loaded, work, prompts, groups, some, use_memory=use)
-        )
+            seconds += _seconds(len(turns), _TIMED, partial(_replies, loaded, turns, sampling=sampling))
+        seconds += _seconds(len(groups), 1, partial(_scores, loaded, work, prompts, groups, use_memory=use_memory))
     return seconds / 60
 
 
