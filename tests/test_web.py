@@ -16,6 +16,8 @@ from ui.web.resuming import Resumable
 from ui.web.talk import Speaker, Talk
 
 pytestmark = [pytest.mark.browser, *map(pytest.mark.filterwarnings, GRADIO_WARNINGS)]
+# What an attack would have made of a message.
+LIVE = "#chat-log .message-content :is(img, script, strong, svg, iframe, style, link, video, object, input, form, details, math, meta)"
 expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
 
 
@@ -140,14 +142,14 @@ def test_html_and_markdown_in_messages_stay_text(page: Page) -> None:
     unfold(page)
     page.get_by_text("2022-10-03 · 一诺千斤").click()
     expect(page.locator("#chat-log .thought-group .thought-group .message-content")).to_contain_text(ATTACK)
-    assert page.locator("#chat-log img, #chat-log script, #chat-log strong").count() == 0
+    assert page.locator(LIVE).count() == 0
     assert page.evaluate("window.hacked") is None
 
 
 def test_html_from_the_model_stays_text(page: Page) -> None:
     ask(page, "复述一下")
     expect(page.locator("#chat-log .bot-row .message-content").first).to_contain_text(ATTACK)
-    assert page.locator("#chat-log img, #chat-log script, #chat-log strong").count() == 0
+    assert page.locator(LIVE).count() == 0
     assert page.evaluate("window.hacked") is None
 
 

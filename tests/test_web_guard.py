@@ -67,12 +67,26 @@ def test_pages_about_the_page_are_off(visitor: httpx.Client, path: str) -> None:
     assert visitor.get(path).status_code >= 400
 
 
+FORMS = (
+    "/gradio_api/file={}",
+    "/file={}",
+    "/file/{}",
+    "/gradio_api/file=/%2e%2e{}",
+    "/gradio_api/file/..%2f..%2f..{}",
+    "/assets/../../..{}",
+    "/assets/..%2f..%2f..%2f..{}",
+    "/static/../../..{}",
+    "/gradio_api/proxy=file://{}",
+    "/gradio_api/stream/x/x/..{}",
+)
+
+
 def test_no_file_is_handed_out(visitor: httpx.Client, stage: Stage) -> None:
     assert log_in(visitor, PASSWORD) == 200
     home = Path(stage.archive.connection.execute("PRAGMA database_list").fetchone()[2]).parent
     wanted = [home / "archive.sqlite3", home / "tmp", Path.cwd() / "pyproject.toml", Path.home() / ".bashrc", Path("/etc/passwd")]
     for path in wanted:
-        for form in ("/gradio_api/file={}", "/file={}", "/gradio_api/file=/%2e%2e{}", "/assets/../../..{}", "/static/../../..{}"):
+        for form in FORMS:
             assert visitor.get(form.format(path)).status_code >= 400, form
 
 

@@ -29,7 +29,25 @@ GRADIO_WARNINGS = (
 )
 ZONE = timezone(timedelta(hours=8))
 CHAT = Conversation(id="qq:10086321", platform="qq", name="陈一诺", kind=ChatKind.PRIVATE, owner="20010417")
-ATTACK = '<img src="http://evil.example/x.png" onerror="window.hacked=1"><script>window.hacked=1</script>**粗**'
+# What runs a script, loads something from elsewhere, or changes the page, where it is taken for HTML, Markdown, LaTeX or a template.
+ATTACK = "".join(
+    (
+        '<img src="http://evil.example/x.png" onerror="window.hacked=1">',
+        "<script>window.hacked=1</script>",
+        "<svg onload=window.hacked=1><animate onbegin=window.hacked=1 attributeName=x dur=1s></svg>",
+        '<iframe srcdoc="<script>parent.hacked=1</script>"></iframe>',
+        "<style>@import url(http://evil.example/x.css); body{background:url(http://evil.example/y.png)}</style>",
+        '<link rel="stylesheet" href="http://evil.example/z.css"><base href="http://evil.example/">',
+        '<video src="http://evil.example/v.mp4" autoplay onerror="window.hacked=1"></video>',
+        '<object data="http://evil.example/o"></object><embed src="http://evil.example/e">',
+        "<details open ontoggle=window.hacked=1><summary>看</summary></details>",
+        '<input autofocus onfocus="window.hacked=1"><form action="http://evil.example/"><button>发</button></form>',
+        '<a href="javascript:window.hacked=1">点</a><math><mtext><img src=x onerror=window.hacked=1></mtext></math>',
+        '<meta http-equiv="refresh" content="0;url=http://evil.example/">',
+        "**粗**![图](http://evil.example/m.png)[链](javascript:window.hacked=1)$\\\\href{javascript:window.hacked=1}{x}$",
+        "{{constructor.constructor('window.hacked=1')()}}&lt;img src=x onerror=window.hacked=1&gt;",
+    )
+)
 TALK = (
     ("20010417", "林晚不晚睡", 2, 20, 58, "欸 你到哪了"),
     ("10086321", "一诺千斤", 2, 21, 3, "刚到光明顶山庄"),
