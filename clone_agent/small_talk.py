@@ -24,9 +24,12 @@ _NOW = re.compile(
     r"|怎么样|怎样|咋样|好吗|好不好|还好吗|怎么了|咋了|怎么啦|咋啦|没事[吧吗]"
     r"|吃(?:什么|啥|了|饭|过|没)|喝(?:什么|啥|了)|睡(?:了|着|没|觉)|起(?:床)?(?:了|没)"
     r"|下班|上班|放学|到家|到了|回来|回家|出来|去哪[儿里]?(?!了)|来吗"
+    r"|真的吗|怎么办|咋办|(?:你觉得|你说)呢|几点(?:了|下班|放学)?|啊[?？]|没(?:什么|啥)|你知道吗|忙着呢|语音吗|视频吗|方便吗|运动吗|加班吗"
+    r"|(?<![你您])(?:去|来|吃|喝|点|打|看|玩|走|约)[^过了]{0,5}吗"
     r"|累(?:吗|不累)|冷(?:吗|不冷)|热(?:吗|不热)|喜欢(?:我|吗)|想我|爱我|是谁$"
     r"|what'?s up|how are you|how'?s it going|what are you (?:doing|up to)|where are you"
-    r"|are you (?:ok|okay|there|busy|home|up|awake)|(?:have )?you eaten)"
+    r"|are you (?:ok|okay|there|busy|home|up|awake|free)|(?:have )?you eaten|did you eat"
+    r"|really|seriously|guess what|can (?:you talk|i call you)|what do you think|(?:dinner|lunch|hungry|weekend plans)(?=[?？]))"
     r"(?:现在|今天|今晚|明天|玩|干|做|的|呢|呀|啊|了|吗|嘛|没|没有|么|不|吧|哦"
     r"|now|today|tonight|so far|[\s，,?？!！。.~～])*$",
     re.IGNORECASE,
