@@ -126,6 +126,22 @@ def test_a_disk_that_fills_up_at_any_moment_is_said_and_the_archive_opens_again(
             assert archive.conversations()[0].messages == 150
 
 
+def test_a_disk_without_room_is_told_before_anything_is_stored_or_indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export, home = put(QQ["text"](part_of(scene("cousin"), 0, 20)), tmp_path), tmp_path / "home"
+    with monkeypatch.context() as full:
+        full.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 100})())
+        refused = run(home, "import", export)
+    assert (refused.exit_code, run(home, "status").exit_code) == (1, 0)
+    assert f"Storing {export.name} needs" in refused.stderr
+    assert json.loads(run(home, "status", "--json").stdout)["messages"] == 0
+    assert run(home, "import", export).exit_code == 0
+    with monkeypatch.context() as full:
+        full.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 100})())
+        refused = run(home, "index")
+    assert refused.exit_code == 1
+    assert "The index needs" in refused.stderr
+
+
 def test_a_second_process_is_turned_away_at_once_and_a_dead_one_holds_nobody_up(tmp_path: Path) -> None:
     export = put(QQ["text"](part_of(scene("cousin"), 0, 20)), tmp_path)
     home = tmp_path / "home"

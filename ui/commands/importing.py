@@ -10,6 +10,7 @@ import click
 
 from clone_agent.errors import CloneError, ExportError, UsageError
 from clone_agent.records import Skipped
+from clone_agent.storage import require_space
 from ui.commands.reading import PATH, columns_option, format_option, order_option, told_columns, zone_of, zone_option
 from ui.options import PARTIAL, Call, common
 from ui.show import count, day, show_error
@@ -147,6 +148,8 @@ def _bring(call: Call, archive: "Archive", path: Path, doubts: "Doubts", told: "
     from clone_agent.importers import read_export
 
     try:
+        if path.is_file() and path.suffix.lower() != ".zip":  # a zip or folder is mostly pictures, which are not stored
+            require_space(call.home.root, path.stat().st_size, what=f"Storing {path.name}")
         how = doubts.settle(path)
         with call.screen.progress(f"Reading {path.name}", unit="records") as advance:
             records = read_export(path, timezone=how.zone, format_name=how.format_name, columns=told.columns, date_order=how.date_order)

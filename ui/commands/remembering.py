@@ -8,12 +8,15 @@ import click
 
 from clone_agent.archive import Archive
 from clone_agent.records import Scope
+from clone_agent.storage import require_space
 from ui.commands.answering import hit_fields
 from ui.erasing import finished_forgetting
 from ui.moments import PERIOD_START
 from ui.naming import matching, named_chats
 from ui.options import Call, chroma_option, common, with_chroma
 from ui.show import count
+
+_BYTES = 1_000  # of vectors for a message, about
 
 
 @click.command(epilog="Example: clone-agent index")
@@ -33,6 +36,9 @@ def index(call: Call, embedding: str | None, chroma: str | None) -> None:
         open_memory(home, archive, settings) as memory,
         call.screen.progress("Indexing", unit="passages") as advance,
     ):
+        infos = archive.conversations()
+        if memory.pending() >= len(infos):  # nothing is indexed yet
+            require_space(home.root, _BYTES * sum(info.messages for info in infos), what="The index")
         report = memory.index(on_progress=lambda done, total: advance(done, total))
     call.screen.result({"passages": report.passages, "added": report.added, "removed": report.removed, "seconds": round(report.seconds, 2)})
     if not call.screen.as_json:
