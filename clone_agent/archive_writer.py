@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -80,16 +81,11 @@ class ArchiveWriter:
         self, records: Iterable[Conversation | Message | Skipped], *, source: str, on_record: Callable[[int], None] | None
     ) -> ImportReport:
         """Store the records; see `Archive.add`."""
-        for seen, record in enumerate(records, start=1):
-            if isinstance(record, Message):
-                self._take(record)
-            elif isinstance(record, Conversation):
-                self._meet(record)
-            else:
-                self._skipped[record.reason] += 1
-            if on_record is not None and seen % 2_000 == 0:
-                on_record(seen)
-        self._flush(is_last=True)
+        try:
+            self._store(records, on_record)
+        except BaseException:
+            self._drop_begun()
+            raise
         report = ImportReport(
             messages=self._messages,
             added=self._added,
@@ -104,6 +100,28 @@ class ArchiveWriter:
         if source:
             self._note_import(source, report)
         return report
+
+    def _store(self, records: Iterable[Conversation | Message | Skipped], on_record: Callable[[int], None] | None) -> None:
+        for seen, record in enumerate(records, start=1):
+            if isinstance(record, Message):
+                self._take(record)
+            elif isinstance(record, Conversation):
+                self._meet(record)
+            else:
+                self._skipped[record.reason] += 1
+            if on_record is not None and seen % 2_000 == 0:
+                on_record(seen)
+        self._flush(is_last=True)
+
+    def _drop_begun(self) -> None:
+        """Take back the chats that a failed import has begun and put nothing into."""
+        numbers = json.dumps([chat.place.number for chat in self._chats.values()])
+        with suppress(sqlite3.Error):  # a full disk: the import's own error says so
+            self._connection.execute(
+                "DELETE FROM conversations WHERE n IN (SELECT value FROM json_each(?))"
+                " AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = conversations.n)",
+                (numbers,),
+            )
 
     def _note_import(self, source: str, report: ImportReport) -> None:
         self._connection.execute(

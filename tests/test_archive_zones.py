@@ -60,8 +60,10 @@ def test_another_exporter_with_true_times_finds_the_chat_that_was_read_wrongly(a
     archive.add(read_export(text, timezone=BERLIN))
     chat = part_of(scene("cousin"), 0, 300)
     true = put(QQ["qce"](chat), tmp_path / "qce")
+    before = archive.conversations()
     with pytest.raises(ExportError, match="wrong time zone"):
         archive.add(read_export(true, timezone=SHANGHAI))
+    assert archive.conversations() == before, "a refused import leaves no empty chat"
     recalls = sum(bubble.recalled_at is not None for bubble in chat.bubbles)
     assert archive.add(read_export(true, timezone=SHANGHAI), are_times_right=True).added <= recalls
     assert [moment for moment, _ in stored(archive)] == sorted(moment for moment, _ in stored(archive))

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from clone_agent.archive import Archive
+from clone_agent.forgetting import Forgetting, Wish
 from clone_agent.home import DataHome
 from clone_agent.importers.table import FORMATS
 from memory.indexing import pending
@@ -168,6 +169,17 @@ def test_importing_again_adds_nothing(tmp_path: Path) -> None:
     assert fields["added"] == 0
 
 
+def test_an_import_says_what_it_left_out_because_it_was_forgotten(tmp_path: Path) -> None:
+    run("import", COUSIN, "--timezone", "Asia/Shanghai", home=tmp_path)
+    with Archive.open(tmp_path) as archive:
+        messages = [message.id for info in archive.conversations() for message in archive.messages(info.conversation.id)]
+        Forgetting(archive.connection, Wish(messages=tuple(messages[:3]))).erase()
+    result = run("import", COUSIN, "--timezone", "Asia/Shanghai", home=tmp_path)
+    assert "3 left out: you have had them forgotten" in result.stdout
+    told = json.loads(run("import", COUSIN, "--timezone", "Asia/Shanghai", "--json", home=tmp_path).stdout)
+    assert (told["messages"], told["added"], told["forgotten"]) == (len(messages), 0, 3)
+
+
 def test_what_was_imported_is_found_by_its_words_at_once(tmp_path: Path) -> None:
     run("import", COUSIN, "--timezone", "Asia/Shanghai", home=tmp_path)
     with Archive.open(tmp_path) as archive:
@@ -179,7 +191,7 @@ def test_what_was_imported_is_found_by_its_words_at_once(tmp_path: Path) -> None
 
 def test_import_prints_json_with_stable_fields(tmp_path: Path) -> None:
     fields = json.loads(run("import", COUSIN, "--json", home=tmp_path).stdout)
-    assert set(fields) == {"exports", "failed", "chats", "messages", "added", "matched", "skipped", "owner", "first", "last"}
+    assert set(fields) == {"exports", "failed", "chats", "messages", "added", "matched", "forgotten", "skipped", "owner", "first", "last"}
     assert fields["exports"][0] == {"path": str(COUSIN), "messages": 496, "added": 496, "skipped": fields["skipped"]}
     assert len(fields["owner"]) == 1
 

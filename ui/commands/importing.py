@@ -170,6 +170,7 @@ def _print_import(call: Call, archive: "Archive", brought: Sequence[_Brought], s
     added = sum(report.added for _, report in done)
     messages = sum(report.messages for _, report in done)
     matched = sum(report.matched for _, report in done)
+    forgotten = sum(report.forgotten for _, report in done)
     skipped = sum((Counter(report.skipped) for _, report in done), Counter[str]()) + strangers
     first, last = min(firsts, default=None), max(lasts, default=None)
     for path, error in failed:
@@ -185,6 +186,7 @@ def _print_import(call: Call, archive: "Archive", brought: Sequence[_Brought], s
             "messages": messages,
             "added": added,
             "matched": matched,
+            "forgotten": forgotten,
             "skipped": dict(skipped),
             "owner": [person.id for person in owner],
             "first": first,
@@ -196,6 +198,8 @@ def _print_import(call: Call, archive: "Archive", brought: Sequence[_Brought], s
     call.screen.say(f"{count(messages, 'message')} in {count(len(chats), 'chat')}, {day(first)} to {day(last)}; {added:,} new")
     if matched:
         call.screen.say(f"{matched:,} were known from another program's export of the same chat")
+    if forgotten:
+        call.screen.say(f"{forgotten:,} left out: you have had them forgotten")
     for reason, number in skipped.most_common():
         call.screen.say(f"{number:,} skipped: {reason}")
     call.screen.say(f"You are {', '.join(dict.fromkeys(person.name or person.id for person in owner))}.")
