@@ -200,7 +200,7 @@ class JsonStream:
         if indentation is None or start is None:
             return None
         if "\n" not in indentation[0]:
-            return re.compile(r"(?<=,)[ \t]*" + re.escape(start[0]))  # the first element may stand closer than the others
+            return re.compile(r"(?<=,)\s*" + re.escape(start[0]))  # the first element may stand closer than the others, or on their line
         # Before the next element the array may end: with a bracket that stands further left than the elements.
         width = len(indentation[0]) - indentation[0].rindex("\n") - 2
         return re.compile(re.escape(indentation[0] + start[0]) + rf"|\n[ \t]{{0,{max(width, 0)}}}\]")
