@@ -12,8 +12,9 @@ from clone_agent.home import DataHome
 from clone_agent.importers import find_exports, read_export
 from clone_agent.records import ChatTurn
 from finetune.base_model.evaluate import Probe, draw_probes, score_reading
+from finetune.dataset import read_dataset, write_dataset
 from finetune.encode import encode
-from finetune.examples import Example, build_examples, read_dataset, write_dataset
+from finetune.examples import Example, build_examples
 from finetune.generate import Sampling
 from finetune.glm import LoadedModel
 from finetune.loss import autocast_for, mean_loss

@@ -11,8 +11,9 @@ from statistics import fmean, median
 
 from clone_agent.errors import DatasetError
 from finetune.adapter_files import load_adapter, wants_four_bit
+from finetune.dataset import read_dataset
 from finetune.encode import encode, fit_prompt
-from finetune.examples import Example, read_dataset
+from finetune.examples import Example
 from finetune.generate import Sampling, reply_text
 from finetune.glm import LoadedModel, load_model
 from finetune.loss import autocast_for, mean_loss

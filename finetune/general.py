@@ -15,7 +15,8 @@ from typing import Any
 
 from clone_agent.errors import DatasetError
 from clone_agent.records import ChatTurn
-from finetune.examples import Example, from_json
+from finetune.dataset import from_json
+from finetune.examples import Example
 
 _NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # these talks were never sent
 _SHAPE = 'A line is {"prompt": …, "response": …} or {"messages": [{"role": …, "content": …}, …]}.'

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import torch
 
 from clone_agent.errors import DatasetError
+from finetune.dataset import read_dataset
 from finetune.encode import Encoded, encode, encode_runs
-from finetune.examples import Example, read_dataset
+from finetune.examples import Example
 from finetune.four_bit import numbers
 from finetune.general import read_general
 from finetune.glm import LoadedModel, find_device, load_model, require_words

@@ -20,8 +20,8 @@ from clone_agent.records import Persona
 from clone_agent.storage import require_space
 from finetune.adapter_files import save_adapter
 from finetune.checkpoint import LOG, read_adapter
+from finetune.dataset import read_manifest
 from finetune.encode import fit_prompt
-from finetune.examples import read_manifest
 from finetune.files import disk_advice, private_folder, private_umask, write_lines
 from finetune.generate import Sampling, reply_text
 from finetune.interrupts import stop_requests
@@ -60,7 +60,7 @@ def tune(
 
     Args:
         config: what to do.
-        dataset_dir: written by `finetune.examples.write_dataset`.
+        dataset_dir: written by `finetune.dataset.write_dataset`.
         out: the adapter's folder, `<home>/adapters/<name>`.
         on_progress: told of every step.
         resume: go on from the newest whole checkpoint in `out`; from the beginning when there is none. When the same run has finished

@@ -14,8 +14,9 @@ from clone_agent.records import ChatTurn
 from finetune.adapter_files import load_adapter, save_adapter
 from finetune.batches import collate
 from finetune.chat_model import load_chat_model
+from finetune.dataset import write_dataset
 from finetune.encode import NO_LOSS, Encoded
-from finetune.examples import Example, write_dataset
+from finetune.examples import Example
 from finetune.generate import Sampling, generate
 from finetune.glm import load_model, load_weights
 from finetune.loss import summed_loss

@@ -19,7 +19,8 @@ from clone_agent.pseudonyms import NamedPerson, Pseudonyms
 from clone_agent.records import ChatKind, Conversation, Kind, Message, Persona, Session, Turn
 from clone_agent.threads.untangle import untangle
 from finetune.choosing import Wanted
-from finetune.examples import Example, ExampleOptions, Verdict, build_examples, read_dataset, write_dataset
+from finetune.dataset import read_dataset, write_dataset
+from finetune.examples import Example, ExampleOptions, Verdict, build_examples
 from finetune.sampling import MOST, Sampling, length_class
 from ui.cli import main
 from ui.config import Settings

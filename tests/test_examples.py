@@ -10,15 +10,8 @@ import pytest
 from clone_agent.errors import DatasetError
 from clone_agent.prompt import system_prompt
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Kind, Message, Persona, Session, Turn
-from finetune.examples import (
-    Example,
-    ExampleOptions,
-    build_examples,
-    export_pairs,
-    read_dataset,
-    read_examples,
-    write_dataset,
-)
+from finetune.dataset import export_pairs, read_dataset, read_examples, write_dataset
+from finetune.examples import Example, ExampleOptions, build_examples
 from finetune.splitting import SessionSpan, split_by_time
 
 ZONE = timezone(timedelta(hours=8))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from finetune.examples import read_dataset
+from finetune.dataset import read_dataset
 from ui.cli import main
 
 CHAT = Path(__file__).parent.parent / "clone_agent" / "sample_life" / "exports" / "qq" / "浩哥.txt"

@@ -10,7 +10,7 @@ import tiny_glm
 from test_train import config, examples, log
 
 from finetune.checkpoint import read_adapter
-from finetune.examples import write_dataset
+from finetune.dataset import write_dataset
 from finetune.processes import Team
 from finetune.train import tune
 

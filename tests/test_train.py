@@ -16,8 +16,9 @@ from clone_agent.errors import DatasetError, ModelError, UsageError
 from clone_agent.prompt import system_prompt
 from clone_agent.records import ChatTurn, Persona
 from finetune.checkpoint import read_adapter
+from finetune.dataset import write_dataset
 from finetune.evaluate import evaluate, manner
-from finetune.examples import Example, ExampleOptions, write_dataset
+from finetune.examples import Example, ExampleOptions
 from finetune.generate import Sampling
 from finetune.methods.registry import METHODS
 from finetune.prepare import FEWEST_LOOKS, LOOK_COST, LOOKING, MOST_LOOKS, looks, plan_run, prepare

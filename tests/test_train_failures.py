@@ -15,8 +15,8 @@ from test_train import config, examples, log
 
 from clone_agent.errors import CloneError, ModelError
 from finetune import memory_limits, prepare
+from finetune.dataset import write_dataset
 from finetune.encode import encode
-from finetune.examples import write_dataset
 from finetune.generate import Sampling
 from finetune.glm import LoadedModel, load_model
 from finetune.loss import example_losses, mean_loss

@@ -13,7 +13,7 @@ from clone_agent.archive import Archive
 from clone_agent.errors import DatasetError, ModelError
 from clone_agent.prompt import system_prompt
 from finetune.canaries import Canary, draw_canaries, plant
-from finetune.examples import read_dataset
+from finetune.dataset import read_dataset
 from finetune.leak import Exposure, Leakage, exposures, leakage
 from finetune.model_files import find_model, fingerprint
 from finetune.tune_config import TuneConfig

@@ -14,7 +14,8 @@ from clone_agent.agent import TOP_K
 from clone_agent.archive import Archive
 from clone_agent.errors import DatasetError, ModelError
 from clone_agent.records import ChatTurn
-from finetune.examples import Example, from_json, read_dataset, to_json
+from finetune.dataset import from_json, read_dataset, to_json
+from finetune.examples import Example
 from finetune.glm import LoadedModel
 from finetune.model_files import find_model, fingerprint, recall_habits
 from finetune.probe import OrdinaryTalk, probe

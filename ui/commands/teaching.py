@@ -56,7 +56,8 @@ def dataset(
     Every turn of yours becomes a response; the turn before it is the prompt, earlier ones the history. In groups both follow the thread.
     """
     from clone_agent.archive import Archive
-    from finetune.examples import build_examples, export_pairs, read_dataset, write_dataset
+    from finetune.dataset import export_pairs, read_dataset, write_dataset
+    from finetune.examples import build_examples
     from finetune.files import private_folder
     from finetune.judge import judged
     from ui.naming import check_people_or_chats
