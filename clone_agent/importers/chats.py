@@ -16,6 +16,7 @@ from clone_agent.message_ids import second_of
 from clone_agent.records import ChatKind, Conversation, Kind
 
 _TEXT, _REPLY, _UNKNOWN = Kind.TEXT, Kind.REPLY, Kind.UNKNOWN  # to look up a member of an enumeration takes as long as a call
+_MOST_NAMES, _LONGEST_NAME = 5_000, 100  # of one chat that are remembered; characters
 _NOT_SPEECH = frozenset({Kind.SYSTEM, Kind.RECALL})
 
 
@@ -46,6 +47,7 @@ class Chat:
         self._is_guess = kind is None
         self._people: set[str] = set()
         self._is_told = False
+        self._names: dict[str, str] = {}  # as written -> cleaned
 
     @property
     def name(self) -> str:
@@ -112,11 +114,16 @@ class Chat:
         text = (text if text.isprintable() else clean(text)).strip()
         kind = _UNKNOWN if not text else _TEXT if reply_to is None else _REPLY
         chat = self._conversation
+        name = self._names.get(sender_name)
+        if name is None:
+            name = clean_name(sender_name)
+            if len(self._names) < _MOST_NAMES and len(sender_name) <= _LONGEST_NAME:
+                self._names[sender_name] = name
         message = new_message(
             self._ids.next(sender, second_of(sent_at) if second is None else second, kind, text, source_id),
             chat.id,
             sender,
-            clean_name(sender_name),
+            name,
             sent_at,
             kind,
             text,

@@ -11,7 +11,9 @@ from itertools import islice
 from clone_agent.message_ids import second_prefix
 from clone_agent.records import Kind
 
-_WINDOW = 20_000  # tuples remembered; equal ones stand close together, since exports are written in time order
+# Tuples remembered of a conversation; equal ones stand close together, since exports are written in time order. There may be a thousand
+# conversations in one export, so that more would fill the memory.
+_WINDOW = 1_000
 _MOST_SENDERS = 2_000  # senders whose hashes are kept
 
 
