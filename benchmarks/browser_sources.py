@@ -3,7 +3,7 @@
 Grows the sample life by generated chats, imports and indexes all of it, serves `clone-agent chat` and asks questions of the development
 half in a headless Chromium, each on a page of its own. The page itself notes when the question was sent, when the first word of the reply
 and when its folded sources stood there: seconds as a visitor lives them, on this machine with whatever else it does. Each question is asked
-as of now and, on a second server, as of the day after the life's end (`--on`), which hides what was said later.
+as of now and, on a second server, as of a day after everything (`--on`), so that what would be said later is left out, which is nothing.
 """
 
 import argparse

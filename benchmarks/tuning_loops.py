@@ -248,7 +248,7 @@ def with_trl(options: argparse.Namespace) -> Row:
 
 
 def timed_tokens(order: Sequence[Encoded], options: argparse.Namespace) -> int:
-    """Of all steps but the first."""
+    """Of all steps but those of the warm-up."""
     return sum(len(text.input_ids) for text in order[_WARM_UP * options.batch_size :])
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
-from clone_agent.archive_people import BY_EVIDENCE, join
+from clone_agent.archive_people import BY_EVIDENCE, are_kept_apart, join
 from clone_agent.archive_recalls import pair_recalls
 from clone_agent.archive_same_chat import SPEECH, Rival, near_rivals, rivals_of, same_chat
 from clone_agent.archive_schema import CONVERSATION, ID, KIND, PERSON, TEXT, Row, second_of
@@ -116,7 +116,8 @@ class Matcher:
             rivals = sum(other for (one, two), other in votes.items() if (one == here) != (two == there))
             ids = [self._connection.execute("SELECT id, coalesce(main, n) FROM people WHERE n = ?", (n,)).fetchone() for n in (here, there)]
             needed = _VOTES_TO_JOIN if any(":name:" in one for one, _ in ids) else _VOTES_TO_JOIN_NUMBERS
-            if ids[0][1] != ids[1][1] and many >= needed and many >= _SHARE_TO_JOIN * (many + rivals):
+            is_enough = many >= needed and many >= _SHARE_TO_JOIN * (many + rivals)
+            if ids[0][1] != ids[1][1] and is_enough and not are_kept_apart(self._connection, ids[0][0], ids[1][0]):
                 join(self._connection, [one for one, _ in ids], reason=BY_EVIDENCE)
 
     def _make_one(self, place: Place, same: int) -> None:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from clone_agent.errors import UsageError
 
 BY_USER, BY_EVIDENCE = "user", "same messages"
+_TAKEN_BACK = "taken back"  # a join by evidence that the user did not want: kept, so that the next import does not make it again
 _BY_NAME = ":name:"
 _OF = "(SELECT coalesce(main, n) FROM people WHERE id IN (SELECT value FROM json_each(?)))"
 
@@ -129,12 +130,12 @@ def join(connection: sqlite3.Connection, person_ids: Sequence[str], *, reason: s
 
 
 def undo_join(connection: sqlite3.Connection) -> tuple[Person, ...]:
-    """Take the latest join back and return the people that it had made one.
+    """Take the latest join back and return the people that it had made one; evidence alone does not join them again.
 
     Raises:
         UsageError: nobody is joined.
     """
-    last = connection.execute("SELECT n, before FROM joins ORDER BY n DESC LIMIT 1").fetchone()
+    last = connection.execute("SELECT n, before FROM joins WHERE reason != ? ORDER BY n DESC LIMIT 1", (_TAKEN_BACK,)).fetchone()
     if last is None:
         raise UsageError("No accounts are joined, so there is nothing to take back.", remedy="`clone-agent people` lists everybody.")
     before: dict[str, list[str | bool]] = json.loads(last[1])
@@ -143,8 +144,16 @@ def undo_join(connection: sqlite3.Connection) -> tuple[Person, ...]:
     told = None if now == was_owner else now
     with _transaction(connection):
         _place(connection, {one: (str(main), bool(is_owner) if told is None else told) for one, (main, is_owner) in before.items()})
-        connection.execute("DELETE FROM joins WHERE n = ?", (last[0],))
+        connection.execute("UPDATE joins SET reason = ? WHERE n = ? AND reason = ?", (_TAKEN_BACK, last[0], BY_EVIDENCE))
+        connection.execute("DELETE FROM joins WHERE n = ? AND reason != ?", (last[0], _TAKEN_BACK))
     return tuple(_load(connection, main) for main in _mains(connection, list(before)))
+
+
+def are_kept_apart(connection: sqlite3.Connection, one: str, other: str) -> bool:
+    """Whether the user has taken back a join by evidence that made one person of these two accounts."""
+    rows = connection.execute("SELECT before FROM joins WHERE reason = ?", (_TAKEN_BACK,))
+    joins: list[dict[str, list[str | bool]]] = [json.loads(row[0]) for row in rows]
+    return any({one, other} <= before.keys() and before[one][0] != before[other][0] for before in joins)
 
 
 def _place(connection: sqlite3.Connection, accounts: dict[str, tuple[str, bool]]) -> None:

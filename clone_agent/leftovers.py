@@ -1,8 +1,9 @@
 """What else in a data home holds words of messages that are to be forgotten: answers, comparisons, reports, scratch files.
 
 Every file is looked into but the archive and its vectors, which are cleaned by themselves, and weights, which hold no text. Of a JSONL file
-the lines concerned go, of every other kind the file. A file is concerned when it names one of the messages or holds one of their texts, as
-text or inside JSON; texts shorter than `words.SHORTEST` are everybody's. What is packed or encrypted cannot be looked into.
+the lines concerned go, of every other kind the file. A file is concerned when it holds one of the messages' texts, as text or inside JSON,
+or names one of the messages inside JSON; texts shorter than `words.SHORTEST` are everybody's. What is packed or encrypted cannot be looked
+into.
 """
 
 import json

@@ -13,6 +13,7 @@ from same_chat import QQ, WECHAT, Files, part_of, put, scene
 
 from clone_agent import archive_writer
 from clone_agent.archive import Archive
+from clone_agent.errors import UsageError
 from clone_agent.importers import read_export
 from clone_agent.importers.identity import MessageIds, chat_id
 from clone_agent.records import ChatKind, Conversation, Kind, Message
@@ -109,6 +110,22 @@ def test_accounts_that_two_exporters_name_differently_become_one_person(archive:
     turns = [turn for session in archive.sessions(info.conversation.id) for turn in session.turns]
     assert {turn.speaker for turn in turns} == {person.id for person in speakers}
     assert {turn.is_owner for turn in turns} == {True, False}
+
+
+def test_accounts_whose_join_was_taken_back_are_not_joined_by_the_next_import(archive: Archive, tmp_path: Path) -> None:
+    chat = part_of(scene("cousin"), 0, 120)
+    bring(archive, QQ["text"], part_of(chat, 0, 80), tmp_path / "one")
+    bring(archive, QQ["qce"], part_of(chat, 0, 100), tmp_path / "two")
+    joined = [person for person in archive.people() if len(person.accounts) > 1]
+    for _ in joined:
+        archive.undo_join()
+    for number in range(2):
+        bring(archive, QQ["qce"], chat, tmp_path / f"again {number}")
+        assert [person for person in archive.people() if len(person.accounts) > 1] == []
+    with pytest.raises(UsageError, match="nothing to take back"):
+        archive.undo_join()
+    one = archive.join_people([account.id for account in joined[0].accounts])
+    assert len(one.accounts) == 2, "the user may still join them"
 
 
 def made(chat: Conversation, said: list[tuple[float, str, str]]) -> list[Conversation | Message]:
