@@ -107,6 +107,8 @@ def test_a_pasted_date_of_another_order_does_not_turn_the_file(tmp_path: Path) -
         ("figurinha omitida", Kind.STICKER, ""),
         ("<Медиафайл опущен>", Kind.FILE, ""),
         ("<省略影音内容>", Kind.FILE, ""),
+        ("省略影音内容", Kind.FILE, ""),
+        ("省略影音内容吧", Kind.TEXT, "省略影音内容吧"),
         ("<Media omitted>\nthe caption", Kind.TEXT, "the caption"),
         ("Look \u200eimage omitted", Kind.TEXT, "Look"),
         ("Contact card omitted", Kind.CARD, ""),

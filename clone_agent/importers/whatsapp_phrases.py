@@ -44,7 +44,8 @@ OMITTED = {
     "|карточка контакта (?:отсутствует|пропущена)"
     "|картка контакту відсутня|kişi kartı dahil edilmedi|pominięta wizytówka kontaktu|kontaktkort (?:uteslutet|udeladt|sløyfet)"
     "|vizitka vynechána|kartu kontak tidak disertakan|(?:聯絡人|联系人)卡片已(?:略去|忽略|省略)|連絡先カードを省略|연락처 카드 생략됨",
-    Kind.FILE: "document (?:omitted|manquant|weggelaten)|Dokument weggelassen|documento (?:omitido|omesso|não revelado|ocultado)"
+    Kind.FILE: "省略(?:影音内容|影音內容|多媒体文件|多媒體檔案)"
+    "|document (?:omitted|manquant|weggelaten)|Dokument weggelassen|documento (?:omitido|omesso|não revelado|ocultado)"
     "|документ (?:отсутствует|пропущен|пропущено)|belge dahil edilmedi|dokument (?:pominięty|uteslutet|udeladt|vynechán)|utelatt dokument"
     "|dokumen tidak (?:disertakan|dimasukkan)|đã bỏ qua tài liệu|(?:文件|文档)已(?:略去|忽略|省略)|ドキュメントは含まれていません"
     "|문서 생략됨"
