@@ -240,6 +240,14 @@ def test_a_lost_quote_costs_one_row_of_a_table(tmp_path: Path) -> None:
     assert {message.text for message in found} >= {f"row {n}" for n in range(1, 40)}
 
 
+def test_a_lost_quote_costs_one_row_where_all_rows_are_quoted_and_some_have_lines(tmp_path: Path) -> None:
+    rows = [f'2024-01-02 08:00:{n:02d},"Ben","row {n}' + ('\nand more"' if n % 10 == 5 else '"') for n in range(60)]
+    rows[12] = rows[12].rstrip('"')
+    found = messages_of(put(tmp_path, "\n".join(["time,sender,text", *rows]), "chat.csv"))
+    assert [message.text.split("\n")[0] for message in found] == [f"row {n}" for n in range(60)]
+    assert sum(message.text.endswith("\nand more") for message in found) == 6
+
+
 @pytest.mark.parametrize(
     ("data", "name"),
     [

@@ -23,6 +23,7 @@ Row = tuple[str, dict[str, str]]  # where it stands, and column to cell
 _OF_PROGRAMS = frozenset({"MsgSvrID", "TalkerId", "StrContent", "消息ID", "SenderName", "TalkerName", "更多信息"})
 _OF_KAKAOTALK = ["Date", "User", "Message"]
 _LONGEST = 200_000  # characters between an open quote and its end
+_NEAR = 50  # lines of a row that is looked for once more
 
 
 def matches(head: Head) -> bool:
@@ -61,30 +62,62 @@ def rows_of(source: Source) -> tuple[list[str], Iterator[Row | Skipped]]:
 
 
 def _rows(lines: Iterator[tuple[int, str]], columns: list[str], delimiter: str, name: str) -> Iterator[Row | Skipped]:
-    """A row ends where its quotes are closed; lines that make no row together are rows of their own."""
+    """A row ends where its quotes are closed; lines that make no row together are taken one by one."""
     waiting: list[str] = []
-    is_open, size, first = False, 0, 0
+    is_open, size, number = False, 0, 0
     for number, line in lines:
         if not waiting and not line.strip():
             continue
-        first = first if waiting else number
         waiting.append(line)
         size += len(line)
-        is_open ^= line.count('"') % 2 == 1
-        if not is_open:
-            yield _row(waiting, columns, delimiter, f"{name}:{first}")
-        elif size > _LONGEST:
-            yield from _apart(waiting, columns, delimiter, name, first)
-        else:
+        is_open ^= _opens(line)
+        if is_open and size <= _LONGEST:
             continue
-        waiting, is_open, size = [], False, 0
-    yield from _apart(waiting, columns, delimiter, name, first)
+        first, left = number - len(waiting) + 1, 0
+        row = _broken("") if is_open else _row(waiting, columns, delimiter, f"{name}:{first}")
+        if isinstance(row, Skipped) and len(waiting) > 1:
+            rows, left = _again(waiting, columns, delimiter, name, first)
+            yield from rows
+        else:
+            yield row
+        waiting = waiting[len(waiting) - left :]
+        is_open, size = left > 0, sum(map(len, waiting))
+    while waiting:
+        rows, left = _again(waiting, columns, delimiter, name, number - len(waiting) + 1)
+        yield from rows
+        waiting = waiting[len(waiting) - left :]
 
 
-def _apart(lines: list[str], columns: list[str], delimiter: str, name: str, first: int) -> Iterator[Row | Skipped]:
-    for number, line in enumerate(lines, start=first):
-        if line.strip():
-            yield _row([line.replace('"', "")], columns, delimiter, f"{name}:{number}")
+def _again(lines: list[str], columns: list[str], delimiter: str, name: str, first: int) -> tuple[list[Row | Skipped], int]:
+    """The rows of lines of which the first has lost a quote, so that all that was quoted behind it seemed to be open.
+
+    Returns:
+        The rows, the first line as one of its own, and how many lines at the end may go on behind them.
+    """
+    found, begun, is_open = [_apart(lines[0], columns, delimiter, f"{name}:{first}")], 1, False
+    for place in range(1, len(lines)):
+        is_open ^= _opens(lines[place])
+        part = lines[begun : place + 1]
+        if is_open and len(part) < _NEAR:
+            continue
+        row = _broken("") if is_open else _row(part, columns, delimiter, f"{name}:{first + begun}")
+        if isinstance(row, Skipped):
+            found += [
+                _apart(line, columns, delimiter, f"{name}:{number}") for number, line in enumerate(part, first + begun) if line.strip()
+            ]
+        else:
+            found.append(row)
+        begun, is_open = place + 1, False
+    return found, len(lines) - begun
+
+
+def _opens(line: str) -> bool:
+    """Whether what is quoted at its end was not at its beginning, or the other way round."""
+    return line.count('"') % 2 == 1
+
+
+def _apart(line: str, columns: list[str], delimiter: str, place: str) -> Row | Skipped:
+    return _row([line.replace('"', "")], columns, delimiter, place)
 
 
 def _row(lines: list[str], columns: list[str], delimiter: str, place: str) -> Row | Skipped:
@@ -95,7 +128,8 @@ def _row(lines: list[str], columns: list[str], delimiter: str, place: str) -> Ro
         found = [row for row in csv.reader((f"{line}\n" for line in lines), delimiter=delimiter) if row]
     except csv.Error:
         found = []
-    if len(found) != 1 or len(found[0]) < min(3, len(columns)):
+    is_torn = len(found) != 1 or len(found[0]) < min(3, len(columns))
+    if is_torn or (len(lines) > 1 and any(found[0][len(columns) :])):  # cells of the rows behind a lost quote
         return _broken(place)
     return place, dict(zip(columns, found[0], strict=False))
 
