@@ -345,3 +345,27 @@ def test_a_profile_is_shown_beside_another_process(tmp_path: Path) -> None:
     run("import", COUSIN, home=tmp_path)
     with DataHome(tmp_path).lock():
         assert run("profile", "--show", home=tmp_path).exit_code == 0
+
+
+def test_a_profile_is_edited_inside_the_home_and_an_editor_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    run("import", COUSIN, home=home)
+    editor = tmp_path / "editor.py"
+    editor.write_text(
+        "import pathlib, sys; file = pathlib.Path(sys.argv[1]); assert file.parent.name == 'tmp'\n"
+        "file.write_text('[[line]]\\nabout = \"qq:10001\"\\nsays = \"在杭州\"\\n', encoding='utf-8')",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("VISUAL", f"{sys.executable} {editor}")
+    shown = run("profile", "--edit", home=home)
+    assert shown.exit_code == 0, shown.stderr
+    assert "在杭州" in shown.stdout
+    assert (home / "profile.toml").stat().st_mode & 0o777 == 0o600
+    assert list((home / "tmp").iterdir()) == []
+    monkeypatch.setenv("VISUAL", "true")
+    assert "Nothing was changed" in run("profile", "--edit", home=home).stderr
+    monkeypatch.setenv("VISUAL", "false")
+    failed = run("profile", "--edit", home=home)
+    assert failed.exit_code == 2
+    assert "The editor failed" in failed.stderr
+    assert "EDITOR" in failed.stderr

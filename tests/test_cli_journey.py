@@ -436,15 +436,16 @@ def test_a_question_that_cannot_be_answered_does_not_cost_the_others(home: Path,
 def promised(command: str) -> str:
     """What ui/README.md says that a command prints with `--json`."""
     readme = (Path(__file__).parent.parent / "ui" / "README.md").read_text(encoding="utf-8")
-    return next(line for line in readme.splitlines() if line.startswith(f"| `{command}` | `")).split("|", 2)[2]
+    return next(line for line in readme.splitlines() if re.match(rf"\| `{command}` \| (`|the manifest)", line)).split("|", 2)[2]
 
 
-def documented(command: str) -> set[str]:
-    """The top-level fields that ui/README.md promises for a command."""
-    text = promised(command).split(";")[0]
+def documented(command: str, *, instead: bool = False) -> set[str]:
+    """The top-level fields that ui/README.md promises for a command, or those that an option of it prints instead."""
+    text = promised(command)
     while (flat := re.sub(r"\[[^\[\]]*\]|\{[^{}]*\}|\([^()]*\)", "", text)) != text:
         text = flat
-    return set(re.findall(r"`(\w+)`", text))
+    told = text.partition(" instead ")[2] if instead else text.split(";")[0]
+    return set(re.findall(r"`(\w+)`", told))
 
 
 @pytest.mark.parametrize(
@@ -457,6 +458,10 @@ def documented(command: str) -> set[str]:
         ["verify"],
         ["rebuild"],
         ["formats"],
+        ["people", "浩哥"],
+        ["models"],
+        ["profile", "--show"],
+        ["vote"],
         ["forget", "--phrase", "没人说过", "--dry-run"],
         ["import", str(COUSIN), "--timezone", "Asia/Shanghai"],
     ],
@@ -464,6 +469,11 @@ def documented(command: str) -> set[str]:
 )
 def test_json_has_the_fields_that_the_readme_promises(home: Path, arguments: list[str]) -> None:
     assert set(fields(home, *arguments)) == documented(arguments[0])
+
+
+@pytest.mark.parametrize("arguments", [["guest", "--log"], ["dataset", "--explain", "浩哥.txt:100"]], ids=lambda arguments: arguments[0])
+def test_json_of_an_option_has_the_fields_that_the_readme_promises_instead(home: Path, arguments: list[str]) -> None:
+    assert set(fields(home, *arguments)) == documented(arguments[0], instead=True)
 
 
 def test_a_dry_run_of_tuning_prints_its_plan_as_the_result_and_writes_nothing(home: Path, base: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from clone_agent.archive import Archive
+from clone_agent.sample_life.build import EXPORTS
 from ui.cli import main as command_line
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,6 +67,12 @@ def test_the_example_of_the_clone_runs(tmp_path: Path, monkeypatch: pytest.Monke
     assert capsys.readouterr().out
     with Archive.open(tmp_path / "home") as archive:
         assert archive.conversations()
+
+
+def test_the_readme_shows_what_the_demo_imports(tmp_path: Path) -> None:
+    shown = CliRunner().invoke(command_line, ["import", str(EXPORTS), "--timezone", "Asia/Shanghai", "--home", str(tmp_path)])
+    assert shown.exit_code == 0, shown.stderr
+    assert shown.stdout.splitlines()[0] in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
 
 
 def test_the_two_commands_stand_before_line_25_of_both_readmes() -> None:

@@ -87,12 +87,21 @@ def _chosen(call: Call, archive: Archive, named: Sequence[str]) -> "list[Person]
 
 
 def _edit(call: Call) -> None:
+    """Let the user edit a copy inside the home, where an editor's own copies are as private as the profile."""
     from clone_agent.profile import profile_file, read_profile, write_profile
 
     path = profile_file(call.home.root)
     before = path.read_text(encoding="utf-8") if path.is_file() else '# [[line]]\n# about = "qq:10001"\n# says = "…"\n'
-    after = click.edit(before, extension=".toml")
-    if after is None:
+    copy = call.home.temporary / path.name
+    try:
+        copy.write_text(before, encoding="utf-8")
+        click.edit(filename=str(copy))
+        after = copy.read_text(encoding="utf-8")
+    except click.ClickException as cause:
+        raise UsageError("The editor failed.", remedy=f"Name another one in EDITOR, or edit {path} yourself.") from cause
+    finally:
+        copy.unlink(missing_ok=True)
+    if after == before:
         raise UsageError("Nothing was changed.", remedy=f"Save the file in the editor, or edit {path} yourself.")
     path.touch(mode=0o600)
     path.write_text(after, encoding="utf-8")
