@@ -59,10 +59,11 @@ class ShownLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownBlock:
-    """What a system message says of itself: whose clone answers, in which language, and the recalled lines."""
+    """What a system message says of itself: whose clone answers, in which language, the recalled lines, and whether they are trusted."""
 
     owner: str
     language: str
+    is_confident: bool
     lines: tuple[ShownLine, ...]
 
 
@@ -140,7 +141,8 @@ def read_block(system: str) -> ShownBlock | None:
             lines = [
                 ShownLine(number=int(match[1]), said_on=date.fromisoformat(match[2]), speaker=match[3], words=match[4]) for match in found
             ]
-            return ShownBlock(owner=who[1], language=language, lines=tuple(lines)) if lines else None
+            is_confident = f"{_RULE[language]}{_WEAK[language]}\n" not in system[: block.start()]
+            return ShownBlock(owner=who[1], language=language, is_confident=is_confident, lines=tuple(lines)) if lines else None
     return None
 
 

@@ -4,7 +4,8 @@ A small model points at the right line far more often than it copies it without 
 it. Its replies begin with the line's number, so from there on only those tokens may follow that go on with a quotation of that line
 (`clone_agent.quotation`); among those the model chooses. Replies that cite no line, `[0] …`, are free. This is constrained decoding over
 a prefix tree, as in De Cao et al. 2021 (arXiv 2010.00904). Models ask for it with `"recalled_quoted"` in their config.json: `"one"`, the
-model's choice among the lines it reads, or `"each"`, all of them, each in a bubble of its own.
+model's choice among the lines it reads, or `"each"`, all of them, each in a bubble of its own, and none where memory is not confident:
+how likely a line is on the subject, memory can tell better than such a model.
 """
 
 from collections.abc import Iterable, Sequence
@@ -98,12 +99,15 @@ def quotable(
         turns: the talk, with the system message that holds the recalled lines.
         tokenizer: the model's.
         stop_ids: the tokens that end a reply.
-        each: a reply that quotes a line quotes all of them, each in a bubble of its own; otherwise it quotes one, the model's choice.
+        each: a reply that quotes a line quotes all of them, each in a bubble of its own, and none where memory is not confident of them;
+            otherwise it quotes one, the model's choice.
     """
     block = next((block for turn in turns if turn.role == "system" and (block := read_block(turn.text))), None)
     if block is None:
         return None
     lines = [[cite(line.number, text) for text in quotations(line, owner=block.owner, language=block.language)] for line in block.lines]
-    parts = [lines[0], *([f"\n{text}" for text in line] for line in lines[1:])] if each else [list(chain.from_iterable(lines))]
+    parts = [list(chain.from_iterable(lines))]
+    if each:
+        parts = [lines[0], *([f"\n{text}" for text in line] for line in lines[1:])] if block.is_confident else []
     ids = [[plain_ids(tokenizer, text) for text in part] for part in parts]
     return QuotedReply(ids, plain_ids(tokenizer, cite(0, "").rstrip()), stop_ids)

@@ -40,7 +40,7 @@ def test_a_system_message_is_read_as_it_was_written(language: str, is_confident:
     system = system_prompt(Persona(name="林晚", language=language), now=NOW, hits=hits, nonce="qfzt", is_confident=is_confident)
     block = read_block(system)
     assert block is not None
-    assert (block.owner, block.language) == ("林晚", language)
+    assert (block.owner, block.language, block.is_confident) == ("林晚", language, is_confident)
     assert [(line.number, line.said_on, line.speaker) for line in block.lines] == [
         (1, date(2023, 10, 2), "小明"),
         (2, date(2023, 10, 2), "林晚"),
@@ -133,6 +133,19 @@ def test_the_shipped_model_quotes_a_line_to_the_letter(shipped: LoadedModel) -> 
             }
         else:
             assert not reply.startswith("[") or reply.startswith("[0]")
+
+
+def test_of_lines_that_memory_is_not_confident_of_none_is_told(shipped: LoadedModel) -> None:
+    persona, found = Persona(name="林晚", language="zh"), [hit("周屿", "航班是CX7731")]
+    for is_confident in (True, False):
+        system = system_prompt(persona, now=NOW, hits=found, nonce="qfzt", is_confident=is_confident)
+        turns = [ChatTurn(role="system", text=system), ChatTurn(role="user", text="周屿的航班是什么")]
+        quoted = quoted_reply(turns, shipped)
+        assert quoted is not None
+        prompt = shipped.format.prompt_ids(turns)
+        greedy = Sampling(temperature=0.0)
+        reply = str(shipped.tokenizer.decode(list(generate(shipped.model, prompt, shipped.format.stop_ids, greedy, quoted=quoted))))
+        assert reply.startswith("[1] 周屿说 航班" if is_confident else "[0]")
 
 
 def test_what_may_be_quoted_can_be_said_by_the_tokenizer(shipped: LoadedModel) -> None:
