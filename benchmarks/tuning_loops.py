@@ -1,13 +1,12 @@
 """The training loop beside a plain PyTorch loop, transformers' Trainer and TRL's SFTTrainer: the same model, texts, LoRA and optimizer.
 
     python benchmarks/tuning_loops.py                        the model that ships, on the CPU
-    python benchmarks/tuning_loops.py --device cuda --shape 1.5b --gradient-checkpointing
-                                                             a GLM-Edge-1.5B of random weights in bfloat16, on a GPU
+    python benchmarks/tuning_gpu.py                          a GLM-Edge-1.5B of random weights in bfloat16 on a GPU, and every method
     python benchmarks/tuning_loops.py --attention eager      likewise with another attention, or with --float32 in full precision
     pip install trl                                          for TRL's row; without it the row is left out
 
 Every loop is a fork, so that its peak memory is its own. All see the same batches; tokens are counted without padding; the first two
-steps are not timed. `busy` counts the processor's own time, which other programs on the machine lengthen less. `--rows FILE` keeps each
+steps are not timed. `busy` counts the processor's own time, which other programs on the machine lengthen less. `--record FILE` keeps each
 row as soon as it is there, and the same command goes on.
 """
 
@@ -23,15 +22,19 @@ from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import GlmConfig, GlmForCausalLM, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 from tuning_rows import Row, kept_rows
+from tuning_shapes import SHAPES, random_model
 
 from finetune.batches import collate, epoch_batches
 from finetune.encode import Encoded, encode
+from finetune.four_bit import quantize
 from finetune.glm import LoadedModel, best_device, load_model
 from finetune.loss import autocast_for
 from finetune.memory_limits import peak_memory
-from finetune.methods.registry import attach
+from finetune.methods.adapter import move
+from finetune.methods.registry import METHODS, attach
+from finetune.model_files import find_model, fingerprint
 from finetune.prepare import Prepared
 from finetune.processes import ALONE
 from finetune.rehearsal import rehearsal_examples
@@ -51,7 +54,7 @@ def main() -> None:
     """Run every loop and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default=best_device())
-    parser.add_argument("--shape", choices=("shipped", "1.5b"), default="shipped")
+    parser.add_argument("--shape", choices=("shipped", *SHAPES), default="shipped")
     parser.add_argument("--steps", type=int, default=20, help="timed steps of each loop")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--attention", choices=("sdpa", "eager"), default="sdpa")
@@ -59,15 +62,21 @@ def main() -> None:
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--rounds", type=int, default=1, help="how often all loops run; the best of each counts")
     parser.add_argument("--loops", help="only these, with commas")
-    parser.add_argument("--rows", type=Path, help="keep each row in this file as soon as it is there, and pass over those that it holds")
-    options = parser.parse_args()
+    parser.add_argument("--record", type=Path, help="keep each row in this file as soon as it is there, and pass over those that it holds")
+    compare(parser.parse_args())
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Run the loops that the options ask for and print the table."""
     loops: dict[str, Callable[[argparse.Namespace], Row]] = {"clone-agent": ours, "plain PyTorch": plain, "transformers Trainer": trainer}
     if trl is not None:
         loops["TRL SFTTrainer"] = with_trl
     if options.loops:
         loops = {name: loops[name] for name in options.loops.split(",")}
     works = {f"{name}, round {number}": partial(loop, options) for number in range(1, options.rounds + 1) for name, loop in loops.items()}
-    rows = dict(kept_rows(works, options.rows))
+    settings = ("device", "shape", "steps", "batch_size", "attention", "float32", "gradient_checkpointing")
+    about = {"base": fingerprint(find_model(None)), **{name: getattr(options, name) for name in settings}}
+    rows = dict(kept_rows(works, options.record, about=about))
     print("| loop | tokens/s | tokens/s busy | peak MiB | loss after |\n|---|---|---|---|---|")
     for name in loops:
         own = [row for made, row in rows.items() if made.startswith(f"{name}, ")]
@@ -80,32 +89,17 @@ def autocast(options: argparse.Namespace, model: PreTrainedModel) -> AbstractCon
     return nullcontext() if options.float32 else autocast_for(model)
 
 
-def load(options: argparse.Namespace) -> tuple[LoadedModel, list[Encoded]]:
+def load(options: argparse.Namespace, *, four_bit: bool = False) -> tuple[LoadedModel, list[Encoded]]:
     """The model and enough texts for every step."""
     loaded = load_model(None, device="cpu")
     count = options.batch_size * (options.steps + _WARM_UP)
     drawn = islice(rehearsal_examples(language="zh", seed=1), count)
     texts = [encode(example, loaded.format, max_length=512) for example in drawn]
-    model: PreTrainedModel = loaded.model
-    if options.shape == "1.5b":
-        model = GlmForCausalLM(
-            GlmConfig(
-                vocab_size=59264,
-                hidden_size=2048,
-                intermediate_size=6144,
-                num_hidden_layers=28,
-                num_attention_heads=16,
-                num_key_value_heads=4,
-                head_dim=128,
-                max_position_embeddings=8192,
-                pad_token_id=0,
-                tie_word_embeddings=True,
-                attention_bias=False,
-                attn_implementation="sdpa",
-                dtype=torch.bfloat16,
-            )
-        )
-    model.to(options.device)  # type: ignore[arg-type]
+    device = torch.device(options.device)
+    model: PreTrainedModel = loaded.model if options.shape == "shipped" else random_model(options.shape, device)
+    if four_bit:
+        quantize(model, device)
+    move(model, device)
     model.set_attn_implementation(options.attention)
     if options.gradient_checkpointing:
         model.activation_checkpointing_enable()
@@ -125,10 +119,10 @@ def clock() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
 
 
-def ours(options: argparse.Namespace) -> dict[str, Any]:
+def ours(options: argparse.Namespace, method: str = "lora") -> Row:
     """`finetune.stepper`, as `clone-agent tune` runs it."""
-    loaded, texts = load(options)
-    adapter = attach(loaded.model, "lora", LORA)
+    loaded, texts = load(options, four_bit=METHODS[method].four_bit)
+    adapter = attach(loaded.model, method, LORA if METHODS[method].peft_config else {})
     steps = options.steps + _WARM_UP
     config = TuneConfig(learning_rate=RATE, schedule="constant", warmup_share=0.0, batch_size=options.batch_size, clip=CLIP)
     plan = TunePlan(
@@ -152,7 +146,7 @@ def batches(texts: Sequence[Encoded], options: argparse.Namespace) -> list[list[
     return epoch_batches([len(text.input_ids) for text in texts], batch_size=options.batch_size, seed=0, epoch=0)
 
 
-def plain(options: argparse.Namespace) -> dict[str, Any]:
+def plain(options: argparse.Namespace) -> Row:
     """The loop that anyone would write: peft's LoRA, logits of every token, cross-entropy, AdamW."""
     loaded, texts = load(options)
     model, device = loaded.model, loaded.device

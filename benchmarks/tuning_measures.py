@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from clone_agent.archive import Archive
 from clone_agent.home import DataHome
 from clone_agent.importers import find_exports, read_export
-from clone_agent.records import ChatTurn
+from clone_agent.records import ChatTurn, Persona
 from finetune.base_model.evaluate import Probe, draw_probes, score_reading
 from finetune.dataset import read_dataset, write_dataset
 from finetune.encode import encode
@@ -19,6 +19,7 @@ from finetune.generate import Sampling
 from finetune.glm import LoadedModel
 from finetune.loss import autocast_for, mean_loss
 from finetune.prepare import language_of
+from finetune.probe import probe
 from finetune.rehearsal import general_corpus, rehearsal_examples
 from finetune.replies import write_replies
 from finetune.style import style, style_distance
@@ -26,6 +27,7 @@ from finetune.style import style, style_distance
 LIFE = Path(__file__).parent.parent / "clone_agent" / "sample_life" / "exports"
 ORDINARY = 60  # general examples
 PROBE_SEED = 987_654
+_NAME = "林晚"
 _GREEDY = Sampling(temperature=0, max_new_tokens=40)
 _DRAWN = Sampling(seed=0, max_new_tokens=48)
 
@@ -35,6 +37,7 @@ class Measured:
     """What a model does."""
 
     ordinary: float  # loss on general examples that no run is trained on
+    on_topic: float  # share of everyday questions whose right reply is told from wrong ones
     right_line: float  # share of questions about at most four lines whose reply cites the line that answers
     right: float  # share of them whose reply holds the answer
     length: float  # characters of the middle reply to held-out prompts
@@ -61,6 +64,7 @@ def measure(loaded: LoadedModel, dataset: Path, *, replies_each: int = 60) -> di
     return asdict(
         Measured(
             ordinary=_ordinary(loaded, language),
+            on_topic=probe(loaded, Persona(name=_NAME, language=language)).on_topic,
             right_line=reading["right_line"],
             right=reading["accuracy"],
             length=style(replies).median_length,

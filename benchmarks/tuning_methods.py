@@ -1,15 +1,18 @@
 """Every tuning method on one base and one dataset: what it learns, what it costs, what it spoils.
 
     python benchmarks/tuning_methods.py                 the defaults of every method on the model that ships and the sample life
-    python benchmarks/tuning_methods.py --max-steps 12 --eval-examples 40 --rows FILE
-                                                        in the time of a coffee; FILE keeps what is done, and the same command goes on
+    python benchmarks/tuning_methods.py --record FILE   the same, broken off at will: FILE keeps each row as soon as it is there, and the
+                                                        same command goes on; with --new 2 it makes two more rows and ends
+    python benchmarks/tuning_methods.py --max-steps 12 --eval-examples 40 --replies 30
+                                                        in the time of a coffee
     python benchmarks/tuning_methods.py --dataset DIR --base NAME_OR_PATH
     python benchmarks/tuning_methods.py --home HOME     the adapters of a data home, tuned before; what that took of a core and of
                                                         memory was not noted
 
 Columns: loss on held-out weeks; `style`: how far the lengths of its replies (characters) and their punctuation (bits) are from the
 owner's; `reading`: share of questions about a memory block of at most four lines where the reply cites the right line; `ordinary`: loss on
-general examples that no run is trained on; seconds the training took, and of them what one core computed (other programs do not lengthen
+general examples that no run is trained on; `everyday`: share of everyday questions whose right reply is told from wrong ones
+(`finetune/probe.py`); seconds the training took, and of them what one core computed (other programs do not lengthen
 that); share of steps and looks that looking at held-out answers took; peak memory; size of the adapter. `a → b`: before and after.
 `tuning_sweep.py` runs several learning rates a method.
 """
@@ -31,13 +34,15 @@ from tuning_rows import Row, kept_rows
 
 from finetune.adapter_files import load_adapter, wants_four_bit
 from finetune.checkpoint import LOG, AdapterInfo, list_adapters
+from finetune.examples import read_manifest
 from finetune.glm import load_model
+from finetune.model_files import find_model, fingerprint
 from finetune.train import tune
 from finetune.tune_config import TuneConfig
 
 _BASE = "base"
 _COLUMNS = (
-    *("method", "rate", "steps", "trained", "held-out loss", "style", "reading", "ordinary"),
+    *("method", "rate", "steps", "trained", "held-out loss", "style", "reading", "ordinary", "everyday"),
     *("seconds", "of a core", "looking", "peak MiB", "adapter MiB"),
 )
 _NOTED = {"busy": "{:.0f}", "looking": "{:.1%}", "peak_mib": "{:.0f}"}  # not of every run
@@ -61,16 +66,16 @@ class Trial:
 
 DEFAULTS = (
     Trial(method="lora"),
-    Trial(method="qlora"),
     Trial(method="ptuning"),
-    Trial(method="ptuning", settings={"prefix_projection": True}, learning_rate=5e-3),
-    Trial(method="unipelt"),
     Trial(method="full"),
+    Trial(method="unipelt"),
+    Trial(method="qlora"),
+    Trial(method="ptuning", settings={"prefix_projection": True}, learning_rate=5e-3),
 )
 
 
-def main(trials: Sequence[Trial] = DEFAULTS, about: str | None = __doc__, arguments: Sequence[str] | None = None) -> None:
-    """Run the trials one after the other and print the table."""
+def main(trials: Sequence[Trial] = DEFAULTS, about: str | None = __doc__, **usual: Any) -> None:
+    """Run the trials one after the other and print the table. `usual` gives options other defaults."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", help="folder or hub name (default: the model that ships)")
     parser.add_argument("--dataset", type=Path, help="a dataset folder (default: built from the sample life)")
@@ -80,9 +85,10 @@ def main(trials: Sequence[Trial] = DEFAULTS, about: str | None = __doc__, argume
     parser.add_argument("--eval-examples", type=int, default=256, help="held-out examples looked at, at most")
     parser.add_argument("--replies", type=int, default=60, help="replies to held-out prompts, and to questions about a memory block")
     parser.add_argument("--methods", help="only these, with commas")
-    parser.add_argument("--rows", type=Path, help="keep each row in this file as soon as it is there, and pass over those that it holds")
+    parser.add_argument("--record", type=Path, help="keep each row in this file as soon as it is there, and pass over those that it holds")
     parser.add_argument("--new", type=int, help="make so many new rows at most; the same command goes on (default: all)")
-    options = parser.parse_args(arguments)
+    parser.set_defaults(**usual)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         dataset = options.dataset or (options.home / "dataset" if options.home else sample_dataset(Path(scratch)))
         wanted = options.methods.split(",") if options.methods else None
@@ -91,7 +97,9 @@ def main(trials: Sequence[Trial] = DEFAULTS, about: str | None = __doc__, argume
             works |= {info.name: partial(tuned_before, info, dataset, options) for info in list_adapters(options.home)}
             trials = ()
         works |= {trial.name: partial(run, trial, dataset, options) for trial in trials if wanted is None or trial.method in wanted}
-        print_table(kept_rows(works, options.rows, new=options.new))
+        cut = {name: getattr(options, name) for name in ("epochs", "max_steps", "eval_examples", "replies")}
+        about = {"base": fingerprint(find_model(options.base)), "dataset": read_manifest(dataset)["hash"], **cut}
+        print_table(kept_rows(works, options.record, about=about, new=options.new))
 
 
 def run(trial: Trial, dataset: Path, options: argparse.Namespace) -> Row:
@@ -182,6 +190,7 @@ def print_table(rows: Iterable[tuple[str, Row]]) -> None:
             f"{_style(base)} → {_style(row)}",
             f"{base['right_line']:.2f} → {row['right_line']:.2f}",
             f"{base['ordinary']:.2f} → {row['ordinary']:.2f}",
+            f"{base['on_topic']:.2f} → {row['on_topic']:.2f}",
             f"{row['seconds']:.0f}",
             *("" if math.isnan(row[key]) else form.format(row[key]) for key, form in _NOTED.items()),
             f"{row['adapter_mib']:.2f}",

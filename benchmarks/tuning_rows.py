@@ -4,34 +4,60 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 Row = dict[str, Any]
 
 
-def kept_rows(works: Mapping[str, Callable[[], Row]], path: Path | None, *, new: int | None = None) -> Iterator[tuple[str, Row]]:
+_ABOUT = "about"  # name of the line that says of what the others are
+
+
+def kept_rows(
+    works: Mapping[str, Callable[[], Row]], path: Path | None, *, about: Mapping[str, Any], new: int | None = None
+) -> Iterator[tuple[str, Row]]:
     """Yield every row by its name, in order; those in the file are not made again.
 
     Args:
         works: what makes each row, by the row's name.
         path: JSON lines of rows; each new one is added at its end. None: nothing is kept.
+        about: weights and settings that all rows are of, as JSON; a file of other ones is refused.
         new: make so many rows at most, and pass over the others that the file lacks; None: make them all.
     """
-    known: dict[str, Row] = {}
-    if path is not None and path.is_file():
-        lines = path.read_text(encoding="utf-8").splitlines()
-        known = {row.pop("name"): row for row in map(json.loads, lines)}
+    known = _known(path, about)
     for name, work in works.items():
         if name not in known:
             if new == 0:
                 continue
             new = None if new is None else new - 1
             known[name] = forked(work)
-            if path is not None:
-                with path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"name": name, **known[name]}, ensure_ascii=False) + "\n")
+            _add(path, name, known[name])
         yield name, known[name]
+
+
+def _known(path: Path | None, about: Mapping[str, Any]) -> dict[str, Row]:
+    """The rows of a file, which is begun where there is none. A line that was cut short is made again."""
+    known: dict[str, Row] = {}
+    text = path.read_text(encoding="utf-8") if path is not None and path.is_file() else ""
+    if path is not None and text and not text.endswith("\n"):
+        path.write_text(f"{text}\n", encoding="utf-8")
+    for line in text.splitlines():
+        with suppress(ValueError):
+            row = json.loads(line)
+            known[row.pop("name")] = row
+    if _ABOUT not in known:
+        _add(path, _ABOUT, about)
+    elif known[_ABOUT] != dict(about):
+        raise SystemExit(f"{path} was begun with other weights or settings; name a new file")
+    return known
+
+
+def _add(path: Path | None, name: str, row: Mapping[str, Any]) -> None:
+    if path is None:
+        return
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"name": name, **row}, ensure_ascii=False) + "\n")
 
 
 def forked(work: Callable[[], Row]) -> Row:

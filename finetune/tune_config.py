@@ -101,7 +101,7 @@ class TunePlan:
     learning_rate: float
     device: str
     processes: int  # that train together
-    seconds_per_step: float  # measured on two steps
+    seconds_per_step: float  # measured on two steps, without what other programs took of the processor meanwhile
     step_tokens: int  # of one forward pass, as fits into memory
     memory: int  # bytes at the peak, about; of one process
     memory_free: int  # bytes that were free on the device when this was measured

@@ -48,8 +48,13 @@ def examples(count: int = 30) -> Iterator[Example]:
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_glm.save(tmp_path_factory.mktemp("base"))
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {kind: tiny_glm.save(tmp_path_factory.mktemp(kind), kind) for kind in ("glm", "glm4")}
+
+
+@pytest.fixture(scope="module")
+def base(bases: dict[str, Path]) -> Path:
+    return bases["glm"]
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +157,10 @@ def test_cut_into_small_pieces_a_step_learns_the_same(base: Path, dataset: Path,
     assert whole.loss_after == pytest.approx(pieces.loss_after, abs=1e-2)  # bfloat16 where the processor has it
 
 
+@pytest.mark.parametrize("kind", ["glm", "glm4"])
 @pytest.mark.parametrize("method", METHODS)
-def test_a_stopped_run_resumes_to_the_same_curve(base: Path, dataset: Path, tmp_path: Path, method: str) -> None:
+def test_a_stopped_run_resumes_to_the_same_curve(bases: dict[str, Path], dataset: Path, tmp_path: Path, method: str, kind: str) -> None:
+    base = bases[kind]
     settings = config(base, method=method, max_steps=6)
     unbroken = tune(settings, dataset, tmp_path / "unbroken")
     on_progress, should_stop = stop_at(3)

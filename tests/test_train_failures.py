@@ -4,6 +4,7 @@ import json
 import resource
 import subprocess
 import sys
+import time
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ from finetune.generate import Sampling
 from finetune.glm import LoadedModel, load_model
 from finetune.loss import example_losses, mean_loss
 from finetune.methods.adapter import decoder
+from finetune.methods.registry import METHODS
 from finetune.prepare import plan_run
 from finetune.replies import write_replies
 from finetune.train import tune
@@ -65,10 +67,12 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
     return found
 
 
-def test_killed_in_steps_and_in_saves_a_run_resumes_to_the_same_curve_and_adapter(base: Path, dataset: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(KILLS), str(base), str(dataset), str(tmp_path), "--points", "6"]
+def test_killed_in_steps_and_in_saves_a_run_of_any_method_resumes_to_the_same_curve_and_adapter(dataset: Path, tmp_path: Path) -> None:
+    base = tiny_glm.save(tmp_path / "base", "glm4")
+    command = [sys.executable, str(KILLS), str(base), str(dataset), str(tmp_path), "--points", "6", "--methods", ",".join(METHODS)]
     done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     assert len(done["runs"]) == 6
+    assert {run["method"] for run in done["runs"]} == set(METHODS)
     for run in done["runs"]:
         assert all(run[law] for law in ("killed", "resumed", "same log", "same adapter")), run
 
@@ -118,6 +122,18 @@ def test_losses_and_replies_measured_in_smaller_pieces_are_the_same(base: Path) 
             measure(loaded.model, texts, max_tokens=10_000, autocast=nullcontext())
     with pytest.raises(ModelError, match="single text"):
         list(write_replies(loaded, prompts, greedy))
+
+
+def test_the_minutes_told_beforehand_do_not_count_other_programs(base: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*args: object, **kwargs: object) -> LoadedModel:
+        loaded = load_model(*args, **kwargs)  # type: ignore[arg-type]
+        decoder(loaded.model).register_forward_pre_hook(lambda *_: time.sleep(1))  # as when the processor is given to somebody else
+        return loaded
+
+    monkeypatch.setattr(prepare, "load_model", load)
+    plan = plan_run(config(base), dataset)
+    assert 0 < plan.seconds_per_step < 0.8
+    assert plan.minutes == plan.steps * plan.seconds_per_step / 60
 
 
 def test_a_text_that_never_fits_ends_in_advice(base: Path, dataset: Path, tmp_path: Path, memory: Memory) -> None:
