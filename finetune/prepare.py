@@ -4,7 +4,7 @@ import logging
 import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 
 import torch
 
-from clone_agent.errors import DatasetError
+from clone_agent.errors import DatasetError, ModelError
 from finetune.dataset import read_dataset
 from finetune.encode import Encoded, encode, encode_runs
 from finetune.examples import Example
 from finetune.four_bit import numbers
 from finetune.general import read_general
-from finetune.glm import LoadedModel, find_device, load_model, require_words
+from finetune.glm import TESTED, LoadedModel, find_device, load_model, require_words
+from finetune.memory_limits import is_out_of_memory
 from finetune.methods.adapter import Adapter
 from finetune.methods.registry import attach, find_method
 from finetune.model_files import SHIPPED_NAME, find_model
@@ -68,7 +69,8 @@ def prepare(config: TuneConfig, dataset_dir: Path, team: Team = ALONE) -> Prepar
     loaded = load_model(config.base, device=str(device), four_bit=find_method(config.method).four_bit)
     parameters = numbers(loaded.model)
     torch.manual_seed(config.seed)
-    adapter = attach(loaded.model, config.method, config.settings)
+    with _fitting_together(config.method, loaded):
+        adapter = attach(loaded.model, config.method, config.settings)
     if config.gradient_checkpointing:
         loaded.model.activation_checkpointing_enable()
     length = min(config.max_length, loaded.max_tokens)
@@ -77,7 +79,8 @@ def prepare(config: TuneConfig, dataset_dir: Path, team: Team = ALONE) -> Prepar
     held_out = _held_out(config, loaded, evaluation, length)
     texts = [*own, *general]
     rows = max(1, round(config.batch_size * len(texts) / _answers(texts)))
-    demand = measure(config, loaded, adapter, texts, rows, team)
+    with _fitting_together(config.method, loaded):
+        demand = measure(config, loaded, adapter, texts, rows, team)
     per_epoch = math.ceil(len(texts) / rows)
     steps = max(1, math.ceil(config.passes(parameters) * per_epoch))
     steps = min(steps, config.max_steps or steps)
@@ -118,6 +121,24 @@ def prepare(config: TuneConfig, dataset_dir: Path, team: Team = ALONE) -> Prepar
 def plan_run(config: TuneConfig, dataset_dir: Path) -> TunePlan:
     """What `tune` would do with these settings, without doing it. Loads the model; raises what `prepare` raises."""
     return prepare(config, dataset_dir).plan
+
+
+@contextmanager
+def _fitting_together(method: str, loaded: LoadedModel) -> Iterator[None]:
+    """Turn what goes wrong inside into advice where a method meets a kind of model that nobody tried it on.
+
+    Raises:
+        ModelError: they do not fit.
+    """
+    try:
+        yield
+    except (AttributeError, TypeError, ValueError, RuntimeError, IndexError) as cause:
+        kind = loaded.model.config.model_type
+        if kind in TESTED or is_out_of_memory(cause):
+            raise
+        raise ModelError(
+            f"{method} does not work on a {kind}, which is untested here.", remedy="Tune it with lora, or tune a GLM."
+        ) from cause
 
 
 def looks(*, run: float, held_out: int) -> int:

@@ -225,3 +225,17 @@ def test_an_unknown_method_or_setting_is_refused_with_the_known_ones() -> None:
         attach(tiny_glm.model(), "ptuning", {"r": 4})
     with pytest.raises(UsageError, match="default is 8"):
         attach(tiny_glm.model(), "lora", {"r": "8"})
+
+
+@pytest.mark.parametrize(
+    ("method", "values"),
+    [
+        ("lora", {"r": 0}),
+        ("lora", {"lora_dropout": 1.0}),
+        ("ptuning", {"num_virtual_tokens": -1}),
+        ("unipelt", {"reduction_factor": 0}),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_by_its_name(method: str, values: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=f"setting {next(iter(values))} cannot be"):
+        attach(tiny_glm.model(), method, values)

@@ -13,6 +13,7 @@ import pytest
 import tiny_glm
 import torch
 from test_train import config, examples, log
+from transformers import AutoModelForCausalLM, BloomConfig
 
 from clone_agent.errors import CloneError, ModelError
 from finetune import memory_limits, prepare
@@ -142,6 +143,19 @@ def test_a_text_that_never_fits_ends_in_advice(base: Path, dataset: Path, tmp_pa
         plan_run(config(base), dataset)
     assert "ptuning" in error.value.remedy
     assert "CUDA" not in str(error.value)
+
+
+def test_a_method_that_does_not_work_on_an_untested_model_says_so(dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tokenizer = tiny_glm.tokenizer()
+    sizes = {"vocab_size": len(tokenizer), "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    AutoModelForCausalLM.from_config(BloomConfig(**sizes, bos_token_id=None, eos_token_id=0, pad_token_id=0)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    config_of_bloom = json.loads((tmp_path / "config.json").read_text()) | {"max_position_embeddings": 256}
+    (tmp_path / "config.json").write_text(json.dumps(config_of_bloom))
+    with pytest.raises(ModelError, match="unipelt does not work on a bloom, which is untested here") as error:
+        plan_run(config(tmp_path, method="unipelt"), dataset)
+    assert "lora" in error.value.remedy
+    assert "untested here" in caplog.text
 
 
 def test_a_base_that_cannot_fit_is_refused_before_it_is_loaded(base: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:

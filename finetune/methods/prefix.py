@@ -6,6 +6,7 @@ state is kept between calls. Prefix tuning is Li & Liang 2021 (arXiv 2101.00190)
 (arXiv 2110.07602).
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -30,9 +31,7 @@ class PrefixEncoder(nn.Module):
     def __init__(self, model: PreTrainedModel, num_virtual_tokens: int, hidden_size: int | None = None) -> None:
         super().__init__()
         config = model.config
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        self.shape = (num_virtual_tokens, config.num_hidden_layers, 2, heads, head_size)
+        self.shape = (num_virtual_tokens, *_token_shape(config))
         width = table_width(config)
         self.embedding = nn.Embedding(num_virtual_tokens, config.hidden_size if hidden_size else width)
         nn.init.normal_(self.embedding.weight, std=0.02)
@@ -59,9 +58,14 @@ class PrefixEncoder(nn.Module):
 
 def table_width(config: PreTrainedConfig) -> int:
     """How many numbers of the table belong to one virtual token."""
+    return math.prod(_token_shape(config))
+
+
+def _token_shape(config: PreTrainedConfig) -> tuple[int, int, int, int]:
+    """(layers, 2, key-value heads, head size): keys and values of one virtual token."""
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return int(config.num_hidden_layers * 2 * heads * head_size)
+    return int(config.num_hidden_layers), 2, int(heads), int(head_size)
 
 
 class PrefixSwitch:

@@ -38,7 +38,16 @@ def make_settings(name: str, values: Mapping[str, Any]) -> Any:
             raise UsageError(f"{name} has no such setting.", remedy=f"Its settings: {known}.")
         if type(value) is not type(defaults[key]) and not (isinstance(defaults[key], float) and isinstance(value, int)):
             raise UsageError(f"{name}'s setting {key} is of another kind.", remedy=f"Its default is {defaults[key]!r}.")
+        if not _is_possible(value, default=defaults[key]):
+            raise UsageError(f"{name}'s setting {key} cannot be {value}.", remedy=f"Its default is {defaults[key]!r}.")
     return method.settings(**values)
+
+
+def _is_possible(value: Any, *, default: Any) -> bool:
+    """Counts are more than 0, and what has a broken number for its default is a share below 1."""
+    if isinstance(default, float):
+        return bool(0 <= value < 1)
+    return isinstance(value, bool) or not isinstance(value, int) or value > 0
 
 
 def attach(model: PreTrainedModel, name: str, values: Mapping[str, Any]) -> Adapter:
