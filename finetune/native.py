@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 
 
 def load_native(files: ModelFiles, dtype: torch.dtype) -> PreTrainedModel:
-    """Load a model in a type, on the CPU. What transformers raises of files that do not fit is left to the caller.
+    """Load a model in a type, on the CPU.
+
+    Attention is SDPA where the class has it. What transformers raises of files that do not fit is left to the caller.
 
     Raises:
         ModelError: it is no causal language model, or lacks some of its tensors.
@@ -30,7 +32,6 @@ def load_native(files: ModelFiles, dtype: torch.dtype) -> PreTrainedModel:
         files.folder,
         config=config,
         dtype=dtype,
-        attn_implementation="sdpa",
         use_safetensors=True,
         local_files_only=True,
         trust_remote_code=False,

@@ -43,6 +43,7 @@ def test_a_folder_without_a_tokenizer_computes_and_says_what_is_missing_when_ask
         folder = original.save(tmp_path / "model", LATER, original.weights(LATER))
         folder = convert(folder, tmp_path / "out").folder if kind == "converted" else folder
     loaded = load_model(folder)
+    assert loaded.model.config._attn_implementation == "sdpa"
     assert torch.equal(logits(folder), load_weights(folder)(input_ids=IDS).logits)
     for ask in (lambda: loaded.tokenizer("hello"), lambda: loaded.format.stop_ids, lambda: load_tokenizer(folder)):
         with pytest.raises(ModelError, match=r"has no tokenizer\.json"):
