@@ -34,7 +34,7 @@ from tuning_rows import Row, kept_rows
 
 from finetune.adapter_files import load_adapter, wants_four_bit
 from finetune.checkpoint import LOG, AdapterInfo, list_adapters
-from finetune.examples import read_manifest
+from finetune.dataset import read_manifest
 from finetune.glm import load_model
 from finetune.model_files import find_model, fingerprint
 from finetune.train import tune
