@@ -263,6 +263,12 @@ def test_a_script_of_the_viewer_that_is_cut_off_keeps_what_stands_before(tmp_pat
     assert (13 <= found.chats[0].messages <= 15, found.skipped) == (True, {"damaged, cannot be decoded": 1})
 
 
+def test_a_damaged_row_in_a_script_of_the_viewer_costs_that_row(tmp_path: Path) -> None:
+    whole = viewer_script([viewer_row(number) for number in range(20)])
+    found = inspect(put(tmp_path, whole.replace('"ts":', '#ts":', 8).replace('#ts":', '"ts":', 7), "c000001.js"), timezone=UTC)
+    assert (found.chats[0].messages, found.skipped) == (19, {"damaged, cannot be decoded": 1})
+
+
 def test_tags_of_qqnt_export_are_known_without_their_brackets(tmp_path: Path) -> None:
     contents = [["被引用的消息][文本", "原话"], ["文本", "好"], ["图片", "a.jpg"]]
     row = {"time": "2024-05-01 12:00:09", "direction": "收", "contents": contents}

@@ -29,6 +29,7 @@ from clone_agent.records import ChatKind, Kind, Skipped
 
 CHUNK = re.compile(r"__QCE_CHUNK__\(\{\s*\"?id\"?\s*:\s*\"[^\"\n]{0,40}\"\s*,\s*\"?messages\"?\s*:\s*\[")
 _BETWEEN = re.compile(r"[,\s]*")
+_NEXT = re.compile(r'(?<=\}),\s*(?=\{\s*"id"\s*:)')  # in what people wrote the quotes are escaped
 _DECODER = json.JSONDecoder()
 _MARK_SIZE = 200  # characters in which the beginning of a chunk fits
 _MANIFESTS = ("data/manifest.json", "data/manifest.js")
@@ -104,6 +105,11 @@ def _rows(pieces: Iterator[str]) -> Iterator[Row | None]:
             try:
                 value, at = _DECODER.raw_decode(text, at)
             except (ValueError, RecursionError):
+                behind = _NEXT.search(text, at + 1)
+                if behind is not None:  # a whole row follows, so this one is not just cut by the end of the piece
+                    yield None
+                    at = behind.end()
+                    continue
                 if piece and len(text) - at < LONGEST_RECORD:
                     break  # the rest of it comes with the next piece
                 if at < len(text):
