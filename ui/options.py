@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from clone_agent.errors import CloneError
+from clone_agent.errors import CloneError, UsageError
 from clone_agent.home import DataHome
 from ui.show import Screen, show_error, show_unexpected
 
@@ -122,6 +122,20 @@ def step(call: Call, command: click.Command, written: str = "", **arguments: obj
     beside = Call(call.home_option, Screen(beside=call.screen.is_beside))
     with click.Context(command, info_name=command.name) as context:
         context.invoke(command, call=beside, **arguments)
+
+
+def agree(question: str, *, yes: bool, remedy: str) -> None:
+    """Ask for consent to what the command has just warned of, unless `--yes` gave it.
+
+    Raises:
+        UsageError: nobody can be asked; `remedy` says how to agree beforehand, or what to do instead.
+        click.Abort: somebody said no.
+    """
+    if yes:
+        return
+    if not is_asked():
+        raise UsageError("Nobody agreed to that.", remedy=remedy)
+    click.confirm(question, abort=True, err=True)
 
 
 def is_asked() -> bool:

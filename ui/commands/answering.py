@@ -1,4 +1,4 @@
-"""`ask` and `compare`: one answer with its sources, or every question answered by every kind of clone."""
+"""`ask`: one answer with its sources; and the options by which a command chooses who answers."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from clone_agent.errors import UsageError
 from clone_agent.forgetting import is_unfinished
 from clone_agent.records import LIVE_PLATFORM, Delta, Hit, Reply, Scope
 from ui.moments import MOMENT
-from ui.options import Call, chroma_option, common, is_asked, with_chroma
+from ui.options import Call, agree, chroma_option, common, with_chroma
 from ui.show import Screen, count
 
 if TYPE_CHECKING:
@@ -97,10 +97,7 @@ def choose_voice(call: Call, options: VoiceOptions) -> "Settings":
         check_address(settings.server)
     if settings.server is not None and not is_loopback(settings.server):
         call.screen.warn("The questions and what is recalled for them, other people's words among them, go to the server you named.")
-        if not options.yes:
-            if not is_asked():
-                raise UsageError("Nobody agreed to that.", remedy="Add --yes, or use a server on this machine.")
-            click.confirm("Send them there?", abort=True, err=True)
+        agree("Send them there?", yes=options.yes, remedy="Add --yes, or use a server on this machine.")
     return settings
 
 

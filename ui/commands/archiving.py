@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clone_agent.errors import NoHomeError, UsageError
-from ui.options import Call, common, is_asked
+from ui.options import Call, agree, common
 from ui.show import count, typed
 
 if TYPE_CHECKING:
@@ -121,10 +121,7 @@ def _join(call: Call, archive: "Archive", who: Sequence[str], *, yes: bool) -> "
     one = joined(found)
     _show_accounts(call, found)
     call.screen.note(f"They become one person: {one.name or one.id}, {count(one.messages, 'message')}{', you' if one.is_owner else ''}.")
-    if not yes:
-        if not is_asked():
-            raise UsageError("Nobody agreed to that.", remedy="Add --yes. It can be taken back with --undo.")
-        click.confirm("Join them?", abort=True, err=True)
+    agree("Join them?", yes=yes, remedy="Add --yes. It can be taken back with --undo.")
     return archive.join_people([person.id for person in found])
 
 

@@ -78,7 +78,7 @@ def backtest(
     with call.home.lock():
         run = Backtest(call, options, asked)
         outcome = run.run()
-        document = backtest_document(outcome, command=typed(), replies=replies if replies is not None else 8 * life)
+        document = backtest_document(outcome, command=as_typed(), replies=replies if replies is not None else 8 * life)
         written = write(call, document, "backtest", out)
         run.clear()
     fields = outcome_fields(outcome)
@@ -106,7 +106,7 @@ def leak_test(call: Call, each: int, life: bool, methods: str, out: Path | None,
     with call.home.lock():
         run = LeakTest(call, options)
         outcome = run.run()
-        document = leak_document(outcome, command=typed())
+        document = leak_document(outcome, command=as_typed())
         written = write(call, document, "leak", out)
         run.clear()
     call.screen.result({**leak_fields(outcome), "report": [str(path) for path in written]})
@@ -159,7 +159,7 @@ def _digest(path: Path | None, *, life: bool) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None else "life" if life else ""
 
 
-def typed() -> str:
+def as_typed() -> str:
     """The command as it was typed, without where the home and the report lie."""
     context = click.get_current_context()
     words = ["clone-agent", str(context.info_name)]

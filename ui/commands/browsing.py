@@ -16,7 +16,7 @@ from clone_agent.errors import UsageError
 from ui.commands.answering import VoiceOptions, choose_voice, remind, voice_options
 from ui.commands.talking import talk_here
 from ui.moments import MOMENT
-from ui.options import Call, common, is_asked
+from ui.options import Call, agree, common, is_asked
 
 if TYPE_CHECKING:
     from ui.companion import Companion
@@ -174,11 +174,7 @@ def _agree_to_share(call: Call, password: str | None, *, yes: bool) -> None:
         "with names and dates. The link runs through a relay of Gradio's, which sees everything in plain text. It lives until you "
         "stop this program."
     )
-    if yes:
-        return
-    if not is_asked():
-        raise UsageError("Nobody agreed to that.", remedy="Add --yes.")
-    click.confirm("Make the link?", abort=True, err=True)
+    agree("Make the link?", yes=yes, remedy="Add --yes.")
 
 
 def _notices(clone: "Clone", settings: "Settings") -> "list[Notice]":

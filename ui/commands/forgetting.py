@@ -9,7 +9,7 @@ import click
 
 from clone_agent.errors import StoreError, UsageError
 from ui.moments import DAY, PERIOD_START
-from ui.options import Call, chroma_option, common, is_asked, with_chroma
+from ui.options import Call, agree, chroma_option, common, with_chroma
 from ui.show import Screen, count, day
 
 if TYPE_CHECKING:
@@ -179,8 +179,4 @@ def _wish(
 
 def _agree(screen: Screen, *, yes: bool) -> None:
     screen.warn("This cannot be undone: what is forgotten is overwritten, and importing the same chats again does not bring it back.")
-    if yes:
-        return
-    if not is_asked():
-        raise UsageError("Nobody agreed to that.", remedy="Add --yes, or look first with --dry-run.")
-    click.confirm("Forget it?", abort=True, err=True)
+    agree("Forget it?", yes=yes, remedy="Add --yes, or look first with --dry-run.")

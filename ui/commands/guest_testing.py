@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ui.commands.answering import VoiceOptions, choose_voice, voice_options
-from ui.commands.backtesting import placed, show, typed, write
+from ui.commands.backtesting import as_typed, placed, show, write
 from ui.options import PARTIAL, Call, common
 
 
@@ -33,7 +33,7 @@ def guest_test(call: Call, out: Path | None, life: bool, **voice: object) -> Non
     with call.home.lock():
         run = GuestTest(call, settings)
         outcome = run.run()
-        document = guest_document(outcome, command=typed())
+        document = guest_document(outcome, command=as_typed())
         written = write(call, document, "guests", out)
         run.clear()
     fields = guest_fields(outcome)

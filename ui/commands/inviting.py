@@ -9,7 +9,7 @@ import click
 from clone_agent.errors import ModelError, UsageError
 from ui.commands.answering import VoiceOptions, choose_voice, voice_options
 from ui.commands.browsing import announce, terminated_like_interrupted
-from ui.options import Call, common, is_asked
+from ui.options import Call, agree, common
 from ui.show import Screen, count
 
 if TYPE_CHECKING:
@@ -68,11 +68,7 @@ def _agree(call: Call, *, yes: bool) -> None:
         "Whoever has the link, a name and its password can talk with the clone. Your own words, masked, reach them; a tuned model may also "
         "repeat what it learned from you. The link runs through a relay of Gradio's, which sees everything in plain text."
     )
-    if yes:
-        return
-    if not is_asked():
-        raise UsageError("Nobody agreed to that.", remedy="Add --yes.")
-    click.confirm("Make the link?", abort=True, err=True)
+    agree("Make the link?", yes=yes, remedy="Add --yes.")
 
 
 def _serve(call: Call, settings: "Settings", names: Sequence[str], *, until: datetime, port: int, share: bool) -> None:

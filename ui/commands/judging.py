@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 
-import click
-
 from clone_agent.errors import UsageError
-from ui.options import Call, is_asked
+from ui.options import Call, agree
 
 
 def open_judge(call: Call, url: str, model: str | None, *, agreed: bool) -> Callable[[str, str], str]:
@@ -24,10 +22,7 @@ def open_judge(call: Call, url: str, model: str | None, *, agreed: bool) -> Call
     check_address(url)
     if not is_loopback(url):
         call.screen.warn("Every answer of yours and what was said before it, other people's words among them, go to the server you named.")
-        if not agreed:
-            if not is_asked():
-                raise UsageError("Nobody agreed to that.", remedy="Add --yes, or use a server on this machine.")
-            click.confirm("Send them there?", abort=True, err=True)
+        agree("Send them there?", yes=agreed, remedy="Add --yes, or use a server on this machine.")
     chat = server_model(url, model)
 
     def ask(task: str, text: str) -> str:
