@@ -1,3 +1,5 @@
+"""Turns become token ids as each family of models wants them, and nobody's words become marks."""
+
 import pytest
 import tiny_glm
 from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers

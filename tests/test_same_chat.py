@@ -35,7 +35,7 @@ def bring(archive: Archive, write: Callable[[Chat], Files], chat: Chat, folder: 
 
 
 def recalls(chat: Chat) -> int:
-    """Messages taken back: one exporter keeps them, another tells of it when it happened, so they are two rows."""
+    """Messages taken back: where one exporter keeps what another only tells of, the message is new and the line goes."""
     return sum(bubble.recalled_at is not None for bubble in chat.bubbles)
 
 

@@ -132,3 +132,6 @@ def test_input_in_another_encoding_ends_no_talk() -> None:
         check=True,
     )
     assert b"\\ufffd" in done.stdout
+    again = "import sys; from ui.show import print_anything; sys.stdin.readline(); print_anything(); print(sys.stdin.readline())"
+    read = subprocess.run([sys.executable, "-c", again], cwd=ROOT, input=b"1\n2\n", capture_output=True, check=True)
+    assert read.stdout.split() == [b"2"], "an input that was read from before is left as it is"

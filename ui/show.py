@@ -10,10 +10,10 @@ import re
 import shlex
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
-from io import TextIOWrapper
+from io import TextIOWrapper, UnsupportedOperation
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from clone_agent.errors import CloneError
@@ -137,7 +137,8 @@ def print_anything() -> None:
     """Let stdin, stdout and stderr take everything: what their encoding has no sign for (an emoji in GBK) becomes a question mark."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            with suppress(UnsupportedOperation):  # somebody has read of it before: it is as it is
+                stream.reconfigure(errors="replace")
 
 
 def show_error(error: CloneError) -> None:
