@@ -27,6 +27,7 @@ from ui.commands.tuning import tune_adapter
 from ui.options import Call, step
 from ui.show import Screen
 
+_FORMAT = 2  # rises when kept pieces of an older program no longer fit
 _LEARNED = 0.8  # of the time that the chats span: later weeks are held out by tuning itself
 _TIMED = 2  # canaries of the owner's and of others' that are timed for the estimate
 
@@ -116,6 +117,7 @@ class LeakTest:
 
     def _identity(self, archive: Archive) -> dict[str, Any]:
         return {
+            "format": _FORMAT,
             "archive": archive_revision(archive),
             "base": fingerprint(find_model(self._options.base or self._call.settings.base)),
             "each": self._options.each,

@@ -36,7 +36,7 @@ from ui.show import Screen
 from ui.wiring import open_memory
 
 BASE = "base"
-_FORMAT = 3  # rises when kept pieces of an older program no longer fit
+_FORMAT = 4  # rises when kept pieces of an older program no longer fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
