@@ -144,7 +144,7 @@ class ArchiveWriter:
         self._messages += 1
         chat = self._chats[message.conversation]
         offset = sent_at.utcoffset() or _NO_OFFSET
-        milliseconds = second * 1000 + round(sent_at.microsecond / 1000)
+        milliseconds = second * 1000 + sent_at.microsecond // 1000  # rounded up it might fall into another second than its id says
         if self._first is None or milliseconds < self._first[0]:
             self._first = (milliseconds, sent_at)
         if self._last is None or milliseconds > self._last[0]:

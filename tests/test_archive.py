@@ -194,3 +194,9 @@ def test_a_chat_begins_and_ends_on_the_days_that_its_people_saw(archive: Archive
     assert info.first is not None
     assert info.last is not None
     assert (info.first.isoformat(), info.last.isoformat()) == (first.isoformat(), last.isoformat())
+
+
+def test_a_message_at_the_very_end_of_a_second_stays_in_it(archive: Archive) -> None:
+    late = replace(message(1), sent_at=START.replace(microsecond=999_900))
+    archive.add([CHAT, late])
+    assert next(archive.messages(CHAT.id)).sent_at == START.replace(microsecond=999_000)

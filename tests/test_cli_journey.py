@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -245,6 +246,20 @@ def test_a_damaged_vector_index_exits_5_and_is_made_again(home: Path) -> None:
     assert told["passages"] == before["passages"]  # type: ignore[index]  # an object
     assert fields(home, "verify") == {"archive": "ok", "vectors": "ok", "problem": None, "pending": 0}
     assert fields(home, "recall", QUESTION)["hits"]
+
+
+def test_what_was_mended_waits_for_no_index(home: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "home"
+    shutil.copytree(home, copy)
+    with Archive.open(copy) as archive:
+        (info,) = archive.conversations()
+        last = list(archive.messages(info.conversation.id))[-1]
+        archive.add([info.conversation, replace(last, id="f" * 32, text="还有一句")])
+        archive.keep_fact("forgetting_unfinished", "1")
+    assert fields(copy, "status")["memory"]["pending"] == 1  # type: ignore[index]  # an object
+    told = fields(copy, "verify", "--fix")
+    assert (told["vectors"], told["pending"]) == ("rebuilt", 0)
+    assert fields(copy, "status")["memory"]["pending"] == 0  # type: ignore[index]  # an object
 
 
 def test_sharing_without_a_password_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

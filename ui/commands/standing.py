@@ -51,6 +51,7 @@ def verify(call: Call, fix: bool, chroma: str | None) -> None:
             if is_unfinished(archive.connection):
                 finish(home, archive)
             _make_again(call, archive, settings)
+            pending = _memory(archive)["pending"]
     state = "rebuilt" if problems else "ok"
     call.screen.result({"archive": "ok", "vectors": state, "problem": problems[0] if problems else None, "pending": pending})
     if not call.screen.as_json:
