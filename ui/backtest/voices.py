@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SAMPLING = Sampling(seed=0, max_new_tokens=96)  # as in a chat
 ANSWERING = Sampling(temperature=0, max_new_tokens=64)
-_TIMED = 8  # replies that are timed for the estimate
+_TIMED, _SHARE = 8, 10  # replies that are timed for the forecast, at most, and at most one in so many
 HELD_OUT = 96  # examples that a run under test looks at eight times; the figures come from the hidden weeks
 
 
@@ -69,7 +69,7 @@ def _seconds(count: int, timed: int, do: Callable[[Sequence[int]], Iterator[obje
     """Seconds for `count` pieces, by `timed` of them at even distances."""
     if not count:
         return 0.0
-    timed = min(count, timed)
+    timed = max(1, min(timed, count // _SHARE))
     some = [(2 * number + 1) * count // (2 * timed) for number in range(timed)]
     began = time.monotonic()
     done = sum(1 for _ in do(some))
