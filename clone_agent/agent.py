@@ -31,7 +31,7 @@ from clone_agent.small_talk import is_small_talk
 
 MAX_SEARCHES = 3
 TOP_K = 8
-ABOUT_AS_SURE = 0.9  # share of the best line's score; chosen on the sample life's development questions
+ABOUT_AS_SURE = 0.85  # share of the best line's score; chosen on the sample life's development questions
 Event = Recalled | Delta | Reply
 
 
