@@ -85,15 +85,17 @@ def test_a_message_is_explained_by_any_line_of_it_and_by_a_path(home: Path) -> N
     assert run(home, "dataset", "--explain", f"{COUSIN.name}:{line - 1}").exit_code == 2, "nothing was said above the first message"
 
 
-@pytest.mark.parametrize("address", ["foo", "localhost:8000", "http://"])
+@pytest.mark.parametrize("address", ["foo", "localhost:8000", "http://", "http://["])
 def test_an_address_that_is_none_is_told_before_anybody_is_asked_for_consent(address: str, home: Path) -> None:
     for result in (
         run(home, "ask", "在吗", "--server", address, "--model", "glm"),
         run(home, "dataset", "--judge", address, "--judge-model", "glm"),
+        run(home, "recall", "在吗", "--chroma", address),
     ):
         assert result.exit_code == 2
         assert "not a URL" in result.stderr
         assert "agreed" not in result.stderr
+        assert "authentication" not in result.stderr, "nor is anybody warned of it"
 
 
 def test_the_list_of_commands_shows_whole_sentences() -> None:
