@@ -121,26 +121,36 @@ def test_a_left_padded_row_gives_the_logits_it_gives_alone(kind: str, method: st
     assert torch.allclose(out[1, 5:], model(input_ids=short).logits[0], atol=1e-5)
 
 
+def generated(model: PreTrainedModel, text: torch.Tensor, mask: torch.Tensor, **options: object) -> tuple[torch.Tensor, torch.Tensor]:
+    """Five new tokens a row, and the logits they were chosen by: a tiny model may say the same words for other reasons."""
+    fixed = {"max_new_tokens": 5, "min_new_tokens": 5, "do_sample": False, "eos_token_id": 0, "pad_token_id": 0}
+    told = {"output_logits": True, "return_dict_in_generate": True}
+    out = model.generate(text, attention_mask=mask, **{**fixed, **told, **options})
+    return out.sequences[:, text.shape[1] :], torch.stack(out.logits, 1)
+
+
 @everywhere
 @every_method
 def test_generation_agrees_in_all_its_ways(kind: str, method: str, settings: dict[str, object]) -> None:
     model, _ = attached(kind, method, settings)
     text, mask = ids(), torch.ones(2, 9, dtype=torch.long)
-
-    def generate(**options: object) -> torch.Tensor:
-        fixed = {"attention_mask": mask, "max_new_tokens": 5, "min_new_tokens": 5, "eos_token_id": 0, "pad_token_id": 0}
-        return model.generate(text, **{"do_sample": False, **fixed, **options})
-
-    greedy = generate()
-    assert torch.equal(greedy, generate(use_cache=False))
-    assert torch.equal(greedy, generate(cache_implementation="static", disable_compile=True))
-    assert torch.equal(generate(num_beams=3), generate(num_beams=3, use_cache=False))
+    greedy, logits = generated(model, text, mask)
+    read = model(input_ids=torch.cat((text, greedy), 1)).logits[:, 8:-1]
+    assert torch.allclose(logits, read, atol=1e-4)
+    for options in ({"use_cache": False}, {"cache_implementation": "static", "disable_compile": True}):
+        tokens, again = generated(model, text, mask, **options)
+        assert torch.equal(tokens, greedy)
+        assert torch.allclose(again, logits, atol=1e-4)
+    beams = [generated(model, text, mask, num_beams=3, use_cache=use_cache) for use_cache in (True, False)]
+    assert torch.equal(beams[0][0], beams[1][0])
+    assert torch.allclose(beams[0][1], beams[1][1], atol=1e-4)
     sampled = []
     for use_cache in (True, False):
         torch.manual_seed(11)
-        sampled.append(generate(do_sample=True, temperature=0.9, top_p=0.9, use_cache=use_cache))
-    assert torch.equal(*sampled)
-    assert not torch.equal(sampled[0], greedy)
+        sampled.append(generated(model, text, mask, do_sample=True, temperature=0.9, top_p=0.9, use_cache=use_cache))
+    assert torch.equal(sampled[0][0], sampled[1][0])
+    assert torch.allclose(sampled[0][1], sampled[1][1], atol=1e-4)
+    assert not torch.equal(sampled[0][0], greedy)
 
 
 @everywhere
@@ -151,11 +161,11 @@ def test_a_left_padded_batch_is_answered_as_each_row_alone(kind: str, method: st
     batch = torch.cat((long, torch.cat((torch.zeros(1, 5, dtype=torch.long), short), 1)))
     mask = torch.ones_like(batch)
     mask[1, :5] = 0
-    fixed = {"max_new_tokens": 5, "min_new_tokens": 5, "do_sample": False, "eos_token_id": 0, "pad_token_id": 0}
+    alone = [generated(model, row, torch.ones_like(row)) for row in (long, short)]
     for use_cache in (True, False):
-        together = model.generate(batch, attention_mask=mask, use_cache=use_cache, **fixed)[:, 9:]
-        alone = [model.generate(row, attention_mask=torch.ones_like(row), **fixed)[:, row.shape[1] :] for row in (long, short)]
-        assert torch.equal(together, torch.cat(alone))
+        tokens, logits = generated(model, batch, mask, use_cache=use_cache)
+        assert torch.equal(tokens, torch.cat([row for row, _ in alone]))
+        assert torch.allclose(logits, torch.cat([each for _, each in alone]), atol=1e-4)
 
 
 @everywhere
