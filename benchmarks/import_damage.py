@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 
 from format_files import LAYOUTS, SPECIAL, write
 
-from clone_agent.errors import ExportError
-from clone_agent.importers import read_export
+from clone_agent.errors import AmbiguousError, ExportError
+from clone_agent.importers import detect, read_export
 from clone_agent.records import Message
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -29,12 +29,21 @@ WANTED = 0.999
 crashed: list[str] = []
 
 
-def said(path: Path, data: bytes) -> Counter[tuple[int, str]]:
+def doubted(path: Path, name: str) -> str | None:
+    """The format, where an import would ask which one the whole file is."""
+    try:
+        detect(path)
+    except AmbiguousError:
+        return name
+    return None
+
+
+def said(path: Path, data: bytes, named: str | None) -> Counter[tuple[int, str]]:
     """Seconds and words of the messages that these bytes give under this name."""
     path.write_bytes(data)
     found: Counter[tuple[int, str]] = Counter()
     try:
-        for record in read_export(path, timezone=ZONE):
+        for record in read_export(path, timezone=ZONE, format_name=named):
             if isinstance(record, Message):
                 found[int(record.sent_at.timestamp()), record.text] += 1
     except ExportError:
@@ -44,24 +53,24 @@ def said(path: Path, data: bytes) -> Counter[tuple[int, str]]:
     return found
 
 
-def cuts(path: Path, data: bytes) -> tuple[int, int]:
+def cuts(path: Path, data: bytes, named: str | None) -> tuple[int, int]:
     """Intact messages over all cuts, and how many of them were lost."""
     intact = lost = most = 0
     for part in range(1, CUTS):
-        kept = said(path, data[: len(data) * part // CUTS]).total()
+        kept = said(path, data[: len(data) * part // CUTS], named).total()
         intact += max(0, most - 1)
         lost += max(0, most - 1 - kept)
         most = max(most, kept)
     return intact, lost
 
 
-def flips(path: Path, data: bytes, number: int, draw: random.Random) -> tuple[int, int]:
+def flips(path: Path, data: bytes, named: str | None, number: int, draw: random.Random) -> tuple[int, int]:
     """The same over all flipped bits."""
-    whole, intact, lost = said(path, data), 0, 0
+    whole, intact, lost = said(path, data, named), 0, 0
     for _ in range(number):
         damaged = bytearray(data)
         damaged[draw.randrange(min(HEAD, len(data) // 2), len(data))] ^= 1 << draw.randrange(8)
-        missing = (whole - said(path, bytes(damaged))).total()
+        missing = (whole - said(path, bytes(damaged), named)).total()
         intact += whole.total() - 1
         lost += max(0, missing - 1)
     return intact, lost
@@ -79,8 +88,8 @@ def main() -> None:
     for name in options.formats.split(","):
         with tempfile.TemporaryDirectory() as folder:
             path = write(name, Path(folder), options.kilobytes * 1000)
-            data = path.read_bytes()
-            rows = [*cuts(path, data), *flips(path, data, options.flips, random.Random(f"{options.seed} {name}"))]
+            data, named = path.read_bytes(), doubted(path, name)
+            rows = [*cuts(path, data, named), *flips(path, data, named, options.flips, random.Random(f"{options.seed} {name}"))]
         print(f"{name:24} {rows[0]:14,} {rows[1]:6} {rows[2]:14,} {rows[3]:6}", flush=True)
         totals.update(cut=rows[0], cut_lost=rows[1], flipped=rows[2], flipped_lost=rows[3])
     kept = [1 - totals[f"{kind}_lost"] / totals[kind] for kind in ("cut", "flipped")]
