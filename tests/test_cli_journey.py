@@ -86,6 +86,11 @@ def test_a_method_that_is_not_there_is_an_error_that_lists_those_that_are(home: 
     assert "ptuning" in result.stderr
 
 
+def test_a_name_that_no_adapter_may_have_is_told_in_a_dry_run_too(home: Path, base: Path) -> None:
+    for name in ("none", "../x"):
+        assert run(home, "tune", "--base", base, "--name", name, "--dry-run").exit_code == 2
+
+
 def test_a_setting_without_a_value_is_a_wrong_usage(home: Path, base: Path) -> None:
     assert run(home, "tune", "--base", base, "--set", "r").exit_code == 2
 

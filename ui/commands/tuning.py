@@ -49,11 +49,12 @@ def tune(
     from finetune.tune_config import TuneConfig
 
     config = TuneConfig(base=base, method=method, settings=dict(_setting(pair) for pair in pairs), **numbers)
+    folder = adapter_folder(call.home.root, name or method)
     if dry_run:
         _print_dry_run(call, config)
         return
     with call.home.lock() if is_leader() else nullcontext():
-        if resume and not adapter_folder(call.home.root, name or method).is_dir():
+        if resume and not folder.is_dir():
             call.screen.warn(f"There is no interrupted run {name or method}; this one starts from the beginning.")
         report = tune_adapter(call, config, name=name or method, resume=resume)
     if not is_leader():
