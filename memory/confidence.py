@@ -1,8 +1,9 @@
 """How surely the passages found for a question are on its subject: a few signs, weighed into a probability.
 
 The signs are nearness of meaning, how much of the subject's rare words the best exchanges hold together and the best passage's surroundings
-alone, whether the best passages come from one talk, and how many words of the subject the memory knows at all. The weights are a logistic
-regression that `benchmarks/memory_confidence.py` fits on the development sets; they are kept here by hand.
+alone, whether the best passages come from one talk, how many words of the subject the memory knows at all, and how high the best passages
+score. The weights follow a logistic regression that `benchmarks/memory_confidence.py` fits on the development sets, half way from those
+that were there before; they are kept here by hand.
 """
 
 import math
@@ -10,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 
 MOST_TERMS = 12
-# Below this the clone says that it does not remember. Nine of ten answerable questions of the sample life's development half are above it;
-# of the tenth that is not, the best line would answer one in five.
+# Below this the clone says that it does not remember. Nine of ten answerable questions of the sample life's development half are above it.
 CONFIDENT = 0.45
 
 
@@ -24,11 +24,12 @@ class Signs:
     surroundings: float = 0.0  # ... that the wider stretch around the best passage holds
     together: float = 0.0  # share of the best passages that stand in the session of the best
     terms: float = 0.0  # terms of the subject that the memory knows, of `MOST_TERMS`
+    scores: float = 0.0  # of the two best passages, in the mean
 
 
 NO_SIGNS = Signs()
-WEIGHTS = Signs(cosine=1.5, exchanges=2.1, surroundings=2.3, together=1.4, terms=0.9)
-BIAS = -3.5
+WEIGHTS = Signs(cosine=1.5, exchanges=2.1, surroundings=2.1, together=1.8, terms=0.8, scores=1.6)
+BIAS = -4.0
 
 
 def probability(signs: Signs) -> float:

@@ -79,7 +79,7 @@ class Ranker:
         return Ranking(
             numbers=tuple(evidence.facts.numbers[order].tolist()),
             scores=tuple(scores[order].tolist()),
-            signs=self._signs(question, named, evidence, order[:_JUDGED].tolist()),
+            signs=self._signs(question, named, evidence, order[:_JUDGED].tolist(), scores),
         )
 
     def collect(self, question: str, *, named: Named = Named(), allowed: Limit | None = None) -> Evidence:
@@ -161,7 +161,7 @@ class Ranker:
                 break
         return spread
 
-    def _signs(self, question: str, named: Named, evidence: Evidence, best: Sequence[int]) -> Signs:
+    def _signs(self, question: str, named: Named, evidence: Evidence, best: Sequence[int], scores: Scores) -> Signs:
         """What tells whether the best passages are on the subject."""
         if not best:
             return NO_SIGNS
@@ -178,7 +178,12 @@ class Ranker:
             surroundings = float(held(postings, evidence.stretch, best[:1], far(evidence.stretch))[0] @ rarity) / total
             terms = min(1.0, len(query.terms) / MOST_TERMS)
         return Signs(
-            cosine=evidence.cosine, exchanges=exchanges, surroundings=surroundings, together=float(is_together.mean()), terms=terms
+            cosine=evidence.cosine,
+            exchanges=exchanges,
+            surroundings=surroundings,
+            together=float(is_together.mean()),
+            terms=terms,
+            scores=float(scores[list(best[:2])].sum()) / 2,
         )
 
     def _vector(self, question: str) -> NDArray[np.float32] | None:

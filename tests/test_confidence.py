@@ -6,7 +6,7 @@ import pytest
 
 from memory.confidence import CONFIDENT, NO_SIGNS, Signs, mean, probability
 
-ALL = Signs(cosine=1.0, exchanges=1.0, surroundings=1.0, together=1.0, terms=1.0)
+ALL = Signs(cosine=1.0, exchanges=1.0, surroundings=1.0, together=1.0, terms=1.0, scores=1.0)
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Signs)])
@@ -20,5 +20,5 @@ def test_nothing_found_is_below_the_threshold_and_everything_found_above() -> No
 
 
 def test_a_question_of_two_parts_is_as_sure_as_both() -> None:
-    assert mean([ALL, NO_SIGNS]) == Signs(cosine=0.5, exchanges=0.5, surroundings=0.5, together=0.5, terms=0.5)
+    assert mean([ALL, NO_SIGNS]) == Signs(cosine=0.5, exchanges=0.5, surroundings=0.5, together=0.5, terms=0.5, scores=0.5)
     assert probability(NO_SIGNS) < probability(mean([ALL, NO_SIGNS])) < probability(ALL)
