@@ -45,7 +45,7 @@ _BARE_SUM = re.compile(
     rf"(?:\d{{2,}}(?:\.\d+)?|{_HAN_NUMBER}*[百千万]{_HAN_NUMBER}*)(?![\d.]|\s*(?:%|[a-z]|{MEASURES}|点|日|后|多|来|年|几))", re.IGNORECASE
 )
 _CALLED = re.compile(
-    r"[\u4e00-\u9fff](?:阿姨|师傅|老师|叔叔?|伯伯?|嬢嬢?|[哥姐爷奶婆总工导])|(?<![\u4e00-\u9fff])[小老阿][\u4e00-\u9fff](?![\u4e00-\u9fff]{3})|@\w"
+    r"[\u4e00-\u9fff](?:阿姨|师傅|老师|叔叔|伯伯|嬢嬢?)|(?<![\u4e00-\u9fff])[小老阿][\u4e00-\u9fff](?![\u4e00-\u9fff]{3})|@\w"
 )
 _RELATIVE = re.compile(
     r"[爸妈哥姐弟妹爷奶婆叔姨舅嫂]|同事|老师|室友|男朋友|女朋友|老板"
@@ -73,12 +73,17 @@ _SETTLED = re.compile(
 )
 
 
+# Of these kinds a question has one answer; an amount may be counted from lines that share a number with it ("几个人不到165").
+_ONE_VALUE = (Kind.MONEY, Kind.CLOCK, Kind.DAY, Kind.MOMENT)
+
+
 def suits(text: str, want: Wanted, names: Collection[str] = (), *, question: str = "") -> float:
     """How well a passage could be the answer, 0 to 1.
 
-    `names` are the people known, without those that the question names; numbers that stand in the `question` answer nothing.
+    `names` are the people known, without those that the question names; a day or a sum that stands in the `question` answers nothing.
     """
-    text = without_numbers_of(question, text) if question else text
+    if question and want.kind in _ONE_VALUE:
+        text = without_numbers_of(question, text)
     match want.kind:
         case Kind.AMOUNT:
             return _amount(text, want.unit)
@@ -111,7 +116,7 @@ def _amount(text: str, unit: str) -> float:
         return 1.0
     without = _MOMENTS.sub(" ", text)
     if not _is_number(without):
-        return 0.2 if _DIGIT.search(text) else 0.0
+        return 0.5 if _DIGIT.search(text) else 0.0
     return 0.8 if _DIGIT.search(without) else 0.7
 
 
@@ -131,7 +136,7 @@ def _day(text: str) -> float:
 def _person(text: str, names: Collection[str]) -> float:
     if any(name in text for name in names):
         return 1.0
-    return 0.8 if _CALLED.search(text) else 0.5 if _RELATIVE.search(text) or _NAME_WITHIN.search(text) else 0.0
+    return 0.7 if _CALLED.search(text) else 0.5 if _RELATIVE.search(text) or _NAME_WITHIN.search(text) else 0.0
 
 
 @lru_cache(maxsize=64)

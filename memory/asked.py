@@ -111,7 +111,7 @@ def wanted(question: str) -> Wanted | None:
 
 def _amount(question: str) -> Wanted | None:
     if match := _COUNTED.search(question):
-        return Wanted(Kind.AMOUNT, match[1])
+        return Wanted(Kind.AMOUNT, "个|人|位|名" if match[1] == "个" else match[1])
     if match := _MEASURED.search(question):
         return Wanted(Kind.AMOUNT, _UNITS[match[1]])
     if _COUNTS.search(question) or _ENGLISH_AMOUNT.search(question):

@@ -6,7 +6,7 @@ diary, notes to oneself) is no part of an exchange and stands for itself. A term
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +38,19 @@ class Stretch:
     people: NDArray[np.int64]
     lengths: NDArray[np.float32]  # characters
     mean_length: float  # of all passages, about
+    # By shift: the same neighbours are asked for a dozen times a question.
+    _positions: dict[int, tuple[NDArray[np.int64], NDArray[np.bool_]]] = field(default_factory=dict, repr=False, compare=False)
 
     def position(self, shift: int | Numbers) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """For each passage where its neighbour `shift` further stands here, and whether it does and is of the same session."""
+        if isinstance(shift, int) and shift in self._positions:
+            return self._positions[shift]
         found = np.searchsorted(self.numbers, self.numbers + shift)
         found = np.minimum(found, len(self.numbers) - 1)
-        return found, (self.numbers[found] == self.numbers + shift) & (self.sessions[found] == self.sessions)
+        position = found, (self.numbers[found] == self.numbers + shift) & (self.sessions[found] == self.sessions)
+        if isinstance(shift, int):
+            self._positions[shift] = position
+        return position
 
 
 def candidates(postings: Postings) -> Numbers:
