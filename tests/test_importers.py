@@ -4,6 +4,7 @@ import codecs
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -154,6 +155,22 @@ def test_a_folder_gives_its_exports_and_counts_the_rest(tmp_path: Path) -> None:
         ("notes.txt", "no chat export"),
         ("photo.jpg", "no chat export"),
     ]
+
+
+def test_a_file_that_may_not_be_opened_keeps_nothing_else_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked, readable = put(tmp_path, HIKE, "a.txt"), put(tmp_path, HIKE, "b.txt")
+    as_ever = Path.open
+
+    def denied(path: Path, *arguments: Any, **settings: Any) -> Any:  # modes of files do not bind an administrator, who may run this
+        if path == locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return as_ever(path, *arguments, **settings)
+
+    monkeypatch.setattr(Path, "open", denied)
+    assert list(find_exports(tmp_path)) == [locked, readable]
+    with pytest.raises(ExportError, match="cannot be read"):
+        list(read_export(locked))
+    assert any(isinstance(one, Message) for one in read_export(readable))
 
 
 def test_a_zip_is_read_where_it_is(tmp_path: Path) -> None:

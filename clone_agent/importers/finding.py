@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from clone_agent.errors import ExportError
 from clone_agent.importers.format import HEAD_SIZE, Format, head_of
 from clone_agent.importers.json_shape import squeezed
 from clone_agent.importers.other_files import refusal
@@ -26,11 +27,12 @@ _MEDIA = re.compile(
 def exports_in(tree: Tree, *, formats: Sequence[Format], are_zips_opened: bool) -> Iterator[Source | Skipped]:
     """Every export in the tree, folders before files, and a `Skipped` for every file that is none.
 
-    A file that more than one format recognises is yielded too: reading it asks which one is meant.
+    A file that more than one format recognises is yielded too: reading it asks which one is meant. So is one that cannot be opened: reading
+    it says why, and what lies beside it is imported all the same.
     """
     taken: list[str] = []
     for folder in _folders(tree):
-        if not any(folder.path.startswith(other) for other in taken) and candidates(folder, formats):
+        if not any(folder.path.startswith(other) for other in taken) and _is_export(folder, formats, unreadable=False):
             taken.append(folder.path)
             yield folder
     for name in tree.names:
@@ -40,10 +42,18 @@ def exports_in(tree: Tree, *, formats: Sequence[Format], are_zips_opened: bool) 
         suffix = PurePosixPath(name).suffix.lower()
         if suffix == ".zip":
             yield source if are_zips_opened else Skipped(source=source.name, reason=NESTED)
-        elif not _MEDIA.fullmatch(suffix) and candidates(source, formats):
+        elif not _MEDIA.fullmatch(suffix) and _is_export(source, formats, unreadable=True):
             yield source
         else:
             yield Skipped(source=source.name, reason=_reason(source, suffix))
+
+
+def _is_export(source: Source, formats: Sequence[Format], *, unreadable: bool) -> bool:
+    """Whether any format recognises it; `unreadable` where it cannot be opened."""
+    try:
+        return bool(candidates(source, formats))
+    except ExportError:
+        return unreadable
 
 
 def may_be_export(name: str) -> bool:
