@@ -96,11 +96,18 @@ class _Counted(io.RawIOBase):
 
 
 def is_zip(path: Path) -> bool:
-    """Whether the file begins or ends like a zip; one that was cut off counts, so that it can be named as such."""
+    """Whether the file begins or ends like a zip; one that was cut off counts, so that it can be named as such.
+
+    Raises:
+        ExportError: it may not be read.
+    """
     if not path.is_file():
         return False
-    with path.open("rb") as stream:
-        return stream.read(4) == b"PK\x03\x04" or zipfile.is_zipfile(stream)
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4) == b"PK\x03\x04" or zipfile.is_zipfile(stream)
+    except OSError as cause:
+        raise ExportError(f"{path} cannot be read.", remedy="Check that you may read it.") from cause
 
 
 def _refuse_crowds(path: Path) -> None:
