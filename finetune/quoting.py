@@ -4,8 +4,8 @@ A small model points at the right line far more often than it copies it without 
 it. Its replies begin with the line's number, so from there on only those tokens may follow that go on with a quotation of that line
 (`clone_agent.quotation`); among those the model chooses. Replies that cite no line, `[0] …`, are free. This is constrained decoding over
 a prefix tree, as in De Cao et al. 2021 (arXiv 2010.00904). Models ask for it with `"recalled_quoted"` in their config.json: `"one"`, the
-model's choice among the lines it reads, or `"each"`, all of them, each in a bubble of its own, and none where memory is not confident:
-how likely a line is on the subject, memory can tell better than such a model.
+model's choice among the lines it reads, or `"each"`, all of them, each in a bubble of its own, where memory is confident, and none where
+it is not: whether lines are on the subject, memory tells better than such a model, which then only words the reply.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ class QuotedReply:
         Args:
             parts: the ids of every quotation that the reply may begin with, with its citation; then of those that may follow, each
                 with what parts it from the one before. No quotation may hold the first token of the part after it.
-            free: the ids of a citation after which anything may be said.
+            free: the ids of a citation after which anything may be said; empty: there is none.
             stop_ids: what may follow the last quotation.
         """
         self._tree: _Node = {}
@@ -50,21 +50,20 @@ class QuotedReply:
         """What may follow the tokens of a reply so far; None: anything."""
         if not reply:
             return None
-        free = tuple(reply[: len(self._free)])
-        if free == self._free:
+        begun = tuple(reply[: len(self._free)])
+        if self._free and begun == self._free:
             return None
+        free = self._free[len(reply) :][:1] if begun == self._free[: len(reply)] else ()
         node: _Node | None = self._tree
         for token in reply:
             node = _step(node, token) if node is not None else None
         if node is None:
             # The reply has left the tree: it cites nothing at all, or is on its way to the free citation.
-            return frozenset(self._free[len(reply) : len(reply) + 1]) if free == self._free[: len(reply)] else None
+            return frozenset(free) or None
         tokens = frozenset(node) - {_END}
         if _END in node:
             tokens |= frozenset(node[_END]) or self._stop_ids
-        if free == self._free[: len(reply)]:
-            tokens |= {self._free[len(reply)]}
-        return tokens
+        return tokens | frozenset(free)
 
 
 def _tree(texts: Iterable[Sequence[int]], following: _Node) -> _Node:
@@ -99,15 +98,21 @@ def quotable(
         turns: the talk, with the system message that holds the recalled lines.
         tokenizer: the model's.
         stop_ids: the tokens that end a reply.
-        each: a reply that quotes a line quotes all of them, each in a bubble of its own, and none where memory is not confident of them;
-            otherwise it quotes one, the model's choice.
+        each: a reply that cites quotes all lines, each in a bubble of its own, where memory is confident of them, and none where it is not;
+            otherwise it quotes one line or says that none answers, the model's choice.
     """
     block = next((block for turn in turns if turn.role == "system" and (block := read_block(turn.text))), None)
     if block is None:
         return None
     lines = [[cite(line.number, text) for text in quotations(line, owner=block.owner, language=block.language)] for line in block.lines]
-    parts = [list(chain.from_iterable(lines))]
-    if each:
-        parts = [lines[0], *([f"\n{text}" for text in line] for line in lines[1:])] if block.is_confident else []
-    ids = [[plain_ids(tokenizer, text) for text in part] for part in parts]
-    return QuotedReply(ids, plain_ids(tokenizer, cite(0, "").rstrip()), stop_ids)
+    nothing = plain_ids(tokenizer, cite(0, "").rstrip())
+    if not each:
+        return QuotedReply([_ids(chain.from_iterable(lines), tokenizer)], nothing, stop_ids)
+    if not block.is_confident:
+        return QuotedReply([], nothing, stop_ids)
+    parts = [lines[0], *([f"\n{text}" for text in line] for line in lines[1:])]
+    return QuotedReply([_ids(part, tokenizer) for part in parts], (), stop_ids)
+
+
+def _ids(texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase") -> list[list[int]]:
+    return [plain_ids(tokenizer, text) for text in texts]

@@ -101,6 +101,18 @@ def test_a_quotation_of_the_next_line_follows_the_first() -> None:
     assert quoted.allowed([1, 4]) == {9}  # or none at all
 
 
+def test_where_one_line_or_another_must_be_cited_nothing_is_free() -> None:
+    quoted = QuotedReply([[[1, 5, 9]]], free=(), stop_ids=[0])
+    assert quoted.allowed([1]) == {5}
+    assert quoted.allowed([1, 5]) == {9}
+    assert quoted.allowed([1, 5, 9]) == {0}
+    assert quoted.allowed([7]) is None  # a reply may still do without memory
+    none = QuotedReply([], free=[1, 4], stop_ids=[0])
+    assert none.allowed([1]) == {4}
+    assert none.allowed([1, 4]) is None
+    assert none.allowed([7]) is None
+
+
 def test_a_token_that_may_not_follow_is_never_chosen() -> None:
     quoted = QuotedReply([[[1, 5]]], free=[1, 4], stop_ids=[0])
     scores = torch.zeros(50)
