@@ -17,7 +17,7 @@ from finetune.base_model import train
 from finetune.base_model.answered import find_answered
 from finetune.base_model.copying import Vocabulary, copy_item, lookup_item, pointing_item
 from finetune.base_model.corpora import read_dialogues
-from finetune.base_model.evaluate import UNKNOWN, draw_probes, is_right, measure_reading, score_reading, without_dates
+from finetune.base_model.evaluate import UNKNOWN, draw_probes, is_right, measure_reading, measure_small_talk, score_reading, without_dates
 from finetune.base_model.items import Item, collate
 from finetune.base_model.loop import LoopConfig, Optimizers, Progress, learning_rate, load_checkpoint, train_stage
 from finetune.base_model.mixture import Mixture, Recipe
@@ -318,6 +318,13 @@ def test_a_stage_starts_from_a_model_that_was_written(corpora: Path, tmp_path: P
     options = ["--corpora", str(corpora), "--out", str(tmp_path / "out"), "--stage", "main", "--from", str(tmp_path / "start")]
     train.main([*options, "--tokens", "800", "--batch-tokens", "500"])
     assert torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)["progress"]["tokens"] >= 800
+
+
+def test_the_shipped_model_answers_the_small_talk_it_was_taught() -> None:
+    weights = Path(train.__file__).parent / "weights"
+    model = GlmForCausalLM.from_pretrained(weights, local_files_only=True, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=True)
+    assert measure_small_talk(model, tokenizer, language="zh")["fitting"] > 0.5  # by chance: under 0.02
 
 
 def test_both_stages_run_from_the_command_line_and_leave_a_model_that_loads(corpora: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from random import Random
 
@@ -17,12 +18,12 @@ import torch
 from torch.nn import functional
 from transformers import AutoTokenizer, GenerationConfig, GlmForCausalLM, PreTrainedTokenizerFast
 
-from clone_agent.prompt import split_citation
-from clone_agent.records import ChatTurn
+from clone_agent.prompt import split_citation, system_prompt
+from clone_agent.records import ChatTurn, Persona
 from finetune.base_model.corpora import read_dialogues
 from finetune.base_model.questions import Question
 from finetune.base_model.reading import Level, draw_reading
-from finetune.base_model.small_talk import Corpus, bubbles, gather
+from finetune.base_model.small_talk import Corpus, bubbles, gather, own_exchanges
 from finetune.chat_format import chat_format
 from finetune.quoting import QuotedReply, quotable
 
@@ -173,6 +174,16 @@ def perplexity(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, corpus
     return float(torch.cat(losses).mean().exp())
 
 
+def measure_small_talk(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, *, language: str) -> dict[str, float]:
+    """The share of our own list of small talk that gets a reply of its own line, not of another."""
+    system = system_prompt(Persona(name="林晚", language=language), now=datetime(2024, 5, 15, 20, 10), hits=None)
+    exchanges = own_exchanges(language)
+    replies = answer_all(
+        model, tokenizer, [[ChatTurn(role="system", text=system), ChatTurn(role="user", text=said)] for said, _ in exchanges]
+    )
+    return {"fitting": _mean([reply.strip() in own for reply, (_, own) in zip(replies, exchanges, strict=True)])}
+
+
 def speed(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, probes: Sequence[Probe]) -> dict[str, float]:
     """Replies a second, one after the other, with the memory block of each probe."""
     talks = [[ChatTurn(role="system", text=probe.system), ChatTurn(role="user", text=probe.question.text)] for probe in probes[:20]]
@@ -199,6 +210,7 @@ def measure(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, corpus: C
         "English, new values": measure_reading(model, tokenizer, draw_probes(corpus, size=size // 2, english=1.0)),
         "without memory": measure_reading(model, tokenizer, without),
         "chat": {"perplexity": perplexity(model, tokenizer, corpus)},
+        "small talk of our own list": measure_small_talk(model, tokenizer, language="zh"),
         "speed": speed(model, tokenizer, known),
     }
 

@@ -196,6 +196,11 @@ def _talk(system: str, turns: Sequence[str]) -> tuple[ChatTurn, ...]:
     return (ChatTurn(role="system", text=system), *(ChatTurn(role=role, text=text) for role, text in zip(roles, turns, strict=True)))
 
 
+def own_exchanges(language: str) -> list[tuple[str, frozenset[str]]]:
+    """Of each line of our own list the first way to say it, and every reply to it."""
+    return [(prompts[0], frozenset(reply.replace("/", "\n") for reply in replies)) for prompts, replies in _own(language)]
+
+
 @cache
 def _own(language: str) -> tuple[tuple[list[str], list[str]], ...]:
     """Our own list: lines of prompts, `=` and replies, parted by |; a / in a reply parts bubbles."""
