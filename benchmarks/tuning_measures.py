@@ -18,6 +18,7 @@ from finetune.examples import Example, build_examples
 from finetune.generate import Sampling
 from finetune.glm import LoadedModel
 from finetune.loss import autocast_for, mean_loss
+from finetune.model_files import Quoted
 from finetune.prepare import language_of
 from finetune.probe import probe
 from finetune.rehearsal import general_corpus, rehearsal_examples
@@ -92,11 +93,12 @@ def _questions(language: str, size: int) -> list[Probe]:
 def _reading(loaded: LoadedModel, language: str, size: int) -> dict[str, float]:
     probes = _questions(language, size)
     talks = [[ChatTurn(role="system", text=probe.system), ChatTurn(role="user", text=probe.question.text)] for probe in probes]
-    return score_reading(probes, _replies(loaded, dict(enumerate(talks)), _GREEDY))
+    # The line is the model's own choice here, whatever it is let do in a chat, or nothing would be seen of what tuning did to its reading.
+    return score_reading(probes, _replies(loaded, dict(enumerate(talks)), _GREEDY, quoted="one"))
 
 
-def _replies(loaded: LoadedModel, prompts: dict[int, list[ChatTurn]], sampling: Sampling) -> list[str]:
-    written = {reply.index: reply.text for reply in write_replies(loaded, prompts, sampling)}
+def _replies(loaded: LoadedModel, prompts: dict[int, list[ChatTurn]], sampling: Sampling, *, quoted: Quoted | None = None) -> list[str]:
+    written = {reply.index: reply.text for reply in write_replies(loaded, prompts, sampling, quoted=quoted)}
     return [written[number] for number in prompts]
 
 

@@ -16,7 +16,7 @@ from clone_agent.prompt import cite, read_block
 from clone_agent.quotation import quotations
 from clone_agent.records import ChatTurn
 from finetune.chat_ids import plain_ids
-from finetune.model_files import recall_habits
+from finetune.model_files import Quoted, recall_habits
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -83,9 +83,9 @@ def _step(node: _Node, token: int) -> _Node | None:
     return found
 
 
-def quoted_reply(turns: Sequence[ChatTurn], loaded: "LoadedModel") -> QuotedReply | None:
-    """What the reply to a talk may quote; None where the model does not ask for it, or the talk holds no recalled lines."""
-    quoted = recall_habits(loaded.model.config.to_dict()).quoted
+def quoted_reply(turns: Sequence[ChatTurn], loaded: "LoadedModel", quoted: Quoted | None = None) -> QuotedReply | None:
+    """What the reply to a talk may quote; None where neither `quoted` nor the model asks for it, or no lines are recalled."""
+    quoted = quoted or recall_habits(loaded.model.config.to_dict()).quoted
     return quotable(turns, loaded.tokenizer, loaded.format.stop_ids, each=quoted == "each") if quoted else None
 
 

@@ -18,6 +18,7 @@ from finetune.encode import fit_prompt
 from finetune.generate import INCOMPLETE, Sampling, choose
 from finetune.glm import LoadedModel
 from finetune.memory_limits import ADVICE, is_out_of_memory
+from finetune.model_files import Quoted
 from finetune.quoting import quoted_reply
 
 log = logging.getLogger(__name__)
@@ -34,13 +35,16 @@ class Written:
     text: str  # "" also where not even the system message fits
 
 
-def write_replies(loaded: LoadedModel, prompts: Mapping[int, Sequence[ChatTurn]], sampling: Sampling) -> Iterator[Written]:
+def write_replies(
+    loaded: LoadedModel, prompts: Mapping[int, Sequence[ChatTurn]], sampling: Sampling, *, quoted: Quoted | None = None
+) -> Iterator[Written]:
     """Answer every prompt, the shortest first.
 
     Args:
         loaded: the model, tuned or not, in evaluation mode.
         prompts: by number, each a talk whose last turn is to be answered; one that is too long loses its oldest turns.
         sampling: how to draw; its seed is made different for each number.
+        quoted: what of recalled lines replies are kept to; None: what the model's configuration says.
 
     Raises:
         ModelError: a single prompt does not fit into memory.
@@ -52,7 +56,7 @@ def write_replies(loaded: LoadedModel, prompts: Mapping[int, Sequence[ChatTurn]]
     while waiting:
         group = waiting.pop(0)
         choosers = [
-            partial(choose, sampling=sampling, source=_source(sampling, index), quoted=quoted_reply(prompts[index], loaded))
+            partial(choose, sampling=sampling, source=_source(sampling, index), quoted=quoted_reply(prompts[index], loaded, quoted))
             for index in group
         ]
         try:
