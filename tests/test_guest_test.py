@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from web_stage import GRADIO_WARNINGS, ZONE, fill, free_port
+from web_stage import ATTACK, GRADIO_WARNINGS, ZONE, fill, free_port
 
 from clone_agent.agent import CloneAgent
 from clone_agent.archive import Archive
@@ -55,7 +55,7 @@ def judge_of(archive: Archive) -> Judge:
     for info in archive.conversations():
         for session in archive.sessions(info.conversation.id):
             for turn in session.turns:
-                texts[turn.is_owner].append(turn.text)
+                texts[turn.is_owner].append(turn.text.replace(ATTACK, ""))  # markup, which the page is made of too, is nobody's words
     return Judge(own=texts[True], others=texts[False], names=[NAME["zh"], "陈一诺", "一诺千斤"], secrets=SECRET.secrets)
 
 
