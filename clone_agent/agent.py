@@ -223,7 +223,7 @@ def about_as_sure(hits: Sequence[Hit]) -> Iterator[Hit]:
     """Of hits, the best first, those that memory is about as sure of as of the best; the same words once."""
     said: set[str] = set()
     for hit in hits:
-        if hit.score >= ABOUT_AS_SURE * hits[0].score and hit.memory.text not in said:
+        if (hit is hits[0] or hit.score >= ABOUT_AS_SURE * hits[0].score) and hit.memory.text not in said:
             said.add(hit.memory.text)
             yield hit
 

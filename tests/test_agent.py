@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from web_stage import Actor
 
-from clone_agent.agent import CloneAgent
+from clone_agent.agent import CloneAgent, about_as_sure
 from clone_agent.errors import CloneError, UsageError
 from clone_agent.records import ChatTurn, Delta, Hit, Memory, Persona, Recalled, Reply, Scope
 from ui.environment import silence
@@ -127,6 +127,11 @@ def test_lines_are_shown_and_cited_in_time_order_or_the_best_few_first_as_the_mo
     assert reply.cited is not None
     assert next(source.memory.text for source in reply.sources) == reply.cited.memory.text == shown[0]
     assert len(reply.sources) == 4  # also what was found and not shown to the model
+
+
+def test_the_best_line_is_shown_however_low_it_scores() -> None:
+    hits = [replace(hit(4), score=-0.1), replace(hit(5, "腿断了"), score=-0.3)]
+    assert [one.memory.text for one in about_as_sure(hits)] == ["到黄山了"]
 
 
 def test_a_reply_that_cites_two_lines_has_both_as_its_first_sources() -> None:
