@@ -9,7 +9,7 @@ that can call tools may search again, at most `MAX_SEARCHES` times. Recalled lin
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NotRequired, cast
 
 from langchain.agents import AgentState, create_agent
@@ -32,6 +32,8 @@ from clone_agent.small_talk import is_small_talk
 MAX_SEARCHES = 3
 TOP_K = 8
 ABOUT_AS_SURE = 0.85  # share of the best line's score; chosen on the sample life's development questions
+TELLS = 0.5  # how well a line fits that tells a value of the kind that is asked for
+SAME_TALK = timedelta(hours=6)
 Event = Recalled | Delta | Reply
 
 
@@ -220,12 +222,25 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
 
 
 def about_as_sure(hits: Sequence[Hit]) -> Iterator[Hit]:
-    """Of hits, the best first, those that memory is about as sure of as of the best; the same words once."""
+    """Of hits, the best first, those that memory is about as sure of as of the best, if they add to it; the same words once."""
     said: set[str] = set()
     for hit in hits:
-        if (hit is hits[0] or hit.score >= ABOUT_AS_SURE * hits[0].score) and hit.memory.text not in said:
+        if hit is hits[0] or (hit.score >= ABOUT_AS_SURE * hits[0].score and hit.memory.text not in said and _adds(hit, hits[0])):
             said.add(hit.memory.text)
             yield hit
+
+
+def _adds(hit: Hit, best: Hit) -> bool:
+    """Whether a line may be told beside the best one.
+
+    Not where that one tells what is asked for and this one nothing of the kind, or, in the same talk, another value that fits no better:
+    the two would contradict each other.
+    """
+    if hit.fits is None or best.fits is None or best.fits < TELLS:
+        return True
+    one, other = hit.memory, best.memory
+    is_same_talk = one.conversation == other.conversation and abs(one.started_at - other.started_at) <= SAME_TALK
+    return hit.fits >= TELLS and not (is_same_talk and hit.fits <= best.fits)
 
 
 def _as_messages(history: Sequence[ChatTurn]) -> list[AnyMessage]:

@@ -144,6 +144,7 @@ class Hit:
 
     memory: Memory
     score: float  # 0 to 1, higher is closer
+    fits: float | None = None  # 0 to 1: how well it could be the answer by its kind ("哪天" wants a day); None: the question does not tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from clone_agent.home import DataHome
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Memory, Recalled, Scope
 from memory.checking import disagreements, mend_words
 from memory.confidence import CONFIDENT, Signs
+from memory.corrections import settled
 from memory.evidence import Evidence
 from memory.indexing import OnProgress, Progress, pending, stale, update_words
 from memory.keeping import Keeper
@@ -181,7 +182,8 @@ class MemoryIndex:
         moment = now or datetime.now().astimezone()
         allowed = self._allowed(scope, known)
         asks = asker or self._asker
-        ranking = together([self._ranker.rank(part, named=known.named(part, moment, asks), allowed=allowed) for part in parts(text)])
+        asked = parts(text)
+        ranking = together([self._ranker.rank(part, named=known.named(part, moment, asks), allowed=allowed) for part in asked])
         if self._reranker is not None:
             ranking = self._reranker.rerank(ranking, text, self._table)
         packed = pack(
@@ -193,9 +195,10 @@ class MemoryIndex:
             budget=budget,
         )
         scores = dict(zip(ranking.numbers, ranking.scores, strict=True))
+        hits = [Hit(memory=memory, score=round(scores.get(number, 0.0), 4)) for number, memory in packed]
         return Recalled(
             question=text,
-            hits=tuple(Hit(memory=memory, score=round(scores.get(number, 0.0), 4)) for number, memory in packed),
+            hits=tuple(settled(text, hits) if len(asked) == 1 else hits),
             confidence=round(ranking.confidence, 4),
             is_confident=bool(packed) and ranking.confidence >= CONFIDENT,
         )

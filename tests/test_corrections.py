@@ -1,0 +1,92 @@
+"""A line that corrects the best one takes its place, and lines that add nothing to the best one are not told beside it."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from clone_agent.agent import about_as_sure
+from clone_agent.records import Hit, Memory
+from memory.corrections import settled
+
+START = datetime(2024, 3, 4, 9, 0, tzinfo=timezone(timedelta(hours=8)))
+MINUTES, DAYS = timedelta(minutes=1), timedelta(days=1)
+
+
+def hit(text: str, score: float, after: timedelta = timedelta(), chat: str = "qq:9") -> Hit:
+    at = START + after
+    memory = Memory(
+        id=f"{chat}/{text}",
+        conversation=chat,
+        conversation_name="家里",
+        speaker="qq:7",
+        speaker_name="小姨",
+        is_owner=False,
+        started_at=at,
+        ended_at=at,
+        text=text,
+        message_ids=(text,),
+    )
+    return Hit(memory=memory, score=score)
+
+
+def best(question: str, *hits: Hit) -> str:
+    return max(settled(question, hits), key=lambda one: one.score).memory.text
+
+
+@pytest.mark.parametrize(
+    ("question", "first", "then", "after"),
+    [
+        ("舅舅伤的是哪边膝盖", "拍片了 左膝盖有积液", "看错单子了 右膝盖", 3 * MINUTES),
+        ("瑜伽课几点开始", "瑜伽课晚上七点", "瑜伽课改到八点了", 20 * DAYS),
+        ("押金最后给了多少钱", "她要1500", "最后1200", 2 * MINUTES),
+        ("那批椅子订了多少把", "椅子先订60把", "椅子加到80把 客户又要", 5 * DAYS),
+        ("what time is the pottery class", "pottery class is at 6 pm", "pottery class moved to 7 pm", 9 * DAYS),
+    ],
+)
+def test_what_was_corrected_later_is_not_the_best_line(question: str, first: str, then: str, after: timedelta) -> None:
+    wrong, right = hit(first, 0.5), hit(then, 0.4, after)
+    assert best(question, wrong, right) == then
+    (told,) = about_as_sure(sorted(settled(question, [wrong, right]), key=lambda one: -one.score))
+    assert told.memory.text == then
+    assert [one.memory.text for one in settled(question, [wrong, right])] == [first, then]  # in the order given
+
+
+@pytest.mark.parametrize(
+    ("then", "after", "chat", "score"),
+    [
+        ("瑜伽课改到八点了", -20 * DAYS, "qq:9", 0.4),  # said before
+        ("瑜伽课改到八点了", 20 * DAYS, "qq:10", 0.4),  # in another chat
+        ("火车改到八点了", 20 * DAYS, "qq:9", 0.4),  # of something else
+        ("瑜伽课改到八点？", 20 * DAYS, "qq:9", 0.4),  # asks
+        ("瑜伽课改到别处了", 20 * DAYS, "qq:9", 0.4),  # tells no time
+        ("瑜伽课八点人最多", 20 * DAYS, "qq:9", 0.4),  # corrects nothing
+        ("瑜伽课改到八点了", 20 * DAYS, "qq:9", 0.2),  # far from the subject
+    ],
+)
+def test_what_corrects_nothing_stays_where_it_was(then: str, after: timedelta, chat: str, score: float) -> None:
+    assert best("瑜伽课几点开始", hit("瑜伽课晚上七点", 0.5), hit(then, score, after, chat)) == "瑜伽课晚上七点"
+
+
+def test_the_last_of_several_corrections_holds() -> None:
+    lines = hit("聚餐定在周五", 0.5), hit("聚餐改到周六", 0.45, DAYS), hit("聚餐又改到周日了", 0.4, 2 * DAYS)
+    assert best("聚餐是星期几", *lines) == "聚餐又改到周日了"
+
+
+def test_a_question_of_no_certain_kind_changes_nothing() -> None:
+    lines = [hit("她学陶艺", 0.5), hit("不是陶艺 是漆器", 0.4, MINUTES)]
+    assert settled("她怎么样", lines) == lines
+
+
+def test_a_second_line_is_told_where_it_adds_to_the_best_one() -> None:
+    def told(question: str, *hits: Hit) -> list[str]:
+        return [one.memory.text for one in about_as_sure(settled(question, hits))]
+
+    whole, other = hit("一共二十三个", 0.5), hit("原来是二十六个", 0.49, MINUTES)
+    assert told("蒸了多少个包子", whole, other) == ["一共二十三个"]  # two values of one thing contradict each other
+    assert told("蒸了多少个包子", whole, hit("都没吃完", 0.49, 9 * DAYS)) == ["一共二十三个"]  # no value at all
+    assert told("蒸了多少个包子", whole, hit("这回三十个", 0.49, 9 * DAYS)) == ["一共二十三个", "这回三十个"]  # another time
+    assert told("蒸了多少个包子", hit("包子好吃", 0.5), other) == ["包子好吃", "原来是二十六个"]  # the best one has no value
+    better = hit("23个", 0.49, MINUTES)
+    assert told("蒸了多少个包子", hit("第3名蒸的", 0.5), better) == ["第3名蒸的", "23个"]
+    assert told("包子怎么样", replace(whole, fits=None), other) == ["一共二十三个", "原来是二十六个"]
