@@ -35,6 +35,20 @@ def nothing_leaves_this_machine() -> Iterator[None]:
     assert _asked_elsewhere == []
 
 
+@pytest.fixture
+def ends() -> Iterator[None]:
+    """Ends a test that computes for a minute on and on: what takes less than a second where it is done right."""
+
+    def give_up(*_: object) -> None:
+        pytest.fail("It computes on and on.")
+
+    before = signal.signal(signal.SIGVTALRM, give_up)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 60)
+    yield
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    signal.signal(signal.SIGVTALRM, before)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c_is_heard() -> Iterator[None]:
     """Programs that tests start hear Ctrl-C, also where a shell runs the tests in the background and so has them all ignore it."""

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -141,10 +140,8 @@ with DataHome(Path({str(tmp_path)!r})).lock():
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        started = time.monotonic()
         with pytest.raises(LockedError, match=str(other.pid)), DataHome(tmp_path).lock():
             pass
-        assert time.monotonic() - started < 5
         other.kill()
     with DataHome(tmp_path).lock():
         pass

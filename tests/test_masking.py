@@ -1,7 +1,6 @@
 """The masking figures of safety.md hold on the labelled set, and the set and its score mean what they say."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -81,12 +80,11 @@ def test_a_name_of_one_character_is_replaced_only_where_it_can_be_nothing_else(t
     assert Pseudonyms(people, language="zh").replace(text) == masked
 
 
+@pytest.mark.usefixtures("ends")
 def test_names_of_one_character_are_looked_for_fast_in_any_line() -> None:
     names = Pseudonyms([NamedPerson(names=("静", "K", "花"), is_owner=False)], language="zh")
     for unit in ("静说", "@静", "叫静", "昨天静", "K：", "听花", "和静", " 静", "，静你", "给K"):
-        started = time.process_time()
-        names.replace(unit * (WORST_LENGTH // len(unit)))
-        assert time.process_time() - started < 20
+        assert names.replace(unit * (WORST_LENGTH // len(unit)))
 
 
 def test_a_label_counts_as_found_only_when_nothing_telling_is_left() -> None:

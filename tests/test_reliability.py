@@ -27,7 +27,7 @@ from ui.cli import main
 
 ROOT = Path(__file__).parent.parent
 CLI = [sys.executable, "-m", "ui.cli"]
-ENDS_WITHIN_S = 60  # a fraction of a second where nothing else runs; how early it ended is told by what it left to do
+ENDS_WITHIN_S = 60  # it ends in a fraction of a second; how early is told by what it left to do
 
 
 def run(home: Path, *arguments: str | Path) -> Result:
@@ -71,9 +71,7 @@ def test_ctrl_c_ends_an_import_at_once_and_the_next_one_goes_on(tmp_path: Path) 
         while importing.poll() is None and not (wal.is_file() and wal.stat().st_size > 300_000):
             time.sleep(0.005)
         importing.send_signal(signal.SIGINT)
-        started = time.monotonic()
-        _, said = importing.communicate()
-    assert time.monotonic() - started < ENDS_WITHIN_S
+        _, said = importing.communicate(timeout=ENDS_WITHIN_S)
     assert importing.returncode == 130
     assert "the same command goes on from there" in said
     assert "Traceback" not in said
@@ -155,9 +153,7 @@ with DataHome(Path({str(home)!r})).lock():
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        started = time.monotonic()
-        result = run(home, "import", export)
-        assert time.monotonic() - started < 1
+        result = run(home, "import", export)  # while the other one holds the home: it cannot have waited for it
         assert result.exit_code == 11
         assert f"Process {other.pid} " in result.stderr
         other.kill()
@@ -199,6 +195,7 @@ def nest(path: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("ends")
 @pytest.mark.parametrize(
     "make",
     [
@@ -209,11 +206,9 @@ def nest(path: Path) -> Path:
     ],
     ids=["bomb", "crowd", "crowd that lies", "nested"],
 )
-def test_a_zip_that_is_made_to_hurt_is_refused_in_two_seconds(tmp_path: Path, make: object) -> None:
+def test_a_zip_that_is_made_to_hurt_is_refused_before_it_hurts(tmp_path: Path, make: object) -> None:
     path = make(tmp_path / "export.zip")  # type: ignore[operator]  # one of those above
-    started = time.process_time()
     result = run(tmp_path / "home", "import", path)
-    assert time.process_time() - started < 2
     assert result.exit_code == 1
     assert "export.zip" in result.stderr
     written = sum(file.stat().st_size for file in (tmp_path / "home").rglob("*") if file.is_file())

@@ -2,7 +2,6 @@
 
 import random
 import string
-import time
 
 import pytest
 
@@ -127,18 +126,16 @@ def test_masking_twice_changes_nothing() -> None:
     assert scrub(once).text == once
 
 
+@pytest.mark.usefixtures("ends")
 def test_short_messages_are_fast() -> None:
     draw = random.Random(3)
     words = ["今天晚上一起吃饭吗我们去吃火锅好不好呀哈哈哈哈", "6", "12:30 门口见", "好的好的", "1块5一斤", "@阿宝 明天8点"]
     messages = [draw.choice(words) for _ in range(20_000)]
-    started = time.process_time()
     for message in messages:
         scrub(message)
-    assert time.process_time() - started < 1
 
 
+@pytest.mark.usefixtures("ends")
 @pytest.mark.parametrize("unit", WORST_UNITS)
 def test_no_line_takes_long(unit: str) -> None:
-    started = time.process_time()
     scrub(unit * (WORST_LENGTH // len(unit)))
-    assert time.process_time() - started < 1
