@@ -1,22 +1,24 @@
 """Forgetting: choose messages, say what they are in numbers, take them out of the archive for good.
 
 A wish names people, chats, a period, phrases or single messages; several kinds narrow each other, several of one kind add up. A person
-stands for all they said anywhere and for the private chats with them, both sides. Erasing leaves tombstones (`clone_agent.tombstones`) and
-blanks what others quoted of the erased words. Deleted rows are zeroed (`secure_delete`); `scour` then shrinks the file and empties the
-write-ahead log, after which no byte of them is left. There is no way back.
+stands for all they said anywhere and for the private chats with them, both sides; a message also for what the clone repeated of it in talks
+with it. Erasing leaves tombstones (`clone_agent.tombstones`) and blanks what others quoted of the erased words. Deleted rows are zeroed
+(`secure_delete`); `scour` then shrinks the file and empties the write-ahead log, after which no byte of them is left. There is no way back.
 """
 
 import json
 import sqlite3
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from clone_agent.errors import StoreError
+from clone_agent.live import CLONE
+from clone_agent.records import LIVE_PLATFORM
 from clone_agent.tombstones import Tombstones
-from clone_agent.words import WordsFinder, bare
+from clone_agent.traces import Traces
+from clone_agent.words import WordsFinder, bare, folded
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNFINISHED = "forgetting_unfinished"
@@ -76,6 +78,7 @@ class Forgetting:
             where, parameters = self._where()
             connection.execute(f"INSERT INTO temp.chosen SELECT n FROM main.messages WHERE {where}", parameters)  # noqa: S608
         self.finder = WordsFinder(self._words())
+        self._add_repeats()
         self._quotes = self._find_quotes()
 
     @property
@@ -97,6 +100,11 @@ class Forgetting:
     def message_ids(self) -> list[str]:
         """The ids of the chosen messages."""
         return [row[0] for row in self._connection.execute("SELECT id FROM temp.chosen JOIN messages USING (n)")]
+
+    def traces(self) -> Traces:
+        """What tells that a text repeats what is chosen; to be asked for before it is erased."""
+        names = (*self._wish.phrases, *self._names(), *self._chat_names())
+        return Traces(finder=self.finder, names=tuple(map(folded, names)), ids=frozenset(self.message_ids()))
 
     def erase(self) -> None:
         """Take the messages out, leave tombstones, blank quotes, drop people and chats of which nothing is left."""
@@ -153,7 +161,7 @@ class Forgetting:
         if wish.until is not None:
             limit("sent_at < ?", _milliseconds(wish.until))
         if wish.phrases:
-            phrases = [_folded(phrase) for phrase in wish.phrases]
+            phrases = [folded(phrase) for phrase in wish.phrases]
             held = " OR ".join("clone_holds(text || char(10) || coalesce(attachments, ''), ?)" for _ in phrases)
             limit(f"({held})", *phrases)
         if wish.messages:
@@ -164,6 +172,19 @@ class Forgetting:
         rows = self._connection.execute("SELECT text, quoted FROM temp.chosen JOIN messages USING (n)")
         return (words for row in rows for words in row)
 
+    def _add_repeats(self) -> None:
+        """Choose, too, what the clone said that is the words of chosen messages, or a part of them: it had them from there."""
+        rows = self._connection.execute(
+            "SELECT m.n, m.text FROM messages m JOIN conversations c ON c.n = m.conversation JOIN people p ON p.n = m.person"
+            " WHERE c.platform = ? AND p.id = ? AND m.n NOT IN (SELECT n FROM temp.chosen)",
+            (LIVE_PLATFORM, f"{LIVE_PLATFORM}:{CLONE}"),
+        )
+        said = {n: bare(text) for n, text in rows.fetchall()}
+        parts = WordsFinder(said.values())
+        taken = {part for words in self._words() for part in parts.found_in(words)} if said else set()
+        again = [(n,) for n, text in said.items() if text in taken or self.finder.is_in(text)]
+        self._connection.executemany("INSERT INTO temp.chosen VALUES (?)", again)
+
     def _find_quotes(self) -> list[int]:
         """Messages that stay, but carry words of those that go, of these people or with these phrases."""
         replies = self._connection.execute(
@@ -172,7 +193,7 @@ class Forgetting:
         )
         found = {row[0] for row in replies}
         names = self._names()
-        phrases = [_folded(phrase) for phrase in self._wish.phrases]
+        phrases = [folded(phrase) for phrase in self._wish.phrases]
         rows = self._connection.execute("SELECT n, quoted FROM messages WHERE quoted != '' AND n NOT IN (SELECT n FROM temp.chosen)")
         for n, quoted in rows:
             if self.finder.is_in(quoted) or any(_holds(quoted, phrase) for phrase in phrases) or (names and _speaks(quoted, names)):
@@ -186,6 +207,16 @@ class Forgetting:
         rows = self._connection.execute(
             f"SELECT DISTINCT name FROM names WHERE person IN {_ACCOUNTS}",  # noqa: S608
             (json.dumps(self._wish.people),),
+        )
+        return tuple(row[0] for row in rows if len(row[0]) > 1)
+
+    def _chat_names(self) -> tuple[str, ...]:
+        """The names of the chats that are forgotten."""
+        if not self._wish.is_whole:
+            return ()
+        rows = self._connection.execute(
+            f"SELECT name FROM conversations WHERE id IN {_JSON}",  # noqa: S608
+            (json.dumps(self._wish.conversations),),
         )
         return tuple(row[0] for row in rows if len(row[0]) > 1)
 
@@ -243,12 +274,8 @@ def _speaks(quoted: str, names: tuple[str, ...]) -> bool:
     return any(f"{name}{colon}" in quoted for name in names for colon in (":", "："))
 
 
-def _folded(text: str) -> str:
-    return bare(unicodedata.normalize("NFKC", text)).casefold()
-
-
 def _holds(text: str, phrase: str) -> bool:
-    return phrase in _folded(text)
+    return phrase in folded(text)
 
 
 def _milliseconds(moment: datetime) -> int:

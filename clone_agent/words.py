@@ -1,6 +1,7 @@
 """Finding many texts in many others."""
 
-from collections.abc import Iterable, Set
+import unicodedata
+from collections.abc import Iterable, Iterator, Set
 
 SHORTEST = 4  # characters without blanks; shorter texts say nothing of who wrote them
 
@@ -18,19 +19,26 @@ class WordsFinder:
 
     def is_in(self, text: str) -> bool:
         """Whether any of the texts stands in this one."""
+        return next(self.found_in(text), None) is not None
+
+    def found_in(self, text: str) -> Iterator[str]:
+        """Those of the texts that stand in this one, as `bare` writes them, each as often as it stands there."""
         if not self._by_start:
-            return False
+            return
         searched = bare(text)
         for at in range(len(searched) - SHORTEST + 1):
-            candidates = self._by_start.get(searched[at : at + SHORTEST])
-            if candidates is not None and any(searched.startswith(candidate, at) for candidate in candidates):
-                return True
-        return False
+            candidates = self._by_start.get(searched[at : at + SHORTEST], ())
+            yield from (candidate for candidate in candidates if searched.startswith(candidate, at))
 
 
 def bare(text: str) -> str:
     """A text without its blanks and line ends, which change from file to file."""
     return "".join(text.split())
+
+
+def folded(text: str) -> str:
+    """A text as it is compared where case, width and blanks do not matter."""
+    return bare(unicodedata.normalize("NFKC", text)).casefold()
 
 
 def strings(value: object) -> Iterable[str]:

@@ -249,8 +249,33 @@ def test_the_page_obeys_keeps_and_forgets_only_after_consent(clone: Clone, tmp_p
     assert "豆包" in recalled(clone, "猫叫什么"), "consent to nothing forgets nothing"
     talk, _ = line(talk, "忘掉豆包")
     talk, answer = line(talk, "确认")
-    assert answer == "忘掉了。"
+    assert [str(one.content) for one in talk.shown][-2:] == ["忘掉了。", "这段对话里说到它的地方也拿掉了。"]
     assert "豆包" not in recalled(clone, "猫叫什么")
+    assert not any("豆包" in str(one) for one in (*talk.shown, *talk.turns)), "neither the page nor what the model is told holds it"
+    assert "确认" in [turn.text for turn in talk.turns], "the rest of the talk goes on"
+
+
+def test_a_talk_loses_what_rests_on_the_forgotten_even_in_other_words(clone: Clone, tmp_path: Path) -> None:
+    speaker = Speaker(
+        agent=clone.agent,
+        where=Surroundings(around=lambda *_: [], name_of=lambda message: message.sender_name),
+        companion=companion(clone, tmp_path),
+    )
+    talk = Talk()
+    for line in ("周日在哪碰头", "今天好累", "忘掉陈一宁", "确认"):
+        *_, talk = speaker.chat(talk, line, use_memory=line != "今天好累", language="zh")
+    assert [turn.text for turn in talk.turns if turn.role == "user"] == ["今天好累"]
+
+
+def test_what_the_clone_repeated_of_forgotten_words_goes_with_them(clone: Clone, tmp_path: Path) -> None:
+    keeper = companion(clone, tmp_path)
+    keeper.keep("她找到工作了吗", ["我找到新工作了 在字节做测试", "在字节做测试", "哈哈"])
+    keeper.keep("我也在字节做测试", ["那巧了"])
+    asked = keeper.obey("忘掉陈一宁", waiting=None)
+    assert asked is not None
+    keeper.obey("确认", waiting=asked.waiting)
+    conversation = conversation_at(datetime.now().astimezone(), "zh").id
+    assert [message.text for message in clone.archive.messages(conversation)] == ["她找到工作了吗", "哈哈", "我也在字节做测试", "那巧了"]
 
 
 def test_the_page_says_what_could_not_be_kept_and_still_answers(clone: Clone, tmp_path: Path) -> None:

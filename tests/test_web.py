@@ -12,7 +12,6 @@ from web_stage import ATTACK, GRADIO_WARNINGS, Actor, Stage, WordMemory, fill, o
 from clone_agent.agent import CloneAgent
 from clone_agent.records import Hit, Kind, Memory, Message, Persona, Recalled, Reply
 from ui.web.bubbles import Surroundings, question_bubble, reply_bubbles, source_bubbles
-from ui.web.resuming import Resumable
 from ui.web.talk import Speaker, Talk
 
 pytestmark = [pytest.mark.browser, *map(pytest.mark.filterwarnings, GRADIO_WARNINGS)]
@@ -214,16 +213,23 @@ def test_a_reload_shows_the_talk_again_to_the_tab_that_had_it_and_to_nobody_else
     expect(page.locator("#chat-log .message-row")).to_have_count(0)
 
 
-def test_only_the_last_talks_are_kept_for_a_reload_and_not_for_long() -> None:
-    tabs = [f"{number:032d}" for number in range(3)]
-    talk = Talk(shown=(question_bubble("早"),))
-    kept = Resumable(most=2)
-    for tab in (*tabs, "guessed"):
-        kept.keep(tab, talk)
-    assert [kept.find(tab).shown == talk.shown for tab in (*tabs, "guessed")] == [False, True, True, False]
-    brief = Resumable(lasts_s=0)
-    brief.keep(tabs[0], talk)
-    assert brief.find(tabs[0]) == Talk()
+def test_a_reload_in_the_middle_of_an_answer_shows_it_to_its_end(browser: Browser, tmp_path: Path) -> None:
+    for stage in open_stage(tmp_path, pause_s=0.4):
+        for page in open_page(browser, stage.url):
+            ask(page, "去黄山了吗")
+            expect(page.locator("#chat-log .bot-row .message-content").first).to_contain_text("黄山")
+            page.reload()
+            answered(page)
+            expect(page.locator("#chat-log .user-row")).to_have_text("去黄山了吗")
+            expect(page.get_by_text("2 条来源")).to_be_visible()
+            assert bubbles(page)[:3] == ["黄山呀", "住的光明顶山庄", "日出全是雾 笑死"]
+            ask(page, "还有呢")
+            expect(page.locator("#chat-log .user-row")).to_have_count(2)
+            page.reload()  # as soon as it was taken
+            expect(page.locator("#chat-log .user-row")).to_have_count(2)
+            expect(page.locator("#chat-stop")).to_be_visible()
+            page.locator("#chat-stop").click()
+            expect(page.locator("#chat-send")).to_be_visible()
 
 
 def test_names_that_run_from_right_to_left_turn_nothing_around() -> None:

@@ -37,7 +37,7 @@ def evening(tmp_path: Path) -> Iterator[Evening]:
     with fill(tmp_path) as archive:
         curtain = Curtain(archive)
         agent = CloneAgent(Actor(), persona=Persona(name="林晚"), memory=GuestMemory(WordMemory(archive), curtain))
-        book = GuestBook(tmp_path, ["小明"], until=datetime.now().astimezone() + timedelta(hours=1))
+        book = GuestBook(tmp_path, ["小明", "小红"], until=datetime.now().astimezone() + timedelta(hours=1))
         page = build_guest_page(GuestDesk(agent=agent, curtain=curtain, book=book), name="林晚")
         served = serve(page, home=tmp_path, port=free_port(), password=book.knows, welcome="login_guest")
         yield Evening(served.url, book, tmp_path)
@@ -58,6 +58,10 @@ def test_a_guest_talks_sees_the_label_and_the_owners_lines_alone_and_is_sent_awa
         source = page.locator("#chat-log .thought-group .message-content")
         expect(source).to_contain_text("2022-10　绝了 黄山白来了")
         assert "到黄山了" not in page.content()
+        page.reload()
+        page.get_by_text("1 条来源").click()
+        expect(source).to_contain_text("2022-10　绝了 黄山白来了")  # it stands there again
+        assert "黄山" not in page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}, document.cookie])")
         ask(page, "长" * 300)
         expect(page.locator("#chat-log .user-row").last).to_contain_text("长" * 200)
         assert "长" * 201 not in page.content()
@@ -65,4 +69,26 @@ def test_a_guest_talks_sees_the_label_and_the_owners_lines_alone_and_is_sent_awa
         write_event(evening.home, Event(at=datetime.now().astimezone(), guest="小明", what="revoked"))
         ask(page, "还在吗")
         expect(page.get_by_text("这个邀请已经结束了")).to_be_visible()
-    assert [event.what for event in read_log(evening.home)] == ["invited", "entered", "said", "said", "revoked"]
+        page.reload()
+        expect(page.locator("#heading")).to_contain_text("林晚")
+        expect(page.locator("#chat-log .message-row")).to_have_count(0)
+    assert [event.what for event in read_log(evening.home)] == ["invited", "invited", "entered", "said", "said", "revoked"]
+
+
+def test_a_guest_sees_nothing_of_who_talked_in_the_same_tab_before_and_can_clear_their_own_talk(browser: Browser, evening: Evening) -> None:
+    for page in open_page(browser, evening.url):
+        rows = page.locator("#chat-log .message-row")
+        log_in(page, evening.book.passwords["小明"], user="小明")
+        ask(page, "黄山白来了吗")
+        expect(page.get_by_text("1 条来源")).to_be_visible()
+        page.context.clear_cookies()  # as by logging out
+        page.reload()
+        log_in(page, evening.book.passwords["小红"], user="小红")
+        ask(page, "我是小红")
+        expect(rows.filter(has_text="AI 生成，非本人")).to_have_count(1)
+        expect(page.locator("#chat-log .user-row")).to_have_text("我是小红")
+        page.locator("#chat-clear").click()
+        expect(rows).to_have_count(0)
+        page.reload()
+        expect(page.locator("#heading")).to_contain_text("林晚")
+        expect(rows).to_have_count(0)

@@ -34,14 +34,16 @@ def page(browser: Browser, clone: Clone, tmp_path: Path) -> Iterator[Page]:
     speaker = Speaker(agent=clone.agent, where=where, companion=companion(clone, tmp_path))
     facts = PageFacts(name="林晚", model="actor", is_tuned=True, has_memory=True)
     served = serve(build_page(speaker, facts), home=tmp_path, port=free_port(), password=None)
-    for page in open_page(browser, served.url):
-        page.get_by_role("tab", name="记忆").click()
-        yield page
+    yield from open_page(browser, served.url)
     served.close()
     gc.collect()
 
 
 def test_a_memory_is_found_put_right_and_another_one_forgotten_for_good(page: Page, clone: Clone, tmp_path: Path) -> None:
+    ask(page, "生日礼物要青轴吗")
+    expect(page.locator("#chat-log .user-row")).to_have_text("生日礼物要青轴吗")
+    expect(page.locator("#chat-log").get_by_text("条来源")).to_be_visible()
+    page.get_by_role("tab", name="记忆").click()
     expect(page.locator("#memory-around")).to_contain_text("找一条")  # an empty tab says what it is for
     ask(page, "青轴键盘", where="memory")
     wrong = page.locator("#memory-list label").filter(has_text="青轴").first
@@ -53,6 +55,9 @@ def test_a_memory_is_found_put_right_and_another_one_forgotten_for_good(page: Pa
     page.locator("#memory-right textarea").fill("要的是红轴键盘")
     page.locator("#memory-correct").click()
     expect(page.locator("#memory-around")).to_contain_text("忘掉了")
+    page.get_by_role("tab", name="聊天").click()
+    expect(page.locator("#chat-log .message-row")).to_have_count(0)  # the talk that rested on it has lost it
+    page.get_by_role("tab", name="记忆").click()
     told = recalled(clone, "生日礼物要什么键盘")
     assert "要的是红轴键盘" in told
     assert "记住，" in told, "marked as told to the clone, not as said by somebody"

@@ -16,10 +16,11 @@ from ui.environment import prepare_browser, silence
 from ui.guest_test.judge import texts_in
 from ui.guest_test.visitor import Visitor
 from ui.guests import MESSAGES, Curtain, GuestBook, GuestDesk
+from ui.web.texts import say
 
 pytestmark = list(map(pytest.mark.filterwarnings, GRADIO_WARNINGS))
 USERS = 10
-FULL = "Queue is full"
+FULL = say("en", "crowded")
 
 
 @pytest.fixture
@@ -53,6 +54,7 @@ def test_ten_users_with_twenty_messages_each_get_their_own_answers(served: tuple
                 while FULL in (got := str(list(texts_in(visitor.say(f"复述 user{number:02d} line{line:02d}"))))):
                     was_full += 1
                     time.sleep(0.2)
+                    visitor.begin()
                 assert f"line{line:02d}" in got, "answered"
                 told.append(got)
         return told, was_full

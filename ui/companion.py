@@ -4,7 +4,7 @@ Forgetting is asked back first and done when the next line agrees. It needs the 
 companion at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +17,7 @@ from clone_agent.home import DataHome
 from clone_agent.live import keep_talk
 from clone_agent.orders import Forget, Remember, is_consent, read_order
 from clone_agent.storage import storage_errors
+from clone_agent.traces import Traces
 from ui.show import count
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Obeyed:
 
     text: str
     waiting: Wish | None = None  # to be forgotten if the next line agrees
+    forgotten: Traces | None = None  # what was forgotten: for the running talk, which must not go on with it
 
 
 class Companion:
@@ -76,6 +78,11 @@ class Companion:
         self._settings = settings
         self._is_live = is_live
         self._lock = Lock()
+        self._listeners: list[Callable[[Traces], None]] = []
+
+    def when_forgotten(self, listener: Callable[[Traces], None]) -> None:
+        """Have a function called each time something was forgotten: whoever keeps talks has to take it out of them."""
+        self._listeners.append(listener)
 
     def obey(self, text: str, *, waiting: Wish | None) -> Obeyed | None:
         """Do what a line orders; None when it is ordinary talk.
@@ -199,10 +206,13 @@ class Companion:
         from ui.erasing import carry_out
 
         plan = self._plan(wish)
+        traces = plan.forgetting.traces()
         lines = [self._say("done")]
         # Two processes on one vector store would damage it: nobody may search, and so open it again, before the other one has ended.
         with self._clone.memory.paused() if self._clone.memory is not None else nullcontext():
             carry_out(self._home, self._clone.archive, plan)
+            for listener in self._listeners:
+                listener(traces)
             if plan.passages:
                 try:
                     refill(self._home.root, embedding=self._settings.embedding, server=self._settings.chroma)
@@ -212,7 +222,7 @@ class Companion:
             lines.append(self._say("dataset"))
         if plan.adapters:
             lines.append(self._say("adapters", names=", ".join(plan.adapters)))
-        return Obeyed(text="\n".join(lines))
+        return Obeyed(text="\n".join(lines), forgotten=traces)
 
     def _say(self, key: str, **values: object) -> str:
         language = self._clone.archive.persona().language

@@ -1,6 +1,7 @@
 """`chat --terminal`: line by line, until the input ends."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,33 @@ from ui.options import is_asked
 from ui.show import Screen
 
 if TYPE_CHECKING:
+    from clone_agent.traces import Traces
     from ui.companion import Companion, Obeyed
     from ui.wiring import Clone
 
 _HISTORY = 12
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Exchange:
+    """A question and its answer."""
+
+    question: str
+    reply: Reply
+
+    @property
+    def turns(self) -> tuple[ChatTurn, ChatTurn]:
+        return ChatTurn(role="user", text=self.question), ChatTurn(role="assistant", text=self.reply.text)
+
+    def tells_of(self, traces: "Traces") -> bool:
+        """Whether it repeats forgotten messages, or rests on them."""
+        ids = frozenset(identity for hit in self.reply.sources for identity in hit.memory.message_ids)
+        return traces.are_in((self.question, self.reply.text), ids)
+
+
 def talk_here(screen: Screen, clone: "Clone", companion: "Companion | None" = None, *, now: datetime | None = None) -> None:
     """Talk line by line until the input ends; with `--json` one object a reply."""
-    history: list[ChatTurn] = []
+    talk: list[_Exchange] = []
     obeyed: Obeyed | None = None
     screen.note(f"{clone.voice.label}. AI-generated, not the person. An empty line ends the talk.")
     while question := _next_line(screen):
@@ -29,9 +48,10 @@ def talk_here(screen: Screen, clone: "Clone", companion: "Companion | None" = No
                 reply = Reply(text=obeyed.text, bubbles=(obeyed.text,))
                 if not screen.as_json:
                     screen.say(obeyed.text)
-            elif (answered := _reply_here(screen, clone, question, history, now)) is not None:
+                talk = _kept(screen, talk, obeyed.forgotten)
+            elif (answered := _reply_here(screen, clone, question, [turn for one in talk for turn in one.turns], now)) is not None:
                 reply = answered
-                history += [ChatTurn(role="user", text=question), ChatTurn(role="assistant", text=reply.text)]
+                talk.append(_Exchange(question=question, reply=reply))
             else:
                 continue
             screen.result(reply_fields(question, reply))
@@ -39,6 +59,14 @@ def talk_here(screen: Screen, clone: "Clone", companion: "Companion | None" = No
                 companion.keep(question, reply.bubbles)
         except CloneError as error:
             screen.warn(f"{error.problem} {error.remedy}")
+
+
+def _kept(screen: Screen, talk: list[_Exchange], forgotten: "Traces | None") -> list[_Exchange]:
+    """The talk without what tells of forgotten messages; says so."""
+    kept = talk if forgotten is None else [one for one in talk if not one.tells_of(forgotten)]
+    if len(kept) < len(talk):
+        screen.note("What this talk held of it is gone from it, too; what stands above, your terminal keeps until you clear it.")
+    return kept
 
 
 def _reply_here(screen: Screen, clone: "Clone", question: str, history: Sequence[ChatTurn], now: datetime | None) -> Reply | None:

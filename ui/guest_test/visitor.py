@@ -3,7 +3,6 @@
 import json
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -34,7 +33,6 @@ class Visitor:
     def begin(self) -> None:
         """Begin a new talk, as the page does when it is loaded."""
         self.session = secrets.token_hex(6)
-        self._log: Any = []
 
     def log_in(self, name: str, password: str) -> int:
         """The status of the login."""
@@ -42,13 +40,9 @@ class Visitor:
 
     def say(self, line: str) -> list[Any]:
         """Say a line as the page's own script does; every piece that the server sends in answer."""
-        take, answer, done = self._wired()
-        taken = self._post("run/predict", take, [line, None])
-        pieces = [_json(taken), *self.call(answer, [None, None, self._log])]
-        self._post("run/predict", done, [])
-        for piece in pieces:
-            self._remember(piece)
-        return pieces
+        take, follow = self._wired()
+        taken = self._post("run/predict", take, [line, ""])
+        return [_json(taken), *self.call(follow, [None])]
 
     def call(self, function: int, values: list[Any]) -> list[Any]:
         """Call one of the page's functions through the queue; every piece that comes back."""
@@ -64,11 +58,10 @@ class Visitor:
             self._functions = self.client.get("/config").json()["dependencies"]
         return self._functions
 
-    def _wired(self) -> tuple[int, int, int]:
-        """The functions that take a line, answer it, and note that it is answered: a click's, and the two that follow each other."""
+    def _wired(self) -> tuple[int, int]:
+        """The functions that take a line, and that tell what becomes of it: a click's, and the one that follows it."""
         take = next(one["id"] for one in self.functions if any(event == "click" for _, event in one["targets"]))
-        answer = next(one["id"] for one in self.functions if one["trigger_after"] == take)
-        return take, answer, next(one["id"] for one in self.functions if one["trigger_after"] == answer)
+        return take, next(one["id"] for one in self.functions if one["trigger_after"] == take)
 
     def _post(self, path: str, function: int, values: list[Any]) -> httpx.Response:
         body = {"fn_index": function, "data": values, "session_hash": self.session, "event_data": None, "trigger_id": None}
@@ -83,12 +76,6 @@ class Visitor:
                     yield message
                     if message.get("msg") in ("close_stream", "process_completed", "unexpected_error"):
                         return
-
-    def _remember(self, piece: Any) -> None:
-        """Keep the log as the browser does: it sends it back with the next line."""
-        with suppress(KeyError, IndexError, TypeError):
-            if piece["msg"] == "process_completed" and isinstance(piece["output"]["data"][-1], list):
-                self._log = piece["output"]["data"][-1]
 
 
 def _json(answer: httpx.Response) -> Any:

@@ -2,21 +2,22 @@
 
 import logging
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
 
 import gradio as gr
 
 from clone_agent.errors import CloneError
-from clone_agent.importers.cleaning import clean
 from clone_agent.records import ChatTurn, Reply
 from ui.guests import LONGEST, MESSAGES, GuestDesk, sources_of
-from ui.web.bubbles import escape, failure, folded, question_bubble, waiting
+from ui.web.bubbles import escape, failure, folded, waiting
+from ui.web.chat import ChatParts, wire_chat
 from ui.web.parts import PRIVATE, chat_log, labels_for_browser, language_asked, nothing_said, question_box
-from ui.web.talk import place_of
+from ui.web.running import Answer, RunningTalks
+from ui.web.talk import Talk, place_of
 from ui.web.texts import say
 
-Shown = list[gr.ChatMessage]
-_REMEMBERED_TURNS, _SHOWN = 12, 200
+KEPT_S = 3600  # after its last word, for a reload: a guest may sit at somebody else's machine
+_REMEMBERED_TURNS = 12
 _LOG = logging.getLogger(__name__)
 
 
@@ -27,57 +28,50 @@ def build_guest_page(desk: GuestDesk, *, name: str) -> gr.Blocks:
         desk: who answers.
         name: of the owner.
     """
-    i18n = labels_for_browser()
+    i18n, talks = labels_for_browser(), RunningTalks(lasts_s=KEPT_S)
     page = gr.Blocks(title="clone-agent", analytics_enabled=False, delete_cache=(3600, 3600), fill_height=True)
     with page:
         top = gr.HTML(elem_id="heading", padding=False)
         log = chat_log("chat-log")
-        turns, asked, is_answering = gr.State((), time_to_live=24 * 3600), gr.State(""), gr.State(False)
         with gr.Row(elem_classes="ask-row"):
             box = question_box(i18n("ask_here"), elem_id="chat-question", longest=LONGEST)
             send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="chat-send")
+        with gr.Row(elem_classes="below-row"):
+            clear = gr.Button(i18n("again"), size="sm", scale=0, min_width=72, elem_id="chat-clear", variant="secondary")
 
         def greet(request: gr.Request) -> tuple[str, gr.Chatbot]:
             language = language_asked(request)
             return _heading(language, name), gr.Chatbot(placeholder=nothing_said("", say(language, "guest_empty")))
 
-        def take(text: str, is_busy: bool) -> tuple[Any, ...]:
-            line = clean(text).strip()
-            return ("", line, True) if line and not is_busy else (gr.skip(), gr.skip(), gr.skip())  # the line stays in the box
-
-        def reply(text: str, so_far: tuple[ChatTurn, ...], shown: Shown, request: gr.Request) -> Iterator[tuple[str, Any, Shown]]:
-            """Answer what was taken, once: after a line that was refused nothing is left to answer."""
-            if text:
-                for state in _reply(desk, text, so_far, shown, guest=str(request.username or ""), language=language_asked(request)):
-                    yield "", *state
+        def answer(line: str, request: gr.Request) -> Answer:
+            guest, language = str(request.username or ""), language_asked(request)
+            return lambda talk: _reply(desk, line, talk, guest=guest, language=language)
 
         page.load(greet, None, [top, log], **PRIVATE)
-        taken = gr.on([send.click, box.submit], take, [box, is_answering], [box, asked, is_answering], queue=False, **PRIVATE)
-        answered = taken.then(reply, [asked, turns, log], [asked, turns, log], concurrency_id="chat", **PRIVATE)
-        answered.then(lambda: False, None, [is_answering], queue=False, **PRIVATE)
+        parts = ChatParts(log=log, box=box, send=send, clear=clear)
+        wire_chat(page, parts, talks, answer, may_look=lambda request: desk.book.is_open(str(request.username or "")))
     return page
 
 
-def _reply(
-    desk: GuestDesk, text: str, so_far: tuple[ChatTurn, ...], shown: Shown, *, guest: str, language: str
-) -> Iterator[tuple[tuple[ChatTurn, ...], Shown]]:
+def _reply(desk: GuestDesk, text: str, talk: Talk, *, guest: str, language: str) -> Iterator[Talk]:
     if refusal := _refusal(desk, text, guest, language):
-        yield so_far, [*shown, failure(language, refusal)]
+        yield talk.begun(text, failure(language, refusal))
         return
-    shown = [*shown, question_bubble(text)][-_SHOWN:]
-    yield so_far, [*shown, waiting(language, "thinking")]
+    asked = talk.begun(text)
+    yield asked.going_on(waiting(language, "thinking"))
     try:
-        reply = desk.answer(text, so_far[-_REMEMBERED_TURNS:])
+        reply = desk.answer(text, talk.turns[-_REMEMBERED_TURNS:])
     except CloneError as error:  # the remedy is for the owner
         _LOG.error("A reply to a guest failed: %s", error)
-        yield so_far, [*shown, failure(language, "")]
+        yield asked.going_on(failure(language, ""))
         return
     except Exception as error:  # noqa: BLE001 - one question must not end the page; its message may hold somebody's words
         _LOG.error("A reply failed: %s", place_of(error))
-        yield so_far, [*shown, failure(language, "")]
+        yield asked.going_on(failure(language, ""))
         return
     said = (ChatTurn(role="user", text=text), ChatTurn(role="assistant", text=reply.text))
-    yield (*so_far, *said), [*shown, *_bubbles(reply, language, number=len(so_far))]
+    sources = _sources(reply, language, number=talk.folded + 1)
+    yield replace(asked.going_on(_bubble(reply, language), *sources, turns=said), folded=talk.folded + len(sources))
 
 
 def _refusal(desk: GuestDesk, text: str, guest: str, language: str) -> str:
@@ -89,14 +83,16 @@ def _refusal(desk: GuestDesk, text: str, guest: str, language: str) -> str:
     return "" if desk.book.takes(guest, text) else say(language, "guest_limit", messages=MESSAGES)
 
 
-def _bubbles(reply: Reply, language: str, *, number: int) -> Shown:
-    """One bubble, so that whoever copies it copies the label too; below it the owner's lines that it rests on."""
+def _bubble(reply: Reply, language: str) -> gr.ChatMessage:
+    """One, so that whoever copies it copies the label too."""
     words = "\n".join(reply.bubbles) or "……"
-    bubble = gr.ChatMessage(role="assistant", content=escape(f"{words}\n（{say(language, 'ai_label')}）"))
+    return gr.ChatMessage(role="assistant", content=escape(f"{words}\n（{say(language, 'ai_label')}）"))
+
+
+def _sources(reply: Reply, language: str, *, number: int) -> list[gr.ChatMessage]:
+    """The owner's lines that a reply rests on, folded, below it."""
     lines = [f"{month}　{' '.join(text.split())}" for month, text in sources_of(reply)]
-    if not lines:
-        return [bubble]
-    return [bubble, folded(say(language, "sources", count=len(lines)), "\n".join(lines), identity=number + 1)]
+    return [folded(say(language, "sources", count=len(lines)), "\n".join(lines), identity=number)] if lines else []
 
 
 def _heading(language: str, name: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from clone_agent.errors import CloneError
 from clone_agent.forgetting import Wish
@@ -24,8 +25,8 @@ class Found:
     waiting: Wish | None = None
 
 
-def memories_tab(companion: Companion, where: Surroundings, i18n: gr.I18n) -> gr.HTML:
-    """Lay the tab out and wire it; returns what the page fills when it loads.
+def memories_tab(companion: Companion, where: Surroundings, i18n: gr.I18n) -> tuple[gr.HTML, list[Dependency]]:
+    """Lay the tab out and wire it; returns what the page fills when it loads, and the events after which something may be forgotten.
 
     Args:
         companion: finds, forgets and corrects.
@@ -72,9 +73,9 @@ def memories_tab(companion: Companion, where: Surroundings, i18n: gr.I18n) -> gr
     gr.on([find.click, box.submit], look, [box], shown, concurrency_id="memories", **PRIVATE)
     choice.input(show, [found, choice], shown, **PRIVATE)
     forget.click(ask, [found, choice], shown, concurrency_id="memories", **PRIVATE)
-    sure.click(agree, [found], shown, concurrency_id="memories", **PRIVATE)
-    gr.on([correct.click, right.submit], put_right, [found, choice, right], shown, concurrency_id="memories", **PRIVATE)
-    return around
+    agreed = sure.click(agree, [found], shown, concurrency_id="memories", **PRIVATE)
+    corrected = gr.on([correct.click, right.submit], put_right, [found, choice, right], shown, concurrency_id="memories", **PRIVATE)
+    return around, [agreed, corrected]
 
 
 def _guarded(work: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:

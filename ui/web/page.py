@@ -12,10 +12,11 @@ import gradio as gr
 
 from clone_agent.importers.cleaning import clean
 from ui.web import voting
-from ui.web.bubbles import escape, question_bubble, waiting
+from ui.web.bubbles import escape
+from ui.web.chat import ChatParts, wire_chat
 from ui.web.memories import memories_tab
 from ui.web.parts import PRIVATE, chat_log, labels_for_browser, language_asked, nothing_said, question_box
-from ui.web.resuming import TAB, Resumable
+from ui.web.running import Answer, RunningTalks
 from ui.web.talk import Speaker, Talk
 from ui.web.texts import say
 from ui.web.voting import Booth, VoteTab, vote_tab
@@ -51,14 +52,14 @@ def build_page(speaker: Speaker, facts: PageFacts, booth: Booth | None = None) -
         facts: what is shown about the clone.
         booth: who can be voted on; None: nobody.
     """
-    i18n = labels_for_browser()
+    i18n, talks = labels_for_browser(), RunningTalks()
     # Titles name nobody: they are part of the page before the login.
     page = gr.Blocks(title="clone-agent", analytics_enabled=False, delete_cache=(3600, 3600), fill_height=True)
     with page:
         heading = gr.HTML(elem_id="heading", padding=False)
         with gr.Tabs():
             with gr.Tab(i18n("chat"), elem_id="chat-tab"):
-                chatbot = _chat_tab(speaker, facts, i18n, page)
+                chatbot, tab = _chat_tab(speaker, facts, talks, i18n, page)
             with gr.Tab(i18n("compare"), elem_id="compare-tab"):
                 left, right = _compare_tab(speaker, facts, i18n)
             if booth is not None and booth.pairs:
@@ -66,8 +67,11 @@ def build_page(speaker: Speaker, facts: PageFacts, booth: Booth | None = None) -
                     _greeted(booth, page, vote_tab(booth, i18n))
             if speaker.companion is not None:
                 with gr.Tab(i18n("memories"), elem_id="memories-tab"):
-                    around = memories_tab(speaker.companion, speaker.where, i18n)
+                    around, changed = memories_tab(speaker.companion, speaker.where, i18n)
                     page.load(_memories_empty, None, [around], **PRIVATE)
+                speaker.companion.when_forgotten(talks.forget)
+                for event in changed:
+                    event.then(lambda where: list(talks.find(where).shown), [tab], [chatbot], queue=False, **PRIVATE)
 
         def greet(request: gr.Request) -> tuple[str, gr.Chatbot, gr.Chatbot, gr.Chatbot]:
             return _greeting(language_asked(request), facts)
@@ -90,11 +94,8 @@ def _memories_empty(request: gr.Request) -> str:
     return nothing_said("", say(language_asked(request), "memories_empty"))
 
 
-def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n, page: gr.Blocks) -> gr.Chatbot:
-    chatbot = chat_log("chat-log")
-    talk = gr.State(Talk(), time_to_live=24 * 3600)
-    tab, told = gr.State(""), gr.Textbox(visible=False)  # the browser tells the number of its tab, and the server keeps to it
-    kept = Resumable()
+def _chat_tab(speaker: Speaker, facts: PageFacts, talks: RunningTalks, i18n: gr.I18n, page: gr.Blocks) -> tuple[gr.Chatbot, gr.State]:
+    log = chat_log("chat-log")
     with gr.Row(elem_classes="ask-row"):
         question = question_box(i18n("ask_here"), elem_id="chat-question")
         send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="chat-send")
@@ -103,56 +104,14 @@ def _chat_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n, page: gr.Blocks
         use_memory = gr.Checkbox(
             value=facts.has_memory, interactive=facts.has_memory, label=i18n("use_memory"), container=False, elem_id="chat-memory"
         )
-        again = gr.Button(i18n("again"), size="sm", scale=0, min_width=72, elem_id="chat-clear", variant="secondary")
+        clear = gr.Button(i18n("again"), size="sm", scale=0, min_width=72, elem_id="chat-clear", variant="secondary")
 
-    asked, is_answering = gr.State(""), gr.State(False)
-    buttons = [is_answering, send, stop]
+    def answer(line: str, request: gr.Request, remember: bool) -> Answer:
+        language = language_asked(request)
+        return lambda talk: speaker.chat(talk, line, use_memory=remember, language=language)
 
-    def take(text: str, so_far: Talk, is_busy: bool, request: gr.Request) -> tuple[Any, ...]:
-        """Show the line at once: another visitor's answer may come first."""
-        line, language = clean(text).strip(), language_asked(request)
-        if not line or is_busy:  # the line stays in the box
-            return tuple(gr.skip() for _ in range(6))
-        return "", line, [*so_far.shown, question_bubble(line), waiting(language, "waiting")], *_busy(True)
-
-    def reply(text: str, so_far: Talk, remember: bool, where: str, request: gr.Request) -> Iterator[tuple[str, Talk, Shown]]:
-        """Answer what was taken, once: after a line that was refused nothing is left to answer."""
-        for state in speaker.chat(so_far, text, use_memory=remember, language=language_asked(request)) if text else ():
-            kept.keep(where, state)
-            yield "", state, list(state.shown)
-
-    def settle(so_far: Talk, where: str) -> tuple[Talk, Shown]:
-        """What was said stays when an answer is stopped; what was only announced goes."""
-        settled = so_far.without_waiting()
-        kept.keep(where, settled)
-        return settled, list(settled.shown)
-
-    def clear(where: str) -> tuple[Talk, Shown]:
-        kept.keep(where, Talk())
-        return Talk(), []
-
-    def resume(number: str) -> tuple[str, Talk, Any]:
-        """After a reload the talk stands there as it was left."""
-        found = kept.find(number)
-        return number, found, list(found.shown) or gr.skip()
-
-    taken = gr.on(
-        [send.click, question.submit],
-        take,
-        [question, talk, is_answering],
-        [question, asked, chatbot, *buttons],
-        **PRIVATE,
-        queue=False,
-    )
-    flow = taken.then(reply, [asked, talk, use_memory, tab], [asked, talk, chatbot], concurrency_id="chat", **PRIVATE)
-    flow.then(lambda: _busy(False), None, buttons, queue=False, **PRIVATE)
-    # First the answer is stopped, then the log is written: a piece of the answer that is under way would undo it.
-    stopped = stop.click(lambda: _busy(False), None, buttons, cancels=[flow], queue=False, **PRIVATE)
-    stopped.then(settle, [talk, tab], [talk, chatbot], queue=False, **PRIVATE)
-    cleared = gr.on([again.click, chatbot.clear], lambda: _busy(False), None, buttons, cancels=[flow], queue=False, **PRIVATE)
-    cleared.then(clear, [tab], [talk, chatbot], queue=False, **PRIVATE)
-    page.load(resume, [told], [tab, talk, chatbot], js=TAB, queue=False, **PRIVATE)
-    return chatbot
+    parts = ChatParts(log=log, box=question, send=send, clear=clear, stop=stop, options=(use_memory,))
+    return log, wire_chat(page, parts, talks, answer)
 
 
 def _compare_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.Chatbot, gr.Chatbot]:
@@ -183,10 +142,6 @@ def _compare_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.
 
     gr.on([send.click, question.submit], answer, [question], [left, right], concurrency_id="compare", trigger_mode="once", **PRIVATE)
     return left, right
-
-
-def _busy(is_busy: bool) -> tuple[bool, gr.Button, gr.Button]:
-    return is_busy, gr.Button(visible=not is_busy), gr.Button(visible=is_busy)
 
 
 def _greeting(language: str, facts: PageFacts) -> tuple[str, gr.Chatbot, gr.Chatbot, gr.Chatbot]:

@@ -74,6 +74,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "gone": ("这条消息已经不在了。", "This message is no longer there."),
     "failed": ("这次没能回答", "No answer this time"),
     "not_kept": ("这句没能记下来", "This could not be kept"),
+    "taken_out": ("这段对话里说到它的地方也拿掉了。", "What this talk held of it is gone from here, too."),
+    "crowded": ("现在排队的人太多，过一会儿再问。", "Too many are waiting; ask again in a moment."),
     "fault": ("程序出了错，终端里写了出错的位置。请再试一次。", "The program failed; the terminal says where. Please try again."),
     "empty_question": ("先写点什么吧。", "Write something first."),
     "chat_empty_title": ("跟{name}的分身聊聊", "Talk with {name}’s clone"),
