@@ -6,9 +6,13 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 _HERE = ("localhost", "::1", "0.0.0.0", "::", "", "test", "testserver")  # names of this machine; None and 127.… too
 _asked_elsewhere: list[str] = []
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def _watch(event: str, arguments: tuple[object, ...]) -> None:

@@ -86,7 +86,7 @@ def messages(draw: st.DrawFn) -> Message:
     )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(said=st.lists(messages(), min_size=1, max_size=5, unique_by=lambda message: message.id), kind=st.sampled_from(ChatKind), name=NAMES)
 def test_whatever_was_said_comes_back(said: list[Message], kind: ChatKind, name: str) -> None:
     chat = Conversation(id="qq:hike", platform="qq", name=name, kind=kind, owner="10001")

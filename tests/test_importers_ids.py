@@ -37,7 +37,7 @@ def expected(rows: list[Row]) -> list[str]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rows=ROWS)
 def test_equal_messages_are_numbered_in_the_order_of_the_file_and_known_rows_keep_their_number(rows: list[Row]) -> None:
     assert numbers(rows) == expected(rows)

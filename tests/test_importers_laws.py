@@ -102,14 +102,14 @@ def test_a_sample_cut_anywhere_never_crashes(number: int, path: Path) -> None:
         records_of(data[: len(data) * part // 200], path.name)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(path=st.sampled_from(FILES), part=st.floats(0, 1))
 def test_a_sample_cut_at_any_byte_never_crashes(path: Path, part: float) -> None:
     data = path.read_bytes()
     records_of(data[: int(part * len(data))], path.name)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     path=st.sampled_from([path for path in FILES if path.suffix in TEXTS]),
     encoding=st.sampled_from(["gb18030", "utf-16", "utf-16-be", "utf-7", "big5", "shift_jis", "cp1252", "utf-32"]),
@@ -242,7 +242,7 @@ def test_rows_without_anything_above_the_columns_are_no_columns(path: Path, abov
     assert spoken(f"{above}{text}".encode(), path.name) == spoken(data, path.name)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     path=st.sampled_from(FILES), flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6)
 )
@@ -253,7 +253,7 @@ def test_flipped_bytes_never_crash(path: Path, flips: list[tuple[float, int]]) -
     records_of(bytes(data), path.name)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(junk=st.binary(max_size=300), path=st.sampled_from(FILES), place=st.floats(0, 1))
 def test_junk_in_the_middle_never_crashes(junk: bytes, path: Path, place: float) -> None:
     data = path.read_bytes()
@@ -324,7 +324,7 @@ def test_every_stamped_line_of_a_text_becomes_a_message_or_is_counted() -> None:
     assert sum(isinstance(record, Message | Skipped) for record in records) == stamped
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(bodies=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r[@（("), max_size=40), min_size=1, max_size=12))
 def test_whatever_people_write_every_message_stays_one(bodies: list[str]) -> None:
     lines = [TITLE, "", RULE, "消息分组:我的QQ群", RULE, "消息对象:周末爬山", RULE, ""]

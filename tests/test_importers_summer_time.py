@@ -65,7 +65,7 @@ def test_the_ids_are_those_of_an_export_that_names_the_seconds(tmp_path: Path) -
     assert [message.id for message in read_clocks] == told
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     minutes=st.lists(st.integers(-180, 180), min_size=2, max_size=25, unique=True),
     zone=st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", "Asia/Shanghai", "Africa/Casablanca"]),
