@@ -9,10 +9,16 @@ from zoneinfo import ZoneInfo
 from clone_agent.archive import Archive
 from clone_agent.importers import find_exports, read_export
 from clone_agent.records import Skipped
-from clone_agent.sample_life.questions import HERE, LifeQuestion
+from clone_agent.sample_life.questions import HERE, LifeQuestion, load_questions
 from memory.recall import MemoryIndex
 
+MORE = Path(__file__).parent / "life_questions"  # for development only, about lines that no other question asks about; gold is not marked
 _KNOWN_AS = {"周屿": "屿", "林浩": "浩哥"}  # who is called otherwise in the chats
+
+
+def development_questions() -> list[LifeQuestion]:
+    """The questions that choices may be made on: the development half, and those written for that alone."""
+    return [question for question in load_questions() if question.split == "dev"] + load_questions(MORE)
 
 
 def asker_of(question: LifeQuestion) -> str:

@@ -1,6 +1,6 @@
 """Fit the signs of a found subject to a probability: `python benchmarks/memory_confidence.py SET_DIR...`.
 
-A logistic regression over `memory.confidence.Signs`: of the questions of the sample life's development half, of which some ask about what
+A logistic regression over `memory.confidence.Signs`: of the questions on the sample life that are for development, of which some ask about what
 never happened, and of each folder's questions, put to their own history and to the next. Both kinds count the same in each set; the
 sample life counts as three others. The last figure is of questions that were held back in turn.
 """
@@ -12,11 +12,10 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
-from life_memory import life_memory
+from life_memory import development_questions, life_memory
 from numpy.typing import NDArray
 
 from clone_agent.records import Scope
-from clone_agent.sample_life.questions import load_questions
 from memory.confidence import BIAS, WEIGHTS, Signs
 from memory.embed import load_embedder
 from memory.labelled import build_history, read_lines, understand
@@ -48,13 +47,12 @@ def asked(rows: Sequence[tuple[Signs, bool]]) -> Asked:
 
 
 def of_life() -> Asked:
-    """The development half of the sample life, asked as of the questions' days."""
+    """The questions on the sample life that are for development, asked as of their days."""
     with life_memory() as (_, memory):
         memory.index()
         rows = [
             (memory.signs(each.question, now=each.asked_at, scope=Scope(before=each.asked_at)), not each.never_happened)
-            for each in load_questions()
-            if each.split == "dev"
+            for each in development_questions()
         ]
     return asked(rows)
 

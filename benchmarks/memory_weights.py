@@ -1,6 +1,6 @@
 """Fit what each reason for a passage counts: `python benchmarks/memory_weights.py SET_DIR... [--language en]`.
 
-The sets are the development half of the sample life and the folders given, each question's reasons collected once. The weights are those
+The sets are the development questions on the sample life and the folders given, each question's reasons collected once. The weights are those
 under which the passages with the answer are likely among all that were found (softmax over the scores), kept near those that ship. To show
 how much is luck, every figure is also given for weights that were fitted without some of the questions, on those: of the sample life those
 of one chat at a time, of a folder a fifth. In the sample life a line counts that is a right answer by itself, where there is one.
@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from life_memory import asker_of, life_memory
+from life_memory import asker_of, development_questions, life_memory
 from memory_life import may_quote
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from clone_agent.records import Hit, Scope
-from clone_agent.sample_life.questions import gold_sets, key_ids, load_questions
+from clone_agent.sample_life.questions import gold_sets, key_ids
 from memory.embed import load_embedder
 from memory.evidence import Evidence
 from memory.labelled import build_history, read_lines, understand
@@ -49,13 +49,13 @@ def case(evidence: Evidence, is_gold: NDArray[np.bool_], rough: Weights, *, gold
 
 
 def of_life(language: str) -> list[Case]:
-    """The development half of the sample life, asked as of the questions' days."""
+    """The questions on the sample life that are for development, asked as of their days."""
     cases = []
     with life_memory() as (archive, memory):
         memory.index()
         ids = key_ids(archive)
-        for question in load_questions():
-            if question.split == "dev" and not question.never_happened and is_of(question.question, language):
+        for question in development_questions():
+            if not question.never_happened and is_of(question.question, language):
                 found = memory.evidence(
                     question.question, scope=Scope(before=question.asked_at), now=question.asked_at, asker=asker_of(question)
                 )[0]
@@ -64,7 +64,7 @@ def of_life(language: str) -> list[Case]:
                 is_gold = np.array([bool(wanted & set(passage.message_ids)) for passage in passages])
                 is_right = np.array([may_quote(question, Hit(memory=passage, score=0.0)) for passage in passages])
                 chosen = is_right if is_right.any() else is_gold
-                part = question.id.rsplit("-", maxsplit=1)[0]
+                part = question.id.rsplit("-", maxsplit=1)[0]  # the chat
                 cases.append(case(found, chosen, shipped(language), gold=int(chosen.sum()), part=part))
     return cases
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -127,6 +128,16 @@ def test_questions_are_many_and_halved():
     halves = Counter(question.split for question in questions)
     assert abs(halves["dev"] - halves["report"]) <= len(questions) * 0.06
     assert len({question.category for question in questions}) == 8
+
+
+def test_questions_written_for_development_alone_are_answered_by_what_was_said_before_and_are_no_others(chats):
+    more, others = load_questions(Path(__file__).parent.parent / "benchmarks" / "life_questions"), load_questions()
+    assert len({one.id for one in (*more, *others)}) == len({one.question for one in (*more, *others)}) == len(more) + len(others)
+    assert {one.split for one in more} == {"dev"}
+    said = [(bubble.sent_at, f"{bubble.name}\n{bubble.text}") for chat in chats for bubble in chat.bubbles]
+    pairs = [(at, f"{before}\n{words}") for (_, before), (at, words) in pairwise(said)]  # an answer may be two bubbles
+    for one in more:
+        assert one.never_happened or any(at < one.asked_at and is_right(one, words) for at, words in pairs), one.id
 
 
 def test_a_gold_message_that_was_not_imported_is_an_error():
