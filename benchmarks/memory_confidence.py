@@ -1,7 +1,7 @@
 """Fit the signs of a found subject to a probability: `python benchmarks/memory_confidence.py SET_DIR...`.
 
-A logistic regression over `memory.confidence.Signs`: of the questions on the sample life that are for development, of which some ask about what
-never happened, and of each folder's questions, put to their own history and to the next. Both kinds count the same in each set; the
+A logistic regression over `memory.confidence.Signs`: of the development questions on the sample life, of which some ask about what never
+happened, and of each folder's questions, put to their own history and to the next. Both kinds count the same in each set; the
 sample life counts as three others. The last figure is of questions that were held back in turn.
 """
 

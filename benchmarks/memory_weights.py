@@ -1,9 +1,10 @@
 """Fit what each reason for a passage counts: `python benchmarks/memory_weights.py SET_DIR... [--language en]`.
 
-The sets are the development questions on the sample life and the folders given, each question's reasons collected once. The weights are those
-under which the passages with the answer are likely among all that were found (softmax over the scores), kept near those that ship. To show
-how much is luck, every figure is also given for weights that were fitted without some of the questions, on those: of the sample life those
-of one chat at a time, of a folder a fifth. In the sample life a line counts that is a right answer by itself, where there is one.
+The sets are the development questions on the sample life and the folders given, each question's reasons collected once. The weights are
+those under which the passages with the answer are likely among all that were found (softmax over the scores), kept near those that
+ship. To show how much is luck, every figure is also given for weights that were fitted without some of the questions, on those: of the
+sample life those of one chat at a time, of a folder a fifth. In the sample life a line counts that is a right answer by itself, where
+there is one.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 "左眼要做手术" and then "我说错了，是右眼" answer "哪边眼睛" with 右眼. A line corrects the best one if it was said after it in the same
 chat, tells a value of the kind that is asked for, has words of correction or change ("改到", "说错了", "最后"), and stands in the same talk
-or shares words with it.
+or shares words with it. Only kinds that a line's form shows are looked at, and not where the question asks for what was said at first.
 """
 
 import re
@@ -12,8 +12,9 @@ from datetime import timedelta
 
 from clone_agent.records import Hit
 from memory.answers import asks, suits
-from memory.asked import wanted
+from memory.asked import Kind, wanted
 
+_CERTAIN = (Kind.AMOUNT, Kind.MONEY, Kind.MOMENT, Kind.DAY, Kind.CLOCK, Kind.SIDE, Kind.MODEL)  # a line's form tells whether it has one
 _LOOKED_AT = 12  # lines that may correct the best one
 _SHARE = 0.6  # of the best line's score: what a correction has at least, and what the corrected line keeps
 _TALK = timedelta(hours=6)
@@ -23,6 +24,7 @@ _CHANGES = re.compile(
     r"|(?:^|\s)最[后终]|\b(?:instead|changed (?:it )?to|moved (?:it )?to|make it|i mean[st]?|correction|wrong)\b",
     re.IGNORECASE,
 )
+_AT_FIRST = re.compile(r"最初|起初|最开始|一开始|本来|原来|原先|原本|原定|\b(?:at first|originally|initially)\b", re.IGNORECASE)
 
 
 def settled(question: str, hits: Sequence[Hit]) -> list[Hit]:
@@ -33,11 +35,11 @@ def settled(question: str, hits: Sequence[Hit]) -> list[Hit]:
         hits: what was found.
     """
     want = wanted(question)
-    if want is None or not hits:
+    if want is None or want.kind not in _CERTAIN or not hits:
         return list(hits)
     judged = [replace(hit, fits=round(suits(hit.memory.text, want, question=question), 2)) for hit in hits]
     best, *others = sorted(judged, key=lambda hit: -hit.score)
-    corrections = [hit for hit in others[:_LOOKED_AT] if _corrects(hit, best)]
+    corrections = [] if _AT_FIRST.search(question) else [hit for hit in others[:_LOOKED_AT] if _corrects(hit, best)]
     if not corrections:
         return judged
     latest = max(corrections, key=lambda hit: hit.memory.started_at)

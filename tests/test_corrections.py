@@ -68,6 +68,10 @@ def test_what_corrects_nothing_stays_where_it_was(then: str, after: timedelta, c
     assert best("瑜伽课几点开始", hit("瑜伽课晚上七点", 0.5), hit(then, score, after, chat)) == "瑜伽课晚上七点"
 
 
+def test_who_asks_for_what_was_said_at_first_is_not_told_the_correction() -> None:
+    assert best("瑜伽课原来是几点", hit("瑜伽课晚上七点", 0.5), hit("瑜伽课改到八点了", 0.4, 20 * DAYS)) == "瑜伽课晚上七点"
+
+
 def test_the_last_of_several_corrections_holds() -> None:
     lines = hit("聚餐定在周五", 0.5), hit("聚餐改到周六", 0.45, DAYS), hit("聚餐又改到周日了", 0.4, 2 * DAYS)
     assert best("聚餐是星期几", *lines) == "聚餐又改到周日了"
