@@ -89,15 +89,16 @@ def require_space(path: Path, needed: int, *, what: str) -> None:
         )
 
 
-def require_writable(folder: Path) -> None:
-    """Check that a file can be written in a folder, which is made where it is not there: before hours of work, not after.
+def require_writable(folder: Path, *, size: int = 0) -> None:
+    """Check that a file of `size` bytes can be written in a folder, which is made where it is not there: before hours of work, not after.
 
     Raises:
         CloneError: it cannot.
     """
     with storage_errors():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        TemporaryFile(dir=folder).close()
+        with TemporaryFile(dir=folder) as file:
+            file.write(bytes(size))
 
 
 def gibibytes(count: int) -> str:

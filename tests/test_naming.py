@@ -8,9 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from clone_agent.archive import Archive
+from clone_agent.errors import UsageError
 from clone_agent.importers import read_export
 from clone_agent.records import Message
 from ui.cli import main
+from ui.wiring import check_address
 
 COUSIN = Path(__file__).parent.parent / "clone_agent" / "sample_life" / "exports" / "qq" / "浩哥.txt"
 
@@ -96,6 +98,13 @@ def test_an_address_that_is_none_is_told_before_anybody_is_asked_for_consent(add
         assert "not a URL" in result.stderr
         assert "agreed" not in result.stderr
         assert "authentication" not in result.stderr, "nor is anybody warned of it"
+
+
+@pytest.mark.parametrize("address", ["localhost:8000", "ftp://example.invalid", "http://", "http://[::1", "http://localhost:abc"])
+def test_whatever_is_no_url_is_told_by_whoever_checks_it(address: str) -> None:
+    with pytest.raises(UsageError, match="The judge's address is not a URL") as told:
+        check_address(address, whose="The judge's", like="http://judge.invalid/v1")
+    assert told.value.remedy == "Write it like http://judge.invalid/v1."
 
 
 def test_the_list_of_commands_shows_whole_sentences() -> None:

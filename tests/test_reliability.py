@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import resource
 import signal
 import sqlite3
 import struct
@@ -47,6 +48,24 @@ def big_text(path: Path, megabytes: int) -> tuple[Path, int]:
         size += len(lines[-1].encode())
     path.write_text(head + "".join(lines), encoding="utf-8", newline="")
     return path, number
+
+
+def test_ctrl_c_while_the_program_is_still_being_imported_ends_it_without_a_traceback() -> None:
+    at_import = """
+import os, runpy, signal, sys
+class Interrupting:
+    def find_spec(self, name, *rest):
+        if name == 'click':
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ['clone-agent', 'status']
+runpy.run_module('ui', run_name='__main__')
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", at_import], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 130
+    assert done.stderr.split() == ["Interrupted."]
 
 
 def test_an_import_that_is_killed_anywhere_goes_on_where_it_was() -> None:
@@ -122,6 +141,26 @@ def test_a_disk_that_fills_up_at_any_moment_is_said_and_the_archive_opens_again(
         assert again["messages"] == 150
         with Archive.open(tmp_path / str(limit)) as archive:
             assert archive.conversations()[0].messages == 150
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_index(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run(home, "import", ROOT / "tests/exports/qq_root_txt")
+    run(home, "index")
+    for path in (home / "vectors").rglob("chroma.sqlite3"):
+        path.write_bytes(b"no database" * 1_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))  # no file may grow beyond, as on a disk that is nearly full
+    try:
+        full = run(home, "verify")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "The disk is full" in full.stderr
+    assert "Free some space" in full.stderr
+    assert "vector index" not in full.stderr
+    damaged = run(home, "verify")
+    assert (full.exit_code, damaged.exit_code) == (1, 5)
+    assert "vector index" in damaged.stderr
 
 
 def test_a_disk_without_room_is_told_before_anything_is_stored_or_indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

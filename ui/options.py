@@ -106,29 +106,15 @@ def with_chroma(call: Call, chroma: str | None) -> "Settings":
     """The settings with the command line's choice of a Chroma server; warns of what a server means."""
     settings = call.settings if chroma is None else replace(call.settings, chroma=chroma)
     if settings.chroma is not None:
-        from ui.wiring import is_loopback
+        from ui.wiring import check_address, is_loopback
 
-        check_told_address(settings.chroma, whose="The Chroma server's", like="http://127.0.0.1:8000")
+        check_address(settings.chroma, whose="The Chroma server's", like="http://127.0.0.1:8000")
         call.screen.note("A Chroma server has no authentication of its own: whoever reaches it can read and delete the vectors.")
         if not is_loopback(settings.chroma):
             call.screen.warn(
                 "That Chroma server is not this machine: vectors go to it over the network, and what was said can be guessed from them."
             )
     return settings
-
-
-def check_told_address(url: str, *, whose: str = "The server's", like: str = "http://127.0.0.1:8000/v1") -> None:
-    """Check an address that the user gave before anything is said about where it leads.
-
-    Raises:
-        UsageError: it is no URL; the message says whose it should be and what one looks like.
-    """
-    from ui.wiring import check_address
-
-    try:
-        check_address(url)
-    except (UsageError, ValueError) as cause:  # the second where a bracket is left open: it belongs to IPv6
-        raise UsageError(f"{whose} address is not a URL.", remedy=f"Write it like {like}.") from cause
 
 
 def step(call: Call, command: click.Command, written: str = "", **arguments: object) -> None:

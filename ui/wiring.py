@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from clone_agent.archive import Archive
-from clone_agent.errors import UsageError
+from clone_agent.errors import StoreError, UsageError
 from clone_agent.home import DataHome
 from clone_agent.persona import with_contact
+from clone_agent.storage import require_writable
 from ui.config import Settings
 from ui.environment import stay_offline
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 NO_ADAPTER = "none"
 KEY_VARIABLE = "CLONE_AGENT_API_KEY"
+_ROOM = 4 << 20  # bytes; opening a small index takes a twentieth of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,14 +123,19 @@ def without_adapter(voice: Voice) -> Voice:
     return Voice(model=voice.model.without_adapter(), label=voice.model.engine.loaded.name, adapter=None)
 
 
-def check_address(url: str) -> None:
-    """Check that a server's address is one.
+def check_address(url: str, *, whose: str = "The server's", like: str = "http://127.0.0.1:8000/v1") -> None:
+    """Check that a server's address is one, before anything is said about where it leads.
 
     Raises:
-        UsageError: it is no URL.
+        UsageError: it is no URL; the message says whose it should be and what one looks like.
     """
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise UsageError("The server's address is not a URL.", remedy="Write it like http://127.0.0.1:8000/v1.")
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, or a bracket that is left open: brackets belong to IPv6
+        is_url = False
+    if not is_url:
+        raise UsageError(f"{whose} address is not a URL.", remedy=f"Write it like {like}.")
 
 
 def is_loopback(url: str) -> bool:
@@ -166,24 +173,37 @@ def open_memory(home: DataHome, archive: Archive, settings: Settings) -> Iterato
     stay_offline(settings.embedding, settings.reranker)
     from memory.recall import MemoryIndex
 
-    memory = MemoryIndex.open(
-        home.root,
-        archive,
-        embedding=settings.embedding,
-        server=settings.chroma,
-        reranker=settings.reranker,
-        asker=settings.contact,
-    )
-    with closing(memory):
-        yield memory
+    with _full_disk_told(home):
+        memory = MemoryIndex.open(
+            home.root,
+            archive,
+            embedding=settings.embedding,
+            server=settings.chroma,
+            reranker=settings.reranker,
+            asker=settings.contact,
+        )
+        with closing(memory):
+            yield memory
 
 
-def new_memory(home: DataHome, archive: Archive, settings: Settings) -> "closing[MemoryIndex]":
+@contextmanager
+def new_memory(home: DataHome, archive: Archive, settings: Settings) -> Iterator["MemoryIndex"]:
     """The memory index without a look at whether its vectors are whole, in order to rebuild them."""
     stay_offline(settings.embedding)
     from memory.recall import MemoryIndex
 
-    return closing(MemoryIndex(home.root, archive, embedding=settings.embedding, server=settings.chroma))
+    with _full_disk_told(home), closing(MemoryIndex(home.root, archive, embedding=settings.embedding, server=settings.chroma)) as memory:
+        yield memory
+
+
+@contextmanager
+def _full_disk_told(home: DataHome) -> Iterator[None]:
+    """Raise the disk's failure where it has no room for what Chroma writes even to open an index, which then seems to be damaged."""
+    try:
+        yield
+    except StoreError:
+        require_writable(home.temporary, size=_ROOM)
+        raise
 
 
 @contextmanager

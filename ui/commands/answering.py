@@ -13,7 +13,7 @@ from clone_agent.errors import UsageError
 from clone_agent.forgetting import is_unfinished
 from clone_agent.records import LIVE_PLATFORM, Delta, Hit, Reply, Scope
 from ui.moments import MOMENT
-from ui.options import Call, agree, check_told_address, chroma_option, common, with_chroma
+from ui.options import Call, agree, chroma_option, common, with_chroma
 from ui.show import Screen, count
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def choose_voice(call: Call, options: VoiceOptions) -> "Settings":
     Raises:
         UsageError: a server's address is no URL, it stands elsewhere and nobody agreed, or a model was named without a server.
     """
-    from ui.wiring import is_loopback
+    from ui.wiring import check_address, is_loopback
 
     settings = with_chroma(call, options.chroma)
     chosen = {name: value for name, value in asdict(options).items() if name != "yes" and value is not None}
@@ -94,7 +94,7 @@ def choose_voice(call: Call, options: VoiceOptions) -> "Settings":
     if options.server_model is not None and settings.server is None:
         raise UsageError("--model chooses one of a server's models, and no server was named.", remedy="Add --server URL, or say --base.")
     if settings.server is not None:
-        check_told_address(settings.server)
+        check_address(settings.server)
     if settings.server is not None and not is_loopback(settings.server):
         call.screen.warn("The questions and what is recalled for them, other people's words among them, go to the server you named.")
         agree("Send them there?", yes=options.yes, remedy="Add --yes, or use a server on this machine.")

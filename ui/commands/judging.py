@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from clone_agent.errors import UsageError
-from ui.options import Call, agree, check_told_address
+from ui.options import Call, agree
 
 
 def open_judge(call: Call, url: str, model: str | None, *, agreed: bool) -> Callable[[str, str], str]:
@@ -15,11 +15,11 @@ def open_judge(call: Call, url: str, model: str | None, *, agreed: bool) -> Call
     from langchain_core.messages import HumanMessage, SystemMessage
 
     from finetune.judge import unreachable
-    from ui.wiring import is_loopback, server_model
+    from ui.wiring import check_address, is_loopback, server_model
 
     if not model:
         raise UsageError("The judge's model has no name.", remedy="Add --judge-model NAME, one of those the server offers.")
-    check_told_address(url)
+    check_address(url)
     if not is_loopback(url):
         call.screen.warn("Every answer of yours and what was said before it, other people's words among them, go to the server you named.")
         agree("Send them there?", yes=agreed, remedy="Add --yes, or use a server on this machine.")
