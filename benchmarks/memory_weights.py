@@ -139,12 +139,12 @@ def stacked(
 
 
 def figures(cases: Sequence[Case], weights: Weights) -> NDArray[np.float64]:
-    """hit@1, hit@8 and R@8 of each question: (questions, 3)."""
+    """hit@1, hit@2, hit@8 and R@8 of each question: (questions, 4)."""
     rows = []
     for one in cases:
         hits = one.is_gold[np.argsort(-(one.columns @ values(weights)), kind="stable")][:8]
-        rows.append((float(hits[:1].any()), float(hits.any()), float(hits.sum()) / one.gold))
-    return np.array(rows).reshape(-1, 3)
+        rows.append((float(hits[:1].any()), float(hits[:2].any()), float(hits.any()), float(hits.sum()) / one.gold))
+    return np.array(rows).reshape(-1, 4)
 
 
 def main() -> None:
@@ -167,7 +167,7 @@ def main() -> None:
             if held_back := [one for one in cases if one.part == part]:
                 unseen[name].append(figures(held_back, weights))
     print("fitted", asdict(chosen))
-    print("| set | questions | shipped: hit@1, hit@8, R@8 | fitted | fitted without them |\n|---|---|---|---|---|")
+    print("| set | questions | shipped: hit@1, hit@2, hit@8, R@8 | fitted | fitted without them |\n|---|---|---|---|---|")
     for name, cases in sets.items():
         means = (figures(cases, start), figures(cases, chosen), np.concatenate(unseen[name]))
         print(f"| {name} | {len(cases)} | " + " | ".join(" ".join(f"{value:.3f}" for value in each.mean(axis=0)) for each in means) + " |")
