@@ -25,7 +25,6 @@ _TOGETHER = 128  # continuations scored at once
 class Exposure:
     """What a model gives away of one canary."""
 
-    canary: str  # its id
     is_owners: bool
     repeats: int
     asked: float  # bits, when the clone is asked and begins to answer
@@ -64,7 +63,6 @@ def exposures(loaded: LoadedModel, canaries: Sequence[Canary], system: str, *, a
             for secret in secrets
         ]
         yield Exposure(
-            canary=canary.id,
             is_owners=canary.is_owners,
             repeats=canary.repeats,
             asked=_bits(loaded, answers),

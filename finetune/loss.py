@@ -118,10 +118,13 @@ def _halved(left: Sequence[Sequence[int]], lengths: Sequence[int], cause: BaseEx
 
 
 def autocast_for(model: PreTrainedModel) -> AbstractContextManager[object]:
-    """bfloat16 arithmetic where the hardware has it (a GPU, a CPU with AMX); the same answer at every call on one machine."""
+    """bfloat16 arithmetic where the hardware has it; the same answer at every call on one machine."""
+    return torch.autocast(next(model.parameters()).device.type, dtype=torch.bfloat16, enabled=has_bfloat16(model))
+
+
+def has_bfloat16(model: PreTrainedModel) -> bool:
+    """Whether the model's device computes fast in bfloat16 (a GPU, a CPU with AMX)."""
     device = next(model.parameters()).device
-    enabled = torch.cuda.is_bf16_supported() if device.type == "cuda" else device.type == "cpu" and torch.cpu._is_amx_tile_supported()
     # bitsandbytes unpacks 4-bit weights several times slower into bfloat16 than into float32 on a CPU.
-    if device.type == "cpu" and getattr(model, "is_loaded_in_4bit", False):
-        enabled = False
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+    is_fast_cpu = device.type == "cpu" and torch.cpu._is_amx_tile_supported() and not getattr(model, "is_loaded_in_4bit", False)
+    return bool(torch.cuda.is_bf16_supported() if device.type == "cuda" else is_fast_cpu)

@@ -62,6 +62,7 @@ def prepare(config: TuneConfig, dataset_dir: Path, team: Team = ALONE) -> Prepar
         ModelError: the base cannot be loaded, or memory does not suffice.
     """
     config.check()
+    team.require_fitting(four_bit=find_method(config.method).four_bit)
     train, evaluation, manifest = read_dataset(dataset_dir)
     device = find_device(team.device or config.device)
     require_words(config.base)

@@ -2,20 +2,26 @@
 
 Every process reads the same settings and data and knows the whole batch; each learns from its share of the texts, and gradients are
 summed. What is learnt is therefore what one process would learn. Whether the model is copied to every process or cut into pieces over them
-(FSDP) is for accelerate's configuration to say. Only the first process, the leader, writes.
+(FSDP, DeepSpeed) is for accelerate's configuration to say. Only the first process, the leader, writes.
 """
 
 import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType, gather_object
 from torch import nn
+from transformers import PreTrainedModel
 
 from clone_agent.errors import UsageError
+from finetune.engine import Engine, TorchEngine
+from finetune.loss import SummedLoss, has_bfloat16
+from finetune.methods.adapter import move
+from finetune.zero import ZeroEngine, cuts_weights, is_wanted, open_zero
 
 SHARED = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU, DistributedType.FSDP)
 
@@ -36,26 +42,50 @@ class Team:
     @property
     def cuts(self) -> bool:
         """Whether the model is cut into pieces over the processes."""
-        return self._accelerator is not None and self._accelerator.distributed_type is DistributedType.FSDP
+        if self._kind is DistributedType.DEEPSPEED and self._accelerator is not None:
+            return cuts_weights(self._accelerator)
+        return self._kind is DistributedType.FSDP
+
+    @property
+    def _kind(self) -> DistributedType:
+        return self._accelerator.distributed_type if self._accelerator else DistributedType.NO
 
     @property
     def device(self) -> str | None:
         """The device of this process; None in a team of one, which may choose."""
         return str(self._accelerator.device) if self._accelerator else None
 
-    def join(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, torch.optim.Optimizer]:
-        """The module whose gradients are summed over the team, and its optimizer. Under FSDP the module's parameters are new ones."""
-        if self._accelerator is None:
-            return module, optimizer
-        joined: tuple[nn.Module, Any] = self._accelerator.prepare(module, optimizer)
-        return joined[0], getattr(joined[1], "optimizer", joined[1])
+    def require_fitting(self, *, four_bit: bool) -> None:
+        """Refuse a base in 4 bits where an engine cuts models.
 
-    def alone(self, module: nn.Module) -> AbstractContextManager[object]:
-        """Inside, backward passes leave their gradients here; the next one outside sums them over the team."""
-        if self._accelerator is None or self.cuts:  # pieces of a cut model are summed at every pass
-            return nullcontext()
-        separate: AbstractContextManager[object] = self._accelerator.no_sync(module)
-        return separate
+        Raises:
+            UsageError: these do not go together.
+        """
+        if four_bit and self._kind in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+            raise UsageError(
+                f"A base in 4 bits does not train under {self._kind.value}.",
+                remedy="Tune with lora, or choose several GPUs without FSDP and DeepSpeed.",
+            )
+
+    def join(self, model: PreTrainedModel, optimizer: torch.optim.Optimizer, *, clip: float) -> Engine:
+        """What moves the weights, with gradients summed over the team. Under FSDP the model's parameters are new ones.
+
+        Args:
+            model: all of it.
+            optimizer: of the parameters that are trained.
+            clip: length of the gradient at most.
+        """
+        module: nn.Module = SummedLoss(model)
+        if self._accelerator is None:
+            return TorchEngine(module, optimizer, clip=clip, size=1, alone=nullcontext)
+        if self._kind is DistributedType.DEEPSPEED:
+            return ZeroEngine(self._accelerator, module, optimizer, clip=clip, autocast=has_bfloat16(model))
+        if self.cuts:
+            move(model, torch.float32)  # a piece holds weights of one type only
+        module, joined = self._accelerator.prepare(module, optimizer)
+        # Pieces of a cut model are summed at every pass.
+        alone = nullcontext if self.cuts else partial(self._accelerator.no_sync, module)
+        return TorchEngine(module, getattr(joined, "optimizer", joined), clip=clip, size=self.size, alone=alone)
 
     def share(self, items: Sequence[int], rank: int | None = None) -> Sequence[int]:
         """The part of `items` that a process works on (this one by default)."""
@@ -89,15 +119,17 @@ def open_team(device: str | None) -> Team:
     """The team that a launcher started this process for; a team of one where none did.
 
     Raises:
-        UsageError: the launcher's configuration asks for an engine that is not supported.
+        UsageError: the launcher's configuration asks for an engine that is not supported, or DeepSpeed is missing.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return Team()
+    if is_wanted():
+        return Team(open_zero(device))
     accelerator = Accelerator(cpu=device == "cpu" or not torch.cuda.is_available())
     if accelerator.distributed_type not in SHARED:
         raise UsageError(
             f"Training does not run under {accelerator.distributed_type.value}.",
-            remedy="Choose several GPUs, or FSDP, which also cuts the model over them, with `accelerate config`.",
+            remedy="Choose several GPUs, FSDP or DeepSpeed with `accelerate config`.",
         )
     if accelerator.distributed_type is DistributedType.FSDP and not accelerator.is_fsdp2:
         raise UsageError(

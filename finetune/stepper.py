@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -12,12 +12,10 @@ from torch import Tensor, nn
 from clone_agent.errors import ModelError
 from finetune.batches import collate, epoch_batches, pieces
 from finetune.encode import Encoded
-from finetune.loss import SummedLoss, autocast_for
+from finetune.loss import autocast_for
 from finetune.memory_limits import ADVICE, is_out_of_memory
-from finetune.methods.adapter import move
 from finetune.prepare import Prepared
 from finetune.processes import Team
-from finetune.training_state import optimizer_tensors, restore_optimizer
 from finetune.tune_config import TuneConfig
 
 log = logging.getLogger(__name__)
@@ -35,17 +33,13 @@ class Stepper:
         self._piece_tokens, self._autocast = prepared.plan.step_tokens, autocast_for(self._model)
         self._epoch: tuple[int, list[list[int]]] = (-1, [])
         decay = config.weight_decay if config.weight_decay is not None else config.defaults().weight_decay
-        if team.cuts:
-            move(self._model, torch.float32)  # a piece holds weights of one type only
         names = {id(parameter): name for name, parameter in self._model.named_parameters()}
-        file_names = {names[id(parameter)]: name for name, parameter in prepared.adapter.parameters.items()}
+        trained = {file_name: names[id(parameter)] for file_name, parameter in prepared.adapter.parameters.items()}
         optimizer = torch.optim.AdamW(list(prepared.adapter.parameters.values()), lr=self._highest_rate, weight_decay=decay)
-        self._loss, self._optimizer = team.join(SummedLoss(self._model), optimizer)
-        if team.cuts:
-            prepared.adapter.parameters = {
-                file_names[name]: parameter for name, parameter in self._model.named_parameters() if name in file_names
-            }
-        self._parameters: Mapping[str, nn.Parameter] = prepared.adapter.parameters
+        self._engine = team.join(self._model, optimizer, clip=config.clip)
+        joined = dict(self._model.named_parameters())
+        self._parameters: Mapping[str, nn.Parameter] = {file_name: joined[name] for file_name, name in trained.items()}
+        prepared.adapter.parameters = self._parameters
 
     def rate(self, step: int) -> float:
         """The learning rate of a step: a rise, then the schedule's way down."""
@@ -75,11 +69,13 @@ class Stepper:
 
     def tensors(self) -> dict[str, Tensor]:
         """The optimizer's memory, for a checkpoint."""
-        return optimizer_tensors(self._optimizer, self._parameters)
+        return self._engine.tensors(self._parameters)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what `tensors` gave."""
-        restore_optimizer(self._optimizer, self._parameters, tensors)
+        self._engine.module.train(True)
+        self._engine.restore(self._parameters, tensors, lambda: self._summed_loss([0], self._texts))
+        self._engine.module.train(False)
 
     def _batch(self, step: int) -> list[int]:
         epoch, number = divmod(step, math.ceil(len(self._lengths) / self._rows))
@@ -88,30 +84,23 @@ class Stepper:
         return self._epoch[1][number]
 
     def _learn(self, batch: Sequence[int], step: int) -> float:
-        self._model.train(True)
-        self._optimizer.zero_grad()
+        self._engine.module.train(True)
         targets, total = sum(self._texts[index].targets for index in batch), 0.0
         own = self._own_pieces(batch, self._lengths)
         for number, (piece, weight) in enumerate(own, start=1):
-            with self._team.alone(self._loss) if number < len(own) else nullcontext():
-                # The team takes the mean of its members' gradients, and the sum is wanted.
-                loss = self._summed_loss(piece, self._texts) * (weight / targets)
-                (loss * self._team.size).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            total += float(loss.detach())
+            share = partial(self._weighted_loss, piece, weight / targets)
+            total += self._engine.add(share, is_last=number == len(own))
         (total,) = self._team.total(total)
         if not math.isfinite(total):
             raise ModelError(f"The loss ran away at step {step + 1}.", remedy="Lower the learning rate, then tune again.")
-        torch.nn.utils.clip_grad_norm_(list(self._parameters.values()), self._config.clip)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.rate(step)
-        self._optimizer.step()
-        self._model.train(False)
+        self._engine.step(self.rate(step))
+        self._engine.module.train(False)
         return total
 
     @torch.no_grad()
     def _summed(self, texts: Sequence[Encoded]) -> float:
         """The sum of the losses of all supervised tokens of all texts."""
-        self._model.train(False)
+        self._engine.module.train(False)
         own = self._own_pieces(range(len(texts)), [len(text.input_ids) for text in texts])
         return self._team.total(sum(float(self._summed_loss(piece, texts)) * weight for piece, weight in own))[0]
 
@@ -124,10 +113,13 @@ class Stepper:
         own = [(piece, 1.0) for piece in shares[self._team.rank]]
         return own + [([batch[0]], 0.0)] * (max(map(len, shares)) - len(own))
 
+    def _weighted_loss(self, piece: Sequence[int], weight: float) -> Tensor:
+        return self._summed_loss(piece, self._texts) * weight
+
     def _summed_loss(self, piece: Sequence[int], texts: Sequence[Encoded]) -> Tensor:
         batch = collate([texts[index] for index in piece]).to(self._device)
         with self._autocast:
-            loss: Tensor = self._loss(batch.input_ids, batch.attention_mask, batch.labels)
+            loss: Tensor = self._engine.module(batch.input_ids, batch.attention_mask, batch.labels)
         return loss
 
     def _fitting(self, work: Callable[[], _T]) -> _T:
@@ -147,6 +139,6 @@ class Stepper:
         if self._piece_tokens < max(self._lengths) // 2:
             raise ModelError("Memory does not suffice for a single text.", remedy=ADVICE) from cause
         log.warning("out of memory: going on with pieces of %d tokens", self._piece_tokens)
-        self._optimizer.zero_grad()
+        self._engine.forget()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -5,7 +5,6 @@ settings, data and seed alone: a run that was killed and resumed walks the curve
 """
 
 import json
-import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -15,21 +14,20 @@ from typing import Any
 
 import torch
 
-from clone_agent.errors import CloneError, UsageError
+from clone_agent.errors import UsageError
 from clone_agent.records import Persona
 from clone_agent.storage import require_space
 from finetune.adapter_files import save_adapter
-from finetune.checkpoint import LOG, read_adapter
-from finetune.dataset import read_manifest
 from finetune.encode import fit_prompt
-from finetune.files import disk_advice, private_folder, private_umask, write_lines
+from finetune.files import disk_advice, private_folder, private_umask
+from finetune.finished import finished_before, finished_facts
 from finetune.generate import Sampling, reply_text
 from finetune.interrupts import stop_requests
 from finetune.memory_limits import memory_advice
-from finetune.model_files import find_model, fingerprint
 from finetune.prepare import Prepared, language_of, prepare
 from finetune.probe import OrdinaryTalk, as_facts, probe
 from finetune.processes import Team, open_team
+from finetune.run_log import RunLog
 from finetune.stepper import Stepper
 from finetune.training_state import (
     checkpoints,
@@ -39,7 +37,7 @@ from finetune.training_state import (
     restore_random,
     save_checkpoint,
 )
-from finetune.tune_config import SampleReply, TuneConfig, TunePlan, TuneProgress, TuneReport
+from finetune.tune_config import SampleReply, TuneConfig, TuneProgress, TuneReport
 
 CHECKPOINT_EVERY_S = 300.0
 _NAME = "林晚"  # any name does in the system message of the probe
@@ -74,7 +72,7 @@ def tune(
         CloneError: the disk is full.
         KeyboardInterrupt: Ctrl-C; the state left behind is resumable.
     """
-    if resume and not checkpoints(out) and (report := _finished_before(config, dataset_dir, out)) is not None:
+    if resume and not checkpoints(out) and (report := finished_before(config, dataset_dir, out)) is not None:
         return report
     team = open_team(config.device)
     tell = on_progress if on_progress is not None and team.leads else lambda _: None
@@ -100,7 +98,7 @@ class _Run:
         self.model, self.adapter, self.plan = prepared.loaded.model, prepared.adapter, prepared.plan
         # A model that is cut over processes cannot write replies, and one writer suffices.
         self.shown = prepared.shown if team.leads and not team.cuts else []
-        self.stepper = Stepper(config, prepared, team)
+        self.stepper, self.log = Stepper(config, prepared, team), RunLog(out, writes=team.leads)
         if team.size > 1:
             torch.manual_seed(config.seed + team.rank)  # of dropout, which must not be alike in all processes
         self.step, self.best_step, self.misses, self.seconds = 0, 0, 0, 0.0
@@ -122,7 +120,7 @@ class _Run:
             return
         if self.team.leads:
             remove_checkpoints(self.out)
-            write_lines(self.out / LOG, [])
+        self.log.begin()
         self.tell(TuneProgress(phase="evaluate", steps=self.plan.steps))
         with self._base():
             self.before = self.best = self._held_out_loss()
@@ -143,20 +141,7 @@ class _Run:
         self.lost_ordinary_talk = ordinary is not None and ordinary["is_lost"]
         report = self.report(finished=True)
         self.tell(TuneProgress(phase="save", step=self.step, steps=self.plan.steps, eval_loss=self.best))
-        facts = {
-            "dataset": {key: self.prepared.dataset.get(key) for key in ("hash", "examples", "conversations", "first", "last")},
-            "losses": {"before": self.before, "after": self.best},
-            "training": {
-                "config": self.config.identity(),
-                "plan": asdict(self.plan),
-                "steps": report.steps,
-                "best_step": report.best_step,
-                "seconds": round(report.seconds, 1),
-                "stopped_early": report.stopped_early,
-            },
-            "samples": [asdict(sample) for sample in self.samples],
-            "ordinary_talk": ordinary,
-        }
+        facts = finished_facts(self.config, report, self.prepared.dataset, ordinary)
         if self.team.leads:
             with disk_advice():
                 save_adapter(self.out, self.adapter, self.prepared.loaded, facts, state=self.best_state)
@@ -198,10 +183,20 @@ class _Run:
             self.step += 1
             seconds = time.perf_counter() - start
             self.seconds += seconds
-            self._log({"step": self.step, "loss": round(loss, 6), "learning_rate": rate, "tokens": tokens, "seconds": round(seconds, 4)})
+            self.log.add({"step": self.step, "loss": round(loss, 6), "learning_rate": rate, "tokens": tokens, "seconds": round(seconds, 4)})
             if self.step in looks:
                 self._look()
-            self._tell_step(loss, rate, tokens / seconds)
+            self.tell(
+                TuneProgress(
+                    phase="train",
+                    step=self.step,
+                    steps=self.plan.steps,
+                    loss=loss,
+                    eval_loss=self.latest,
+                    learning_rate=rate,
+                    tokens_per_s=tokens / seconds,
+                )
+            )
             stop, is_late = self.team.total(should_stop(), time.monotonic() - saved_at > CHECKPOINT_EVERY_S)
             if stop or is_late or self.step in looks:
                 self._save()
@@ -224,7 +219,7 @@ class _Run:
     def _held_out_loss(self) -> float | None:
         start = time.perf_counter()
         self.latest = self.stepper.held_out_loss(self.prepared.evaluation)
-        self._log({"step": self.step, "eval_loss": self.latest, "seconds": round(time.perf_counter() - start, 4)})
+        self.log.add({"step": self.step, "eval_loss": self.latest, "seconds": round(time.perf_counter() - start, 4)})
         return self.latest
 
     def _is_enough(self) -> bool:
@@ -244,28 +239,7 @@ class _Run:
             return None
         return probe(self.prepared.loaded, Persona(name=_NAME, language=language_of(self.shown)))
 
-    def _tell_step(self, loss: float, rate: float, tokens_per_s: float) -> None:
-        left = (self.plan.steps - self.step) * self.seconds / self.step
-        self.tell(
-            TuneProgress(
-                phase="train",
-                step=self.step,
-                steps=self.plan.steps,
-                loss=loss,
-                eval_loss=self.latest,
-                learning_rate=rate,
-                tokens_per_s=tokens_per_s,
-                seconds_left=left,
-            )
-        )
-
     # --- state on disk ---
-
-    def _log(self, line: dict[str, Any]) -> None:
-        if not self.team.leads:
-            return
-        with disk_advice(), (self.out / LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
 
     def _save(self) -> None:
         parts = {
@@ -306,13 +280,12 @@ class _Run:
         self.step, self.best_step, self.misses, self.seconds = state["step"], state["best_step"], state["misses"], state["seconds"]
         self.before, self.best, self.latest = (state["losses"][name] for name in ("before", "best", "latest"))
         self.samples = tuple(SampleReply(**sample) for sample in state["samples"]) if self.shown else ()
+        if not self.samples:  # begun by processes that cut the model: there is nothing to hold replies of now beside
+            self.shown = []
         ordinary = state.get("ordinary_talk")
         self.ordinary = OrdinaryTalk(**ordinary) if ordinary and self.shown else None
         self.team.wait()
-        if not self.team.leads:
-            return
-        lines = (self.out / LOG).read_text(encoding="utf-8").splitlines() if (self.out / LOG).is_file() else []
-        write_lines(self.out / LOG, [line for line in lines if _step_of(line) <= self.step])
+        self.log.go_back(self.step)
 
     def _identity(self) -> dict[str, Any]:
         return {
@@ -320,37 +293,3 @@ class _Run:
             "dataset": self.prepared.dataset.get("hash"),
             "base": self.prepared.loaded.fingerprint,
         }
-
-
-def _step_of(line: str) -> float:
-    """The step of a log line; infinity for one that was cut short."""
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return math.inf
-
-
-def _finished_before(config: TuneConfig, dataset_dir: Path, out: Path) -> TuneReport | None:
-    """The report of a finished run with these settings, this dataset and this base; None: `out` holds no such thing."""
-    try:
-        info = read_adapter(out)
-        training = info.manifest["training"]
-        same = training["config"] == json.loads(json.dumps(config.identity())) and info.dataset == read_manifest(dataset_dir).get("hash")
-        if not same or info.base_fingerprint != fingerprint(find_model(config.base)):
-            return None
-        plan = TunePlan(**training["plan"])
-    except (CloneError, KeyError, TypeError):
-        return None
-    return TuneReport(
-        folder=out,
-        plan=plan,
-        steps=training["steps"],
-        best_step=training["best_step"],
-        loss_before=info.loss_before,
-        loss_after=info.loss_after,
-        seconds=training["seconds"],
-        samples=tuple(SampleReply(**sample) for sample in info.manifest["samples"]),
-        finished=True,
-        stopped_early=training["stopped_early"],
-        lost_ordinary_talk=info.lost_ordinary_talk,
-    )

@@ -13,11 +13,10 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from finetune.checkpoint import CHECKPOINTS
 from finetune.files import replacing_folder, write_json
-from finetune.shards import cut_like, whole
 
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
 _KEPT = 2
@@ -52,23 +51,6 @@ def newest_checkpoint(run: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | N
 def remove_checkpoints(run: Path) -> None:
     """Drop all checkpoints of a run, and what a killed one left half written."""
     shutil.rmtree(run / CHECKPOINTS, ignore_errors=True)
-
-
-def optimizer_tensors(optimizer: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
-    """The optimizer's memory of each parameter, as `<parameter>|<what>`."""
-    return {
-        f"{name}|{what}": whole(value)
-        for name, parameter in parameters.items()
-        for what, value in optimizer.state.get(parameter, {}).items()
-    }
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` took."""
-    for key, value in tensors.items():
-        name, _, what = key.rpartition("|")
-        parameter = parameters[name]
-        optimizer.state[parameter][what] = value if what == "step" else cut_like(value, parameter)  # torch counts steps on the CPU
 
 
 def random_tensors(rank: int) -> dict[str, Tensor]:

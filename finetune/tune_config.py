@@ -123,8 +123,7 @@ class TuneProgress:
     loss: float | None = None  # mean per token of this step
     eval_loss: float | None = None  # the latest on held-out examples
     learning_rate: float = 0.0
-    tokens_per_s: float = 0.0
-    seconds_left: float | None = None
+    tokens_per_s: float = 0.0  # learnt from in this step
     plan: TunePlan | None = None
 
 

@@ -1,3 +1,5 @@
+"""A tuned GLM as a chat model of LangChain: what streams is what transformers would generate, and a reader who leaves ends the work."""
+
 import json
 import shutil
 import threading

@@ -1,3 +1,5 @@
+"""Adapter and model folders: what was saved comes back exactly; what is unfinished, damaged or of another base is refused at once."""
+
 import stat
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Examples as token ids: loss on the owner's words and the stop token alone, and what is cut when a talk is too long."""
+
 from dataclasses import replace
 from datetime import UTC, datetime
 

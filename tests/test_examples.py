@@ -1,3 +1,5 @@
+"""Sessions become training examples: who answers what, where the held-out part begins, and the dataset folder that keeps them."""
+
 import json
 import stat
 from collections import Counter

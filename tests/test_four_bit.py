@@ -1,3 +1,5 @@
+"""A base in 4 bits: less memory for nearly the same numbers, and adapters that speak on it and merge into the whole one."""
+
 from pathlib import Path
 
 import pytest

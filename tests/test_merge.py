@@ -1,3 +1,5 @@
+"""`clone-agent merge`: an adapter and its base as one folder that transformers loads, vLLM serves and llama.cpp's converter reads."""
+
 import json
 from pathlib import Path
 from typing import Any

@@ -1,3 +1,5 @@
+"""Every tuning method on both GLM classes: gradients, saving, caches, padding, ways of generating, checkpointing, causality."""
+
 import pytest
 import tiny_glm
 import torch

@@ -1,3 +1,5 @@
+"""The training loop: every method learns, and a run that was stopped or killed walks the curve that it would have walked unbroken."""
+
 import json
 import os
 import signal

@@ -4,6 +4,7 @@ A method registers its parameters as parts of the model, so `.to()`, `state_dict
 are, how to switch them off and how to take them out again.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from clone_agent.errors import ModelError
-from finetune.shards import cut_like, whole
+from finetune.shards import put, shape, whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,16 +101,16 @@ class Adapter:
         Raises:
             ModelError: names or shapes are not this adapter's.
         """
-        wanted = {name: tuple(parameter.shape) for name, parameter in self.parameters.items()}
+        wanted = {name: shape(parameter) for name, parameter in self.parameters.items()}
         if wanted != {name: tuple(tensor.shape) for name, tensor in state.items()}:
             raise ModelError("The adapter's weights do not fit its settings or this model.", remedy="Use the base model it was tuned on.")
         with torch.no_grad():
             for name, parameter in self.parameters.items():
-                parameter.copy_(cut_like(state[name], parameter))
+                put(parameter, state[name])
 
     def size(self) -> int:
         """How many numbers are trained."""
-        return sum(parameter.numel() for parameter in self.parameters.values())
+        return sum(math.prod(shape(parameter)) for parameter in self.parameters.values())
 
 
 def decoder(model: PreTrainedModel) -> nn.Module:

@@ -136,7 +136,8 @@ def _setting(pair: str) -> tuple[str, Any]:
 
 def _state(progress: "TuneProgress") -> str:
     losses = (("loss", progress.loss), ("held out", progress.eval_loss))
-    return " · ".join([progress.phase, *(f"{name} {_LOSS.format(loss)}" for name, loss in losses if loss is not None)])
+    speed = [f"{progress.tokens_per_s:,.0f} tokens/s"] if progress.tokens_per_s else []
+    return " · ".join([progress.phase, *(f"{name} {_LOSS.format(loss)}" for name, loss in losses if loss is not None), *speed])
 
 
 def _print_dry_run(call: Call, config: "TuneConfig") -> None:
