@@ -19,8 +19,17 @@ from clone_agent.storage import FULL
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder (0700) with its parents, if it is not there."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make a folder (0700) with its parents, if it is not there.
+
+    Raises:
+        CloneError: a file is in its place.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as cause:
+        raise CloneError(
+            f"{path} is to be a folder, and a file is in its place.", remedy="Move the file away, or take another name."
+        ) from cause
     return path
 
 

@@ -82,7 +82,7 @@ def find_folder(name_or_path: str | Path | None) -> tuple[Path, str]:
         return SHIPPED, SHIPPED_NAME
     path = Path(name_or_path).expanduser()
     if path.is_dir():
-        return path, str(path)
+        return path, str(path.absolute())  # an adapter names its base, wherever it is asked from
     if path.exists() or path.is_absolute() or str(name_or_path).count("/") != 1 or str(name_or_path).startswith("."):
         raise ModelError(
             f"There is no model folder {path}.", remedy="Name a folder with config.json, or a hub name like zai-org/glm-edge-1.5b-chat."

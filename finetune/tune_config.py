@@ -52,6 +52,10 @@ class TuneConfig:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"{name} must be more than 0.", remedy="Leave it out for a value that suits the method.")
+        if (self.weight_decay or 0) < 0:
+            raise UsageError("weight_decay must not be less than 0.", remedy="Leave it out for a value that suits the method.")
+        if not -(2**63) <= self.seed < 2**63:
+            raise UsageError("The seed is a number of at most 64 bits.", remedy="Take a smaller one.")
         for name in ("rehearsal", "warmup_share"):
             if not 0 <= (getattr(self, name) or 0) < 1:
                 raise UsageError(f"{name} is a share: at least 0, less than 1.", remedy="Leave it out for a value that suits the model.")

@@ -43,8 +43,13 @@ def trained(base: Path, folder: Path, method: str = "lora", settings: dict[str, 
 
 @pytest.mark.parametrize(
     ("method", "settings"),
-    [("lora", {}), ("lora", {"use_rslora": True, "target_modules": "q_proj,v_proj"}), ("lora", {"use_dora": True}), ("full", {})],
-    ids=["lora", "rslora", "dora", "full"],
+    [
+        ("lora", {}),
+        ("lora", {"use_rslora": True, "target_modules": "q_proj,v_proj"}),
+        ("lora", {"use_dora": True, "use_rslora": True}),
+        ("full", {}),
+    ],
+    ids=["lora", "rslora", "dora+rslora", "full"],
 )
 @pytest.mark.parametrize("to", ["hf", "gguf"])
 def test_a_merged_model_computes_what_the_adapter_did(base: Path, tmp_path: Path, method: str, settings: dict[str, Any], to: str) -> None:
@@ -58,6 +63,23 @@ def test_a_merged_model_computes_what_the_adapter_did(base: Path, tmp_path: Path
     assert set(model.state_dict()) == set(plain.state_dict())
     assert report.precision == "float32"
     assert report.template_matches
+
+
+@pytest.mark.parametrize("layer", ["lm_head", "embed_tokens"])
+def test_of_embeddings_shared_with_the_output_head_the_one_that_was_tuned_changes(base: Path, tmp_path: Path, layer: str) -> None:
+    expected = trained(base, tmp_path / "a", settings={"target_modules": layer})
+    merge(tmp_path / "a", tmp_path / "out")
+    with torch.no_grad():
+        logits = AutoModelForCausalLM.from_pretrained(tmp_path / "out")(input_ids=IDS).logits
+    assert torch.allclose(logits, expected, atol=2e-5)
+
+
+def test_a_base_named_from_where_one_stands_is_found_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_glm.save(tmp_path / "base")
+    monkeypatch.chdir(tmp_path)
+    trained(Path("base"), tmp_path / "a")
+    monkeypatch.chdir("/")
+    assert merge(tmp_path / "a", tmp_path / "out").base == str(tmp_path / "base")
 
 
 def test_a_server_finds_stop_tokens_and_a_template_that_writes_the_ids_of_the_training(base: Path, tmp_path: Path) -> None:

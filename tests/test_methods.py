@@ -237,6 +237,9 @@ def test_an_unknown_method_or_setting_is_refused_with_the_known_ones() -> None:
         attach(tiny_glm.model(), "ptuning", {"r": 4})
     with pytest.raises(UsageError, match="default is 8"):
         attach(tiny_glm.model(), "lora", {"r": "8"})
+    for targets, words in (("q_proj,v_prj", "no layers 'v_prj'"), ("input_layernorm", "cannot be added to input_layernorm")):
+        with pytest.raises(UsageError, match=words):
+            attach(tiny_glm.model(), "lora", {"target_modules": targets})
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import tiny_glm
 
-from clone_agent.errors import DatasetError, ModelError, UsageError
+from clone_agent.errors import CloneError, DatasetError, ModelError, UsageError
 from clone_agent.prompt import system_prompt
 from clone_agent.records import ChatTurn, Persona
 from finetune.checkpoint import read_adapter
@@ -283,8 +283,15 @@ def test_a_missing_dataset_or_senseless_setting_is_refused(base: Path, dataset: 
         tune(config(base, batch_size=0), dataset, tmp_path / "a")
     with pytest.raises(UsageError, match="cosine, linear, constant"):
         tune(config(base, schedule="wavy"), dataset, tmp_path / "a")
+    with pytest.raises(UsageError, match="weight_decay must not be less than 0"):
+        tune(config(base, weight_decay=-0.1), dataset, tmp_path / "a")
+    with pytest.raises(UsageError, match="64 bits"):
+        tune(config(base, seed=2**64), dataset, tmp_path / "a")
     with pytest.raises(DatasetError, match="No example fits"):
         tune(config(base, max_length=8), dataset, tmp_path / "a")
+    (tmp_path / "file").touch()
+    with pytest.raises(CloneError, match="a file is in its place"):
+        tune(config(base), dataset, tmp_path / "file")
 
 
 def test_an_evaluation_sets_base_and_tuned_replies_beside_the_owners(base: Path, dataset: Path, tmp_path: Path) -> None:
