@@ -37,6 +37,7 @@ _HEADER = re.compile(
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})"
     r" (?P<post>AM|PM)(?P<pre>)(?P<rest>(?: .*)?)"
 )
+_SHAPES = ("aaa 00, 0000 00:00:00 aM", "aaa 00, 0000  0:00:00 aM")
 _READ = re.compile(r"\s*(?:\((?:Read|Delivered|Sent).*\))?\s*")
 _THREAD = re.compile(rf"\s{{4,}}(?:{'|'.join(_MONTHS)}) \d{{2}}, \d{{4}} ")
 _TAPBACKS = re.compile(r"\s*(?:Tapbacks|Reactions):\s*")
@@ -69,7 +70,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every message of the text."""
     name = clean_name(source.stem)
     chat = Chat(PLATFORM, chat_id(PLATFORM, name), name=name)
-    for entry in entries_of(source, _HEADER.fullmatch):
+    for entry in entries_of(source, _HEADER.fullmatch, damaged=_SHAPES):
         place = f"{source.name}:{entry.line}"
         sent_at = _time(entry.head, options.timezone) if entry.head is not None else None
         if sent_at is None or entry.head is None:

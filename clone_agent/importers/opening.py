@@ -1,10 +1,11 @@
 """An export as lines, as entries of a text, or as JSON."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
+from clone_agent.importers.damage import is_damaged
 from clone_agent.importers.encoding import LONGEST_RECORD, find_encoding, text_pieces, text_records
 from clone_agent.importers.format import HEAD_SIZE
 from clone_agent.importers.json_stream import JsonStream
@@ -15,7 +16,7 @@ class TextEntry(NamedTuple):
     """What begins with a head and goes on until the next."""
 
     line: int  # from 1
-    head: re.Match[str] | None  # None: before the first head, or the rest of an entry that is too long
+    head: re.Match[str] | None  # None: before the first head, a damaged one, or the rest of an entry that is too long
     body: list[str]
 
 
@@ -29,9 +30,12 @@ def lines_of(source: Source, *, end: str = "\n") -> Iterator[str]:
         yield from text_records(stream, find_encoding(head), end, is_cr_cut=True)
 
 
-def entries_of(source: Source, head: Callable[[str], re.Match[str] | None], *, end: str = "\n") -> Iterator[TextEntry]:
+def entries_of(
+    source: Source, head: Callable[[str], re.Match[str] | None], *, end: str = "\n", damaged: Sequence[str] = ()
+) -> Iterator[TextEntry]:
     """A text cut where `head` recognises a line. Nothing is lost: lines before the first head come as an entry without one.
 
+    So does a head with one damaged character, with what stands below it, where `damaged` holds the shapes of heads (`damage.is_damaged`).
     With CRLF for `end`, a line may hold LF, as a message of several lines does where CRLF ends messages.
     """
     current = TextEntry(1, None, [])
@@ -46,6 +50,10 @@ def entries_of(source: Source, head: Callable[[str], re.Match[str] | None], *, e
                 yield current
             current, size = TextEntry(number, found, []), 0
             continue
+        if damaged and is_damaged(line, *damaged):
+            if current.head is not None or any(part.strip() for part in current.body):
+                yield current
+            current, size = TextEntry(number, None, []), 0
         current.body.append(line)
         size += len(line) + 1
         if size > LONGEST_RECORD:

@@ -17,8 +17,9 @@
     ===============================================
                   导出完成
 
-UTF-8, LF. A record begins where a line that ends with a colon stands right above `时间: YYYY-`. There are no ids, the owner is not told
-and a recalled message is not marked: JSON of the same program is better.
+UTF-8, LF. A record begins where a line that ends with a colon stands right above `时间: YYYY-`, and, where that is damaged, where it
+stands below two blank lines and in the second line above `内容:`. There are no ids, the owner is not told and a recalled
+message is not marked: JSON of the same program is better.
 """
 
 import re
@@ -44,6 +45,7 @@ _KNOWN_TITLE = re.compile(r"\[QQChatExporter(?: V[3-6])?(?: / \S*)?\]")
 _FACT = re.compile(r"(聊天名称|聊天类型): ?(.*)")
 _TIME = re.compile(r"时间: (\d{4}-\S+(?: \S+)?)\s*")
 _NAME = re.compile(r"(.*):[ \t]*")
+_CONTENT = "内容:"
 _RANK = re.compile(r"\[[^\[\]]{1,20}\] (?=\S)")
 _CHATS = {"群聊": ChatKind.GROUP, "私聊": ChatKind.PRIVATE, "好友": ChatKind.PRIVATE, "临时会话": ChatKind.PRIVATE}
 _END = re.compile(r"={20,}")
@@ -149,6 +151,10 @@ def _entries(lines: Iterator[tuple[int, str]], file: str) -> Iterator[_Entry | S
                 yield current
             current, above, size = _Entry(above[0], name[1], time[1], []), None, 0
             continue
+        if line.startswith(_CONTENT) and current is not None and above is not None and (name := _damaged(current.body)) is not None:
+            yield current._replace(body=current.body[:-3])
+            current, above, size = _Entry(number - 2, name[1], "", [line]), None, 0
+            continue
         if above is not None and current is not None:
             current.body.append(above[1])
             size += len(above[1])
@@ -161,6 +167,11 @@ def _entries(lines: Iterator[tuple[int, str]], file: str) -> Iterator[_Entry | S
         yield current._replace(body=_without_footer([*current.body, above[1]] if above is not None else current.body))
 
 
+def _damaged(body: list[str]) -> re.Match[str] | None:
+    """The name at the end of a body that belongs to a record whose time is damaged: below two blank lines."""
+    return _NAME.fullmatch(body[-1]) if len(body) > 2 and not body[-2].strip() and not body[-3].strip() else None
+
+
 def _without_footer(body: list[str]) -> list[str]:
     for place in range(len(body) - 1, 0, -1):
         if body[place].strip() == "导出完成" and _END.fullmatch(body[place - 1].strip()):
@@ -171,7 +182,7 @@ def _without_footer(body: list[str]) -> list[str]:
 
 
 def _content(lines: list[str]) -> list[str]:
-    lines = [lines[0].removeprefix("内容:").removeprefix(" "), *lines[1:]] if lines else []
+    lines = [lines[0].removeprefix(_CONTENT).removeprefix(" "), *lines[1:]] if lines else []
     while lines and not lines[-1].strip():
         lines.pop()
     return lines

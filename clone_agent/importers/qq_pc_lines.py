@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from clone_agent.importers.damage import SHORT_STAMP, STAMP, is_damaged
 from clone_agent.records import Skipped
 
 HEADER = re.compile(
@@ -20,6 +21,7 @@ HEADER = re.compile(
 )
 SENDER_ID = re.compile(r"(?P<nick>.*?)\s*(?:\((?P<number>\d{5,11})\)|<(?P<mail>[^<>]+)>)\s*", re.S)
 TITLE = "消息记录（"
+_STAMPS = (f"{STAMP} ", f"{SHORT_STAMP} ")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SEPARATOR = re.compile(r"={40,}\s*")  # the program writes 64 signs, retyped files have 48
 _LIST = re.compile(r"消息分组[:：](.*)", re.S)
@@ -116,6 +118,10 @@ class _Cutter:
                     self._open, self._body = (self._number, header), []
                     is_free, size = False, 0
                     continue
+                if is_free and self._open is not None and is_damaged(line, *_STAMPS):
+                    yield self._closed()
+                    yield Skipped(source=f"{self._name}:{self._number}", reason="a damaged time stamp")
+                    self._body, size = [], 0
                 is_free = self._open is None
             elif letter in "=消" and (block := self._block(line, is_free=is_free)) is not None:
                 if self._open is not None:

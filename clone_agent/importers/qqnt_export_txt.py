@@ -9,7 +9,7 @@
                                       (blank)
 
 UTF-8, local time. The chat's name is the file's name. In a private chat 发 is the owner. A header stands at the start or after a blank line
-and right above a tag; a row without any part is a header with a blank line below.
+and right above a tag, even with one damaged character in its time; a row without any part is a header with a blank line below.
 """
 
 import re
@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.cleaning import clean_name
+from clone_agent.importers.damage import STAMP, is_damaged
 from clone_agent.importers.encoding import LONGEST_RECORD
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
@@ -30,6 +31,7 @@ from clone_agent.importers.stamps import read_time
 from clone_agent.records import ChatKind, Kind, Skipped
 
 _HEADER = re.compile(r"(?P<time>\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}) (?P<who>\S.{0,200}?)\s*")
+_DAMAGED = re.compile(r"(?P<time>.{19}) (?P<who>\S.{0,200}?)\s*")  # where `is_damaged`
 _OWNER = "我"
 _SYSTEM = "系统消息"
 
@@ -118,7 +120,7 @@ def _entries(source: Source) -> Iterator[_Entry]:
             current, size = _Entry(waiting[0], waiting[1]["time"], waiting[1]["who"], []), 0
         elif waiting is not None:
             current.body.append(waiting[1].string)
-        header = _HEADER.fullmatch(line) if is_after_blank and line[:1].isdigit() else None
+        header = None if not is_after_blank else _HEADER.fullmatch(line) or (_DAMAGED.fullmatch(line) if is_damaged(line, STAMP) else None)
         waiting = (number, header) if header is not None else None
         is_after_blank = not line.strip()
         if header is not None:

@@ -28,6 +28,7 @@ PLATFORM = "signal"
 _PROGRAM = "Signal"
 _OWNER = "Me"
 _RECORD = re.compile(r"\[(?P<date>\d{4}-\d{2}-\d{2}), (?P<clock>\d{2}:\d{2}(?::\d{2})?)\] (?P<rest>.*)")
+_SHAPES = ("[0000-00-00, 00:00] ", "[0000-00-00, 00:00:00] ")
 _LINK = re.compile(r"!?\[(?P<name>[^\[\]\n]*)\]\((?P<path>(?:\./)?media/[^()\n]*|[^()\s]+\.\w{2,5})\)")
 _REACTIONS = re.compile(r"\s*\(- .{1,300}? -\)\s*\Z", re.S)
 _OWN_FILES = frozenset({"index", "chat", "messages"})
@@ -46,7 +47,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     if name.lower() in _OWN_FILES:
         name = PurePosixPath(source.path).parent.name or source.tree.label
     chat = Chat(PLATFORM, chat_id(PLATFORM, clean_name(name)), name=name)
-    for entry in entries_of(source, _RECORD.fullmatch):
+    for entry in entries_of(source, _RECORD.fullmatch, damaged=_SHAPES):
         place = f"{source.name}:{entry.line}"
         sent_at = read_time(f"{entry.head['date']} {entry.head['clock']}", options.timezone) if entry.head is not None else None
         if sent_at is None or entry.head is None:

@@ -1,0 +1,69 @@
+"""A damaged character in the head of a record costs that record, not the one above it, wherever the lines around still show a head."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from clone_agent.importers import read_export
+from clone_agent.importers.damage import STAMP, is_damaged
+from clone_agent.records import Message, Skipped
+
+ZONE = ZoneInfo("Asia/Shanghai")
+QCE_HEAD = "[QQChatExporter V5 / https://github.com/shuakami/qq-chat-exporter]\n聊天名称: 测试群\n聊天类型: 群聊\n\n\n"
+RULE = f"{'=' * 64}\r\n"
+QQ_HEAD = f"\ufeff消息记录（此消息记录为文本格式，不支持重新导入）\r\n\r\n{RULE}消息分组:我的好友\r\n{RULE}消息对象:小红\r\n{RULE}\r\n"
+EXPORTS = {
+    "qqnt_export_txt": "".join(f"2024-05-02 12:00:0{n} 群友{n}\n[文本]\n第{n}句\n\n" for n in range(1, 5)),
+    "qce_txt": QCE_HEAD + "".join(f"群友{n}:\n时间: 2024-05-02 12:00:0{n}\n内容: 第{n}句\n\n\n" for n in range(1, 5)),
+    "qq_pc_txt": QQ_HEAD + "".join(f"2024-05-02 12:00:0{n} 小红(10001)\r\n第{n}句\r\n\r\n" for n in range(1, 5)),
+    "signal_export_md": "".join(f"[2024-05-02, 12:00:0{n}] {'Me' if n % 2 else 'Nora'}: 第{n}句\n" for n in range(1, 5)),
+    "wechat_memotrace_txt": "".join(f"2024-05-02 12:00:0{n} {'我' if n % 2 else '小红'}\n第{n}句\n\n" for n in range(1, 5)),
+}
+
+
+def read(path: Path, text: str, name: str) -> tuple[list[str], list[str]]:
+    path.write_bytes(text.encode())
+    records = list(read_export(path, timezone=ZONE, format_name=name))
+    return [one.text for one in records if isinstance(one, Message)], [one.reason for one in records if isinstance(one, Skipped)]
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+@pytest.mark.parametrize("damaged", ["2024-05-02 12:00q03", "2024-05-02 1\x12:00:03", "2024%05-02 12:00:03"])
+def test_one_damaged_character_of_a_stamp_costs_its_record_alone(name: str, damaged: str, tmp_path: Path) -> None:
+    whole, _ = read(tmp_path / "chat.txt", EXPORTS[name], name)
+    assert whole == ["第1句", "第2句", "第3句", "第4句"]
+    stamp, text = "2024-05-02 12:00:03", EXPORTS[name]
+    if name == "signal_export_md":
+        stamp, damaged = stamp.replace(" ", ", "), damaged.replace(" ", ", ")
+    kept, skipped = read(tmp_path / "chat.txt", text.replace(stamp, damaged), name)
+    assert kept == ["第1句", "第2句", "第4句"]
+    assert len(skipped) == 1
+    assert "time stamp" in skipped[0]
+
+
+@pytest.mark.parametrize("damaged", ["May 02, 2024 12:00q03 PM", "May 02( 2024 12:00:03 PM", "Ma9 02, 2024 12:00:03 PM"])
+def test_in_imessage_too(damaged: str, tmp_path: Path) -> None:
+    text = "".join(f"May 02, 2024 12:00:0{n} PM\n+1555867530{n}\n第{n}句\n\n" for n in range(1, 5))
+    kept, skipped = read(tmp_path / "chat.txt", text.replace("May 02, 2024 12:00:03 PM", damaged), "imessage_txt")
+    assert (kept, skipped) == (["第1句", "第2句", "第4句"], ["no time stamp"])
+
+
+def test_a_damaged_label_in_front_of_a_time_costs_its_record_alone(tmp_path: Path) -> None:
+    text = EXPORTS["qce_txt"].replace("时间: 2024-05-02 12:00:03", "时\ufffd: 2024-05-02 12:00:03")
+    assert read(tmp_path / "chat.txt", text, "qce_txt") == (["第1句", "第2句", "第4句"], ["no time stamp"])
+
+
+@pytest.mark.parametrize("name", ["qqnt_export_txt", "qq_pc_txt", "wechat_memotrace_txt"])
+@pytest.mark.parametrize("line", ["2024/05/02 12.00 见", "2024-05-02 到家", "12:00:03 出发", "2024年05月02日 12:00:03 好"])
+def test_words_that_only_resemble_a_stamp_stay_words(name: str, line: str, tmp_path: Path) -> None:
+    kept, skipped = read(tmp_path / "chat.txt", EXPORTS[name].replace("第2句", f"第2句\n\n{line}".replace("\n", "\n")), name)
+    assert line in kept[1]
+    assert skipped == []
+
+
+def test_a_stamp_is_damaged_where_one_character_does_not_fit() -> None:
+    assert is_damaged("2024-05-02 12:00 03 小红", STAMP)
+    assert not is_damaged("2024-05-02 12:00:03 小红", STAMP), "whole"
+    assert not is_damaged("2024/05/02 12:00:03 小红", STAMP), "another way of writing it"
+    assert not is_damaged("2024-05-02 12:00", STAMP)
