@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, Response, expect, sync_playwright
@@ -69,6 +70,14 @@ def ask(page: Page, question: str, *, where: str = "chat") -> None:
     box.press("Enter")
 
 
+def ask_in_vain(page: Page, question: str, *, where: str = "chat") -> None:
+    """Ask while an answer runs, wait until the server has refused the line, and see that it stays in the box."""
+    with page.expect_response("**/run/predict"):
+        ask(page, question, where=where)
+    page.wait_for_timeout(200)  # for the page to take the refusal in
+    expect(page.locator(f"#{where}-question textarea")).to_have_value(question)
+
+
 def answered(page: Page) -> None:
     """Wait until the actor has said its last word on 黄山 and may be asked again."""
     expect(page.locator("#chat-log").get_by_text("日出全是雾 笑死")).to_be_visible()
@@ -125,7 +134,7 @@ def test_without_memory_nothing_is_recalled_and_no_sources_are_shown(page: Page)
     expect(page.locator("#chat-memory input")).to_be_checked()
     page.locator("#chat-memory input").uncheck()
     ask(page, "去年国庆我们去黄山了吗")
-    expect(page.locator("#chat-log .bot-row")).to_have_count(2)
+    expect(page.locator("#chat-log").get_by_text("记不清啦")).to_be_visible()  # its last word
     assert bubbles(page) == ["害 好像是去海边了吧", "记不清啦"]
 
 
@@ -156,6 +165,7 @@ def test_a_failure_is_shown_kindly_and_the_next_question_works(page: Page) -> No
     ask(page, "坏掉")
     expect(page.get_by_text("这次没能回答")).to_be_visible()
     assert "秘密的话" not in page.locator("#chat-log").inner_text()
+    expect(page.locator("#chat-send")).to_be_visible()  # a line sent before would stay in the box
     ask(page, "去黄山了吗")
     expect(page.get_by_text("光明顶山庄")).to_be_visible()
 
@@ -168,25 +178,28 @@ def test_clearing_empties_the_talk(page: Page) -> None:
 
 
 def test_an_answer_is_stopped_or_cleared_at_any_moment_and_another_visitor_only_waits(browser: Browser, tmp_path: Path) -> None:
-    for stage in open_stage(tmp_path, pause_s=0.5):
+    gate = Event()
+    for stage in open_stage(tmp_path, pause_s=0.1, gate=gate):
         for page, other in zip(open_page(browser, stage.url), open_page(browser, stage.url), strict=True):
-            rows, box = page.locator("#chat-log .message-row"), page.locator("#chat-question textarea")
+            rows = page.locator("#chat-log .message-row")
             ask(page, "去黄山了吗")
             expect(page.locator("#chat-log .bot-row .message-content").first).to_contain_text("黄山")
-            ask(page, "还有呢")
-            expect(box).to_have_value("还有呢")  # a line sent while an answer runs stays in the box
+            ask_in_vain(page, "还有呢")
             ask(other, "西安好玩吗")
             expect(other.locator("#chat-log .user-row")).to_have_text("西安好玩吗")
             expect(other.get_by_text("等一下……")).to_be_visible()
             page.locator("#chat-stop").click()
             expect(page.locator("#chat-send")).to_be_visible()
+            gate.set()
             expect(other.get_by_text("记不清")).to_be_visible()
+            gate.clear()
             said = rows.count()
             ask(page, "去黄山了吗")
             expect(rows).not_to_have_count(said)
             page.locator("#chat-clear").click()
             expect(rows).to_have_count(0)
-            page.wait_for_timeout(1_200)  # two pieces of the answer more, if it went on
+            gate.set()
+            page.wait_for_timeout(1_200)  # the rest of the answer, if it went on
             expect(rows).to_have_count(0)
             expect(page.locator("#chat-send")).to_be_visible()
 
@@ -214,15 +227,20 @@ def test_a_reload_shows_the_talk_again_to_the_tab_that_had_it_and_to_nobody_else
 
 
 def test_a_reload_in_the_middle_of_an_answer_shows_it_to_its_end(browser: Browser, tmp_path: Path) -> None:
-    for stage in open_stage(tmp_path, pause_s=0.4):
+    gate = Event()
+    for stage in open_stage(tmp_path, gate=gate):
         for page in open_page(browser, stage.url):
             ask(page, "去黄山了吗")
             expect(page.locator("#chat-log .bot-row .message-content").first).to_contain_text("黄山")
             page.reload()
+            expect(page.locator("#chat-log .bot-row .message-content").first).to_contain_text("黄山")
+            expect(page.locator("#chat-stop")).to_be_visible()
+            gate.set()
             answered(page)
             expect(page.locator("#chat-log .user-row")).to_have_text("去黄山了吗")
             expect(page.get_by_text("2 条来源")).to_be_visible()
             assert bubbles(page)[:3] == ["黄山呀", "住的光明顶山庄", "日出全是雾 笑死"]
+            gate.clear()
             ask(page, "还有呢")
             expect(page.locator("#chat-log .user-row")).to_have_count(2)
             page.reload()  # as soon as it was taken
@@ -230,6 +248,7 @@ def test_a_reload_in_the_middle_of_an_answer_shows_it_to_its_end(browser: Browse
             expect(page.locator("#chat-stop")).to_be_visible()
             page.locator("#chat-stop").click()
             expect(page.locator("#chat-send")).to_be_visible()
+            gate.set()
 
 
 def test_names_that_run_from_right_to_left_turn_nothing_around() -> None:
@@ -275,7 +294,8 @@ def test_html_in_names_of_people_chats_and_in_what_stands_around_stays_text() ->
 
 
 def test_compare_answers_both_sides_at_once(browser: Browser, tmp_path: Path) -> None:
-    for stage in open_stage(tmp_path, pause_s=0.3):
+    gate = Event()
+    for stage in open_stage(tmp_path, pause_s=0.1, gate=gate):
         for page in open_page(browser, stage.url):
             page.get_by_role("tab", name="对比").click()
             expect(page.get_by_text("只有微调")).to_be_visible()
@@ -284,6 +304,8 @@ def test_compare_answers_both_sides_at_once(browser: Browser, tmp_path: Path) ->
             expect(page.locator("#compare-memory .bot-row .message-content").first).to_contain_text("黄山")
             ended = page.locator("#compare-tuned").get_by_text("记不清啦")
             assert ended.count() == 0, "the right side began before the left one had ended"
+            gate.set()
+            expect(ended).to_be_visible()
             expect(page.locator("#compare-memory").get_by_text("日出全是雾 笑死")).to_be_visible()
             expect(page.locator("#compare-memory").get_by_text("2 条来源")).to_be_visible()
             assert bubbles(page, "compare-tuned") == ["害 好像是去海边了吧", "记不清啦"]

@@ -62,10 +62,12 @@ def test_a_guest_talks_sees_the_label_and_the_owners_lines_alone_and_is_sent_awa
         page.get_by_text("1 条来源").click()
         expect(source).to_contain_text("2022-10　绝了 黄山白来了")  # it stands there again
         assert "黄山" not in page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}, document.cookie])")
+        expect(page.locator("#chat-send")).to_be_enabled()
         ask(page, "长" * 300)
         expect(page.locator("#chat-log .user-row").last).to_contain_text("长" * 200)
         assert "长" * 201 not in page.content()
-        expect(page.get_by_text("正在输入……")).to_have_count(0)  # a line sent before the answer is there would stay in the box
+        expect(page.locator("#chat-log .bot-row .message-content", has_text="（AI 生成，非本人）")).to_have_count(2)
+        expect(page.locator("#chat-send")).to_be_enabled()  # a line sent before would stay in the box
         write_event(evening.home, Event(at=datetime.now().astimezone(), guest="小明", what="revoked"))
         ask(page, "还在吗")
         expect(page.get_by_text("这个邀请已经结束了")).to_be_visible()

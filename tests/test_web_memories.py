@@ -43,6 +43,7 @@ def test_a_memory_is_found_put_right_and_another_one_forgotten_for_good(page: Pa
     ask(page, "生日礼物要青轴吗")
     expect(page.locator("#chat-log .user-row")).to_have_text("生日礼物要青轴吗")
     expect(page.locator("#chat-log").get_by_text("条来源")).to_be_visible()
+    expect(page.locator("#chat-send")).to_be_visible()
     page.get_by_role("tab", name="记忆").click()
     expect(page.locator("#memory-around")).to_contain_text("找一条")  # an empty tab says what it is for
     ask(page, "青轴键盘", where="memory")

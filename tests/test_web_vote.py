@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from test_web import ask, browser, bubbles, open_page
+from test_web import ask, ask_in_vain, browser, bubbles, open_page
 from web_stage import GRADIO_WARNINGS, Stage, open_stage
 
 from ui.votes import SAME, read_votes
@@ -74,15 +75,16 @@ def test_another_pair_has_a_tally_of_its_own(page: Page) -> None:
 
 
 def test_a_question_sent_while_two_are_answering_stays_in_the_box(browser: Browser, tmp_path: Path) -> None:
-    for stage in open_stage(tmp_path, pause_s=0.3):
+    gate = Event()
+    for stage in open_stage(tmp_path, gate=gate):
         for page in open_page(browser, stage.url):
             page.get_by_role("tab", name="盲投").click()
-            box = page.locator("#vote-question textarea")
             ask(page, QUESTION, where="vote")
-            expect(box).to_have_value("")  # the question was taken
-            ask(page, "还有呢", where="vote")
+            expect(page.locator("#vote-question textarea")).to_have_value("")  # the question was taken
+            ask_in_vain(page, "还有呢", where="vote")
+            gate.set()
             expect(page.locator("#vote-same")).to_be_visible()
-            expect(box).to_have_value("还有呢")
+            expect(page.locator("#vote-question textarea")).to_have_value("还有呢")
             assert bubbles(page, "vote-log-first")[0] in {"黄山呀", "害 好像是去海边了吧"}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -59,13 +60,19 @@ TALK = (
     ("10086321", "一诺千斤", 3, 9, 12, "下次再也不爬山"),
 )
 REMEMBERED = ("黄山呀", "\n", "住的", "光明顶", "山庄", "\n", "日出", "全是雾 ", "笑死")
+HELD_AFTER = 2  # pieces
 GUESSED = ("害 ", "好像是", "去海边了吧", "\n", "记不清", "啦")
 
 
 class Actor(BaseChatModel):
-    """Plays one script when the prompt holds memories, another when it does not."""
+    """Plays one script when the prompt holds memories, another when it does not.
+
+    With a `gate` it says `HELD_AFTER` pieces and goes on when the gate is open: a test that looks into the middle of an answer then does
+    not depend on how fast the machine is.
+    """
 
     pause_s: float = 0.02
+    gate: Event | None = None
 
     @property
     def _llm_type(self) -> str:
@@ -87,8 +94,10 @@ class Actor(BaseChatModel):
     def _stream(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
-        for piece in self._script(messages):
+        for number, piece in enumerate(self._script(messages)):
             time.sleep(self.pause_s)
+            if number == HELD_AFTER and self.gate is not None:
+                assert self.gate.wait(120)
             chunk = ChatGenerationChunk(message=AIMessageChunk(content=piece))
             if run_manager:
                 run_manager.on_llm_new_token(piece, chunk=chunk)
@@ -144,7 +153,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def open_stage(home: Path, *, password: str | None = None, pause_s: float = 0.02, share: bool = False) -> Iterator[Stage]:
+def open_stage(
+    home: Path, *, password: str | None = None, pause_s: float = 0.02, share: bool = False, gate: Event | None = None
+) -> Iterator[Stage]:
     silence()
     prepare_browser(home / "tmp")
     from ui.web.bubbles import Surroundings
@@ -154,7 +165,7 @@ def open_stage(home: Path, *, password: str | None = None, pause_s: float = 0.02
     from ui.web.voting import Booth, contenders
 
     with fill(home) as archive:
-        agent = CloneAgent(Actor(pause_s=pause_s), persona=Persona(name="林晚"), memory=WordMemory(archive))
+        agent = CloneAgent(Actor(pause_s=pause_s, gate=gate), persona=Persona(name="林晚"), memory=WordMemory(archive))
         where = Surroundings(
             around=lambda message, before, after: archive.around(message, before=before, after=after),
             name_of=lambda message: archive.display_name(message.conversation, message.sender),

@@ -26,7 +26,7 @@ class ChatParts:
     box: gr.Textbox
     send: gr.Button
     clear: gr.Button
-    stop: gr.Button | None = None  # takes the place of `send` while an answer is written
+    stop: gr.Button | None = None  # takes the place of `send` while an answer is written; without it `send` is greyed out
     options: tuple[Component, ...] = ()  # whose values an answer depends on
 
 
@@ -51,10 +51,10 @@ def wire_chat(
         Which talk of `talks` this visitor's is.
     """
     tab, told = gr.State(""), gr.Textbox(visible=False)  # the browser tells the number of its tab, and the server keeps to it
-    buttons = [] if parts.stop is None else [parts.send, parts.stop]
+    buttons = [parts.send] if parts.stop is None else [parts.send, parts.stop]
 
     def busy(where: str) -> Any:
-        return _busy(parts, is_busy=talks.is_answering(where))
+        return _alone(_busy(parts, is_busy=talks.is_answering(where)))
 
     def take(request: gr.Request, text: str, number: str, *chosen: Any) -> tuple[Any, ...]:
         """Show the line at once: another visitor's answer may come first."""
@@ -100,12 +100,11 @@ def wire_chat(
     loaded = page.load(resume, [told], [tab, parts.log, *buttons], js=_NUMBER_ALONE, queue=False, **PRIVATE)
     flows = [after.then(follow, [tab], [parts.log], concurrency_limit=None, **PRIVATE) for after in (taken, loaded)]
     for flow in flows:
-        if buttons:
-            flow.then(busy, [tab], buttons, queue=False, **PRIVATE)
+        flow.then(busy, [tab], buttons, queue=False, **PRIVATE)
     # First the log is no longer followed, then it is written: a state that is under way would undo it.
     for events, work in (([parts.clear.click, parts.log.clear], clear), ([] if parts.stop is None else [parts.stop.click], stop)):
         if events:
-            ended = gr.on(events, lambda: _busy(parts, is_busy=False) or None, None, buttons, cancels=flows, queue=False, **PRIVATE)
+            ended = gr.on(events, lambda: _alone(_busy(parts, is_busy=False)), None, buttons, cancels=flows, queue=False, **PRIVATE)
             ended.then(work, [tab], [parts.log], queue=False, **PRIVATE)
     return tab
 
@@ -116,4 +115,11 @@ def _talk_of(number: str, request: gr.Request) -> str:
 
 
 def _busy(parts: ChatParts, *, is_busy: bool) -> tuple[gr.Button, ...]:
-    return () if parts.stop is None else (gr.Button(visible=not is_busy), gr.Button(visible=is_busy))
+    if parts.stop is None:
+        return (gr.Button(interactive=not is_busy),)
+    return gr.Button(visible=not is_busy), gr.Button(visible=is_busy)
+
+
+def _alone(values: tuple[gr.Button, ...]) -> Any:
+    """What Gradio wants of a function with so many outputs."""
+    return values if len(values) > 1 else values[0]
