@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass, fields
 
 MOST_TERMS = 12
 # Below this the clone says that it does not remember. Nine of ten answerable questions of the sample life's development half are above it.
-CONFIDENT = 0.45
+CONFIDENT = 0.47
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
