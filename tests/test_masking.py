@@ -73,6 +73,14 @@ def test_the_second_set_is_masked_without_a_wrong_piece_and_names_of_one_charact
         ("敏感的人", "敏感的人"),
         ("给K打电话", "给友丁打电话"),
         ("K也可以", "K也可以"),
+        ("给敏留个门", "给友戊留个门"),
+        ("敏最近忙啥", "友戊最近忙啥"),
+        ("敏的围巾落我车上", "友戊的围巾落我车上"),
+        ("敏买的票", "友戊买的票"),
+        ("过敏的人", "过敏的人"),
+        ("过敏最近好多了", "过敏最近好多了"),
+        ("给花留个门", "给花留个门"),
+        ("花买的多", "花买的多"),
     ],
 )
 def test_a_name_of_one_character_is_replaced_only_where_it_can_be_nothing_else(text: str, masked: str) -> None:
