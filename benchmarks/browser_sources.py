@@ -107,7 +107,7 @@ def measure(home: Path, questions: Sequence[LifeQuestion], *options: str) -> str
     executable = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
     with served(home, *options) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        ask(browser, url, "你好")  # loads what is loaded once
+        ask(browser, url, questions[0].question)  # loads what is loaded once; small talk would have no sources
         rows = [ask(browser, url, question.question) for question in questions]
         browser.close()
     word, later = (np.array(values) for values in list(zip(*rows, strict=True))[:2])
