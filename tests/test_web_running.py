@@ -52,9 +52,15 @@ def shown(talks: RunningTalks, tab: str) -> list[str]:
     return [str(one.content) for one in talks.find(tab).shown]
 
 
-def states(talks: RunningTalks, tab: str) -> list[Talk]:
+def states(talks: RunningTalks, tab: str, held: threading.Event) -> list[Talk]:
+    """What somebody sees who looks from now on; `held` is set once they have seen something."""
+
     async def follow() -> list[Talk]:
-        return [talk async for talk in talks.follow(tab)]
+        seen = []
+        async for talk in talks.follow(tab):
+            seen.append(talk)
+            held.set()
+        return seen
 
     return asyncio.run(follow())
 
@@ -75,8 +81,7 @@ def test_an_answer_goes_on_while_nobody_looks_and_who_comes_back_sees_how_it_sta
     assert begin(talks, TABS[0], "早", answering("早", "早呀", held=held))
     until(lambda: shown(talks, TABS[0]) == ["早", "早"])
     assert not talks.find(TABS[0]).turns
-    threading.Timer(0.2, held.set).start()
-    seen = states(talks, TABS[0])
+    seen = states(talks, TABS[0], held)
     assert [[str(one.content) for one in talk.shown] for talk in (seen[0], seen[-1])] == [["早", "早"], ["早", "早呀"]]
     assert [turn.text for turn in talks.find(TABS[0]).turns] == ["早", "早呀"]
 
