@@ -8,7 +8,9 @@ a server stops where a reply ends.
 """
 
 import json
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +118,8 @@ def _write(folder: Path, loaded: LoadedModel, info: AdapterInfo, *, kind: str, e
     model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]  # transformers leaves it untyped
         eos_token_id=stop, pad_token_id=model.config.pad_token_id, do_sample=True, temperature=usual.temperature, top_p=usual.top_p
     )
-    model.save_pretrained(folder, max_shard_size=SHARD)
+    with redirect_stdout(sys.stderr):  # it imports DeepSpeed where that is installed, which would log to where results go
+        model.save_pretrained(folder, max_shard_size=SHARD)
     if isinstance(loaded.format, GlmFormat):
         tokenizer.chat_template = glm_template(loaded.format)
     tokenizer.save_pretrained(folder)
