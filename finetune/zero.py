@@ -7,7 +7,7 @@ and the weights as well (3). DeepSpeed is an extra and takes seconds to import: 
 import os
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -158,11 +158,9 @@ def whole(parameter: Tensor) -> Tensor:
 def put(parameter: nn.Parameter, value: Tensor) -> None:
     """Set the numbers that ZeRO trains, and those that the model computes with; every process must do so at the same time."""
     value = value.to(parameter.device)
-    if hasattr(parameter, "ds_id"):  # stage 3
-        with import_module("deepspeed").zero.GatheredParameters([parameter], modifier_rank=0):
-            parameter.data.copy_(value)
-    else:
-        parameter.data.copy_(value)
+    gathered = import_module("deepspeed").zero.GatheredParameters([parameter], modifier_rank=0)
+    with gathered if hasattr(parameter, "ds_id") else nullcontext(), torch.no_grad():
+        parameter.copy_(value)
     _set(parameter, value, None)
 
 

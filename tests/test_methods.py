@@ -222,6 +222,18 @@ def test_the_prefix_table_is_laid_out_as_chatglms_prefix_encoder() -> None:
     assert torch.equal(keys[1, 0, 1, 2], table.view(3, 2, 2, 2, 16)[2, 1, 0, 1])
 
 
+def test_a_projected_prefix_answers_as_the_step_before_left_it_whoever_moved_the_numbers() -> None:
+    model, adapter = attached("glm", "ptuning", {"prefix_projection": True, "prefix_hidden_size": 8})
+    text = ids()
+    with torch.no_grad():
+        before = model(input_ids=text).logits
+    loss(model, text).backward()
+    for parameter in adapter.parameters.values():
+        parameter.data.add_(parameter.grad)  # as FSDP and ZeRO do it, behind autograd's back
+    with torch.no_grad():
+        assert not torch.allclose(model(input_ids=text).logits, before)
+
+
 def test_an_adapter_of_other_sizes_is_refused() -> None:
     _, adapter = attached("glm", "ptuning", {})
     _, other = attached("glm", "ptuning", {"num_virtual_tokens": 5})

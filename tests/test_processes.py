@@ -19,33 +19,40 @@ from finetune.checkpoint import read_adapter
 from finetune.dataset import write_dataset
 from finetune.processes import Team, open_team
 from finetune.train import tune
+from finetune.tune_config import TuneConfig
 
-STEPS = """
-def settings(method):
-    chosen = {"lora_dropout": 0.0} if method == "lora" else {}
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lora": ("lora", {"lora_dropout": 0.0}),
+    "full": ("full", {}),
+    "unipelt": ("unipelt", {}),
+    "projected": ("ptuning", {"prefix_projection": True, "prefix_hidden_size": 8}),
+}
+
+
+def settings(base: Path, variant: str) -> TuneConfig:
+    method, chosen = VARIANTS[variant]
     return config(base, method=method, settings=chosen, max_steps=4, device="cpu")
-"""
+
 
 SCRIPT = """
 import shutil
 import sys
 from pathlib import Path
-from test_train import config
+from test_processes import settings
 from finetune import train
 from finetune.processes import is_leader
 base, dataset, out = map(Path, sys.argv[1:4])
-{steps}
 {team}
 for method in sys.argv[4:]:
     step = [0]
     def stop():
         step[0] += 1
         return step[0] == 2
-    stopped = train.tune(settings(method), dataset, out / method, should_stop=stop)
+    stopped = train.tune(settings(base, method), dataset, out / method, should_stop=stop)
     assert (stopped.finished, stopped.steps, stopped.plan.processes) == (False, 2, 2)
     if is_leader():
         shutil.copytree(out / method, out / (method + "-stopped"))
-    train.tune(settings(method), dataset, out / method, resume=True)
+    train.tune(settings(base, method), dataset, out / method, resume=True)
 """
 
 # accelerate offers FSDP on GPUs only; torch cuts a model over processors as well.
@@ -80,8 +87,8 @@ def launch(script: Path, *arguments: str, engine: Sequence[str]) -> None:
 DEEPSPEED = "--use_deepspeed"
 ENGINES = {
     "copied": (["--multi_gpu"], "", ["lora"]),
-    "cut": (["--multi_gpu"], CUT, ["lora", "full"]),
-    "zero-2": ([DEEPSPEED, "--zero_stage", "2"], "", ["lora"]),
+    "cut": (["--multi_gpu"], CUT, ["lora", "full", "projected"]),
+    "zero-2": ([DEEPSPEED, "--zero_stage", "2"], "", ["lora", "projected"]),
     "zero-3": ([DEEPSPEED, "--zero_stage", "3"], "", ["full", "unipelt"]),
 }
 
@@ -91,14 +98,12 @@ def test_two_processes_stopped_and_resumed_walk_the_curve_of_one(tmp_path: Path,
     flags, team, methods = ENGINES[engine]
     base = tiny_glm.save(tmp_path / "base")
     write_dataset(examples(), tmp_path / "dataset")
-    (tmp_path / "team.py").write_text(SCRIPT.format(steps=STEPS, team=team), encoding="utf-8")
+    (tmp_path / "team.py").write_text(SCRIPT.format(team=team), encoding="utf-8")
     launch(tmp_path / "team.py", *(str(tmp_path / name) for name in ("base", "dataset", "team")), *methods, engine=flags)
     for method in methods:
-        chosen = {"lora_dropout": 0.0} if method == "lora" else {}
-        settings = config(base, method=method, settings=chosen, max_steps=4)
-        alone = tune(settings, tmp_path / "dataset", tmp_path / "alone" / method)
+        alone = tune(settings(base, method), tmp_path / "dataset", tmp_path / "alone" / method)
         stopped = tmp_path / "team" / f"{method}-stopped"
-        tune(settings, tmp_path / "dataset", stopped, resume=True)  # one process goes on with what two began
+        tune(settings(base, method), tmp_path / "dataset", stopped, resume=True)  # one process goes on with what two began
         ours = log(tmp_path / "alone" / method)
         for theirs in (log(tmp_path / "team" / method), log(stopped)):
             assert [line.keys() for line in ours] == [line.keys() for line in theirs]

@@ -48,6 +48,8 @@ class PrefixEncoder(nn.Module):
         if self.trans is None:
             return self.embedding.weight
         if torch.is_grad_enabled():
+            # A step may follow, and FSDP and ZeRO move numbers without counting versions.
+            self._projected = None
             projected: Tensor = self.trans(self.embedding.weight)
             return projected
         version = sum(parameter._version for parameter in self.parameters())
