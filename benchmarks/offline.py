@@ -90,12 +90,8 @@ def free_port() -> int:
 
 def ask_page(visitor: "Visitor") -> list[str]:
     """Ask the owner's page as its own script does; the finished events of the answer."""
-    take = next(one["id"] for one in visitor.functions if any(event == "click" for _, event in one["targets"]))
-    answer = next(one["id"] for one in visitor.functions if one["trigger_after"] == take)
-    body = {"fn_index": take, "data": [QUESTION, None, None], "session_hash": visitor.session, "event_data": None, "trigger_id": None}
-    visitor.client.post("/gradio_api/run/predict", json=body).raise_for_status()
-    events = visitor.call(answer, [None, None, True, None])
-    return [event["msg"] for event in events if event["msg"] == "process_completed" and event["success"]]
+    events = visitor.say(QUESTION, True)  # with memory
+    return [one["msg"] for one in events if one.get("msg") == "process_completed" and one["success"]]
 
 
 def visit(port: int, found: list[str]) -> None:

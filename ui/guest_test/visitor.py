@@ -38,10 +38,10 @@ class Visitor:
         """The status of the login."""
         return self.client.post("/login", data={"username": name, "password": password}).status_code
 
-    def say(self, line: str) -> list[Any]:
-        """Say a line as the page's own script does; every piece that the server sends in answer."""
+    def say(self, line: str, *options: Any) -> list[Any]:
+        """Say a line as the page's own script does, with what the page lets choose; every piece that the server sends in answer."""
         take, follow = self._wired()
-        taken = self._post("run/predict", take, [line, ""])
+        taken = self._post("run/predict", take, [line, "", *options])
         return [_json(taken), *self.call(follow, [None])]
 
     def call(self, function: int, values: list[Any]) -> list[Any]:
