@@ -9,7 +9,7 @@ that can call tools may search again, at most `MAX_SEARCHES` times. Recalled lin
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NotRequired, cast
 
 from langchain.agents import AgentState, create_agent
@@ -33,7 +33,6 @@ MAX_SEARCHES = 3
 TOP_K = 8
 ABOUT_AS_SURE = 0.85  # share of the best line's score; chosen on the sample life's development questions
 TELLS = 0.9  # how well a line fits that surely tells a value of the kind that is asked for
-SAME_TALK = timedelta(hours=6)
 Event = Recalled | Delta | Reply
 
 
@@ -238,9 +237,7 @@ def _adds(hit: Hit, best: Hit) -> bool:
     """
     if hit.fits is None or best.fits is None or best.fits < TELLS:
         return True
-    one, other = hit.memory, best.memory
-    is_same_talk = one.conversation == other.conversation and abs(one.started_at - other.started_at) <= SAME_TALK
-    return hit.fits >= TELLS and not (is_same_talk and hit.fits <= best.fits)
+    return hit.fits >= TELLS and not (hit.fits <= best.fits and hit.memory.is_of_the_talk_of(best.memory))
 
 
 def _as_messages(history: Sequence[ChatTurn]) -> list[AnyMessage]:

@@ -7,7 +7,7 @@ kept for recall, a *hit* is one found. The agent answers with a stream of events
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -136,6 +136,10 @@ class Memory:
     ended_at: datetime
     text: str  # bubbles, one a line
     message_ids: tuple[str, ...]
+
+    def is_of_the_talk_of(self, other: "Memory") -> bool:
+        """Whether both were said in one talk: in the same chat within six hours."""
+        return self.conversation == other.conversation and abs(self.started_at - other.started_at) <= timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ or shares words with it. Only kinds that a line's form shows are looked at, and 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from clone_agent.records import Hit
 from memory.answers import asks, suits
@@ -17,7 +16,6 @@ from memory.asked import Kind, wanted
 _CERTAIN = (Kind.AMOUNT, Kind.MONEY, Kind.MOMENT, Kind.DAY, Kind.CLOCK, Kind.SIDE, Kind.MODEL)  # a line's form tells whether it has one
 _LOOKED_AT = 12  # lines that may correct the best one
 _SHARE = 0.6  # of the best line's score: what a correction has at least, and what the corrected line keeps
-_TALK = timedelta(hours=6)
 _TELLS = 0.5  # how well a line fits that tells a value of the kind
 _CHANGES = re.compile(
     r"改[到成为在了]|改(?=[\d零一二两三四五六七八九十百千万])|换[成到]|[说记打搞弄算看]错|不对|不是|推迟|延[到期]|提前到|[涨降加减追]到|应该是|纠正|重新"
@@ -53,7 +51,7 @@ def _corrects(hit: Hit, best: Hit) -> bool:
         return False
     if not _tells(hit) or not _tells(best) or asks(one.text) or not _CHANGES.search(one.text):
         return False
-    return one.started_at - other.started_at <= _TALK or bool(_pairs(one.text) & _pairs(other.text))
+    return one.is_of_the_talk_of(other) or bool(_pairs(one.text) & _pairs(other.text))
 
 
 def _tells(hit: Hit) -> bool:
