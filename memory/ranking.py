@@ -7,6 +7,7 @@ searched on its own when it holds few.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from memory.outline import Limit
 from memory.store import VectorSearch
 from memory.table import Facts, PassageTable
 from memory.weights import NAMES, Weights, fuse, weights_for
-from memory.when import Span, without_time
+from memory.when import Span, find_span, without_time
 
 ARM_DEPTH = 200
 _MOST_SPREAD = 300  # turns that segments hand their scores to
@@ -171,7 +172,7 @@ class Ranker:
         exchanges = surroundings = terms = 0.0
         if query.is_bare and named.span is not None:  # "去年国庆我们去哪了": the time is the subject
             is_within = evidence.span is not None and evidence.facts.is_within(evidence.span)[list(best)].any()
-            exchanges = surroundings = terms = float(is_within)
+            exchanges = surroundings = terms = float(is_within or any(_tells_of(evidence.facts, row, named.span) for row in best))
         elif total and query.terms:
             postings, rarity = self._table.lexical.postings(query), np.array(list(query.idf.values()))
             exchanges = float(held(postings, evidence.stretch, best, NEAR).any(axis=0) @ rarity) / total
@@ -213,6 +214,13 @@ def together(rankings: Sequence[Ranking]) -> Ranking:
         scores=tuple(best[number] * scale for number in order),
         signs=mean([ranking.signs for ranking in rankings]),
     )
+
+
+def _tells_of(facts: Facts, row: int, span: Span) -> bool:
+    """Whether a passage, whenever it was said, names that time itself: "你们去年国庆也在那儿"."""
+    said_at = datetime.fromtimestamp(int(facts.started_ms[row]) / 1000, tz=span.start.tzinfo)
+    told = find_span(facts.texts[row], now=said_at)
+    return told is not None and told.start < span.end and span.start < told.end
 
 
 def _milliseconds(span: Span) -> tuple[int, int]:

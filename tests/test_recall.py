@@ -99,6 +99,21 @@ def test_a_question_about_a_holiday_finds_what_was_said_on_it(memory: MemoryInde
     assert recalled.is_confident
 
 
+def test_a_line_that_names_the_holiday_itself_tells_of_it_whenever_it_was_said(tmp_path: Path) -> None:
+    life = (
+        (WITH_YU, YU, "2024-02-12 20:10", "那家店去年国庆外婆过寿去过"),
+        (WITH_YU, OWNER, "2024-02-12 20:12", "对 太吵了"),
+        (WITH_YU, YU, "2024-03-02 20:10", "伞借我一下"),
+    )
+    with Archive.open(tmp_path, create=True) as archive:
+        archive.add(messages(life))
+        opened = MemoryIndex.open(tmp_path, archive)
+        opened.index()
+        assert opened.search("去年国庆我们去哪了", now=NOW).is_confident
+        assert not opened.search("前年国庆我们去哪了", now=NOW).is_confident
+        opened.close()
+
+
 def test_a_hit_names_speaker_chat_date_and_messages(memory: MemoryIndex) -> None:
     hit = next(hit for hit in memory.search("黄山", now=NOW).hits if "黄山" in hit.memory.text)
     assert (hit.memory.speaker_name, hit.memory.is_owner, hit.memory.conversation_name) == ("林晚", True, "周屿")
