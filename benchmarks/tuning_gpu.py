@@ -11,7 +11,6 @@ bits for qlora. A method that does not fit says so. Second table: that of `tunin
 
 import argparse
 import math
-import os
 from functools import partial
 from pathlib import Path
 
@@ -33,15 +32,13 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--record", type=Path, help="keep each row in this file as soon as it is there, and pass over those that it holds")
     options = parser.parse_args()
-    # Else looking for a GPU makes it useless to the forks that the rows are measured in.
-    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise SystemExit("This benchmark needs a CUDA device, and torch finds none here.")
-    fixed = argparse.Namespace(**vars(options), attention="sdpa", float32=False, gradient_checkpointing=False, rounds=1, loops=None)
+    fixed = argparse.Namespace(**vars(options), attention="sdpa", float32=False, gradient_checkpointing=False, rounds=2, loops=None)
     works = {f"{name}{note}": partial(fitting, fixed, name, note != "") for name in METHODS for note in ("", ", checkpointing")}
     settings = {name: getattr(options, name) for name in ("device", "shape", "steps", "batch_size")}
     print("| method | tokens/s | peak MiB | loss after |\n|---|---|---|---|")
-    for name, row in kept_rows(works, options.record, about=settings):
+    for name, row in kept_rows(works, options.record, about=settings, on_gpu=options.device.startswith("cuda")):
         cells = (
             ("out of memory", "", "")
             if math.isnan(row["speed"])

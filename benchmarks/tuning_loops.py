@@ -5,8 +5,8 @@
     python benchmarks/tuning_loops.py --attention eager      likewise with another attention, or with --float32 in full precision
     pip install trl                                          for TRL's row; without it the row is left out
 
-Every loop is a fork, so that its peak memory is its own. All see the same batches; tokens are counted without padding; the first two
-steps are not timed. `busy` counts the processor's own time, which other programs on the machine lengthen less. `--record FILE` keeps each
+Every loop on a CPU is a fork, so that its peak memory is its own. All see the same batches; tokens are counted without padding; the
+first two steps are not timed. `busy` counts the processor's own time, which other programs on the machine lengthen less. `--record FILE` keeps each
 row as soon as it is there, and the same command goes on.
 """
 
@@ -76,7 +76,7 @@ def compare(options: argparse.Namespace) -> None:
     works = {f"{name}, round {number}": partial(loop, options) for number in range(1, options.rounds + 1) for name, loop in loops.items()}
     settings = ("device", "shape", "steps", "batch_size", "attention", "float32", "gradient_checkpointing")
     about = {"base": fingerprint(find_model(None)), **{name: getattr(options, name) for name in settings}}
-    rows = dict(kept_rows(works, options.record, about=about))
+    rows = dict(kept_rows(works, options.record, about=about, on_gpu=options.device.startswith("cuda")))
     print("| loop | tokens/s | tokens/s busy | peak MiB | loss after |\n|---|---|---|---|---|")
     for name in loops:
         own = [row for made, row in rows.items() if made.startswith(f"{name}, ")]

@@ -1,5 +1,6 @@
-"""Rows of a table of measurements: each made in a process of its own, and kept in a file as soon as it is there."""
+"""Rows of a table of measurements: each made in a process of its own, or afresh on a GPU, and kept in a file as soon as it is there."""
 
+import gc
 import json
 import os
 import traceback
@@ -8,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
+
 Row = dict[str, Any]
 
 
@@ -15,7 +18,7 @@ _ABOUT = "about"  # name of the line that says of what the others are
 
 
 def kept_rows(
-    works: Mapping[str, Callable[[], Row]], path: Path | None, *, about: Mapping[str, Any], new: int | None = None
+    works: Mapping[str, Callable[[], Row]], path: Path | None, *, about: Mapping[str, Any], new: int | None = None, on_gpu: bool = False
 ) -> Iterator[tuple[str, Row]]:
     """Yield every row by its name, in order; those in the file are not made again.
 
@@ -23,6 +26,7 @@ def kept_rows(
         works: what makes each row, by the row's name.
         path: JSON lines of rows; each new one is added at its end. None: nothing is kept.
         about: weights and settings that all rows are of, as JSON; a file of other ones is refused.
+        on_gpu: the work counts its memory on the GPU, where no fork can follow.
         new: make so many rows at most, and pass over the others that the file lacks; None: make them all.
     """
     known = _known(path, about)
@@ -31,7 +35,7 @@ def kept_rows(
             if new == 0:
                 continue
             new = None if new is None else new - 1
-            known[name] = forked(work)
+            known[name] = afresh(work) if on_gpu else forked(work)
             _add(path, name, known[name])
         yield name, known[name]
 
@@ -58,6 +62,14 @@ def _add(path: Path | None, name: str, row: Mapping[str, Any]) -> None:
         return
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"name": name, **row}, ensure_ascii=False) + "\n")
+
+
+def afresh(work: Callable[[], Row]) -> Row:
+    """Do the work with the GPU's memory given back and its peak forgotten."""
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    return work()
 
 
 def forked(work: Callable[[], Row]) -> Row:

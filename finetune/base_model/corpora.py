@@ -9,12 +9,15 @@ import lzma
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from clone_agent.errors import CloneError
+from clone_agent.worlds import read_worlds
 
 Turns = tuple[str, ...]  # alternating speakers, the first one asks
+ENGLISH = frozenset({"locco", "worlds_en"})  # sources
 # Counselling dialogues hold grave topics; a model that ships should not learn to chat about them.
 _GRAVE = re.compile(
     r"自杀|自残|自伤|割腕|轻生|跳楼|寻死|想死|去死|性[侵交欲行关虐]|强奸|猥亵|做爱|出轨|家暴|堕胎|流产|毒品|吸毒|抑郁|焦虑症|躁狂|精神分裂|施暴|暴力|杀人|砍人|病态|欲望|宾馆|开房|同性|裸|嫖|尸|suicid|self-harm|rape"
@@ -30,6 +33,11 @@ class Dialogue:
     source: str
     turns: Turns
 
+    @property
+    def language(self) -> str:
+        """`zh` or `en`."""
+        return "en" if self.source in ENGLISH else "zh"
+
 
 def read_dialogues(folder: Path) -> Iterator[Dialogue]:
     """Read every dialogue of the corpora below `folder`, grave topics left out.
@@ -44,6 +52,16 @@ def read_dialogues(folder: Path) -> Iterator[Dialogue]:
         for turns in _turns(path):
             if turns and not _GRAVE.search("\n".join(turns)):
                 yield Dialogue(source=path.stem.split(".")[0] if path.parent == folder else path.parent.name, turns=turns)
+
+
+def invented_dialogues() -> Iterator[Dialogue]:
+    """The private talks of the invented worlds, which are written as people write to each other."""
+    for world in read_worlds():
+        for _, passages in groupby(world.passages, key=lambda passage: (passage.talk, passage.chat)):
+            talk = list(passages)
+            if talk[0].chat and len(talk) > 1:
+                source = "worlds" if world.is_chinese else "worlds_en"
+                yield Dialogue(source=source, turns=tuple(passage.text for passage in talk))
 
 
 def is_counselling(text: str) -> bool:

@@ -24,6 +24,7 @@ class LoopConfig:
     """Settings of one stage."""
 
     tokens: int  # the stage ends after so many
+    seconds: float = math.inf  # ... or after so long, on a machine that is lent for a while; then the rate falls by the clock
     learning_rate: float = 1e-3
     half: bool = False  # compute in bfloat16, where the hardware is the faster for it
     compiled: bool = False  # by torch.compile: a minute at the start, a third faster from then on
@@ -82,9 +83,9 @@ class Optimizers:
         self._optimizer.load_state_dict(state)
 
 
-def learning_rate(config: LoopConfig, progress: Progress) -> float:
-    """Rise over the first steps, stay, fall linearly over the last share of the tokens."""
-    left = max(0.0, 1 - progress.tokens / config.tokens)
+def learning_rate(config: LoopConfig, progress: Progress, passed: float = 0.0) -> float:
+    """Rise over the first steps, stay, fall linearly over the last share of the tokens, or of the seconds, of which some have `passed`."""
+    left = max(0.0, 1 - max(progress.tokens / config.tokens, passed / config.seconds))
     fall = min(1.0, 0.05 + 0.95 * left / config.decay_share) if config.decay_share else 1.0
     return config.learning_rate * min(1.0, (progress.step + 1) / config.warmup_steps) * fall
 
@@ -95,7 +96,7 @@ def train_stage(
     progress: Progress,
     *,
     config: LoopConfig,
-    batch: Callable[[Progress], Sequence[Item]],
+    batch: Callable[[Progress], Sequence[Item] | Batch],
     out: Path,
     evaluate: Callable[[GlmForCausalLM, Progress], dict[str, float]] | None = None,
 ) -> None:
@@ -104,9 +105,10 @@ def train_stage(
     tally: defaultdict[str, list[float]] = defaultdict(list)
     started, seen = time.monotonic(), progress.tokens
     trunk = torch.compile(model.model, dynamic=True) if config.compiled else model.model
-    while progress.tokens < config.tokens:
-        data = collate(batch(progress), pad=model.config.pad_token_id or 0)
-        rate = learning_rate(config, progress)
+    while progress.tokens < config.tokens and time.monotonic() - started < config.seconds:
+        drawn = batch(progress)
+        data = drawn if isinstance(drawn, Batch) else collate(drawn, pad=model.config.pad_token_id or 0)
+        rate = learning_rate(config, progress, time.monotonic() - started)
         model.train()
         right, found = _learn(model, trunk, data, tally, device, half=config.half)
         norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0))
@@ -150,16 +152,17 @@ def _learn(
     ((losses * weights).sum() / weights.sum()).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     hits = (logits.argmax(-1) == targets).float().cpu()
     values = losses.detach().cpu()
+    most = data.weights.max()
     for kind in set(data.kinds):
         mine = torch.tensor([name == kind for name in data.kinds])[data.owners]
         if mine.any():
             tally[f"{kind}.loss"].append(float(values[mine].mean()))
             tally[f"{kind}.right"].append(float(hits[mine].mean()))
-            found = mine & (data.weights == max(data.weights))
+            found = mine & (data.weights == most)
             if kind.startswith("re") and found.any():
                 tally[f"{kind}.found"].append(float(hits[found].mean()))
     first = data.weights > 1
-    first &= data.weights == data.weights.max()
+    first &= data.weights == most
     return float(hits.mean()), float(hits[first].mean()) if first.any() else None
 
 

@@ -25,7 +25,7 @@ TALK = 0.5  # weight of the turns before a reply
 class Recipe:
     """Shares of the tasks and how they grow harder."""
 
-    chat: float = 0.27
+    chat: float = 0.45
     copying: float = 0.08
     english: float = 0.1
     first_lines: int = 3
@@ -45,19 +45,21 @@ class Mixture:
         self._format = chat_format(tokenizer)
         self._tokenizer = tokenizer
         self._vocabulary = Vocabulary(tokenizer, size=len(tokenizer))
-        self._corpus, self._recipe, self._seed = corpus, recipe, seed
+        self._corpus, self.recipe, self._seed = corpus, recipe, seed
+        self.pad = tokenizer.pad_token_id or 0
         self._group: tuple[int, list[list[Item]]] = (-1, [])
 
     def batch(self, progress: Progress) -> Sequence[Item]:
         """The batch of a step."""
-        number, index = divmod(progress.step, self._recipe.group)
+        number, index = divmod(progress.step, self.recipe.group)
         if self._group[0] != number:
-            self._group = (number, self._draw_group(number))
+            self._group = (number, self.group(number))
         return self._group[1][index]
 
-    def _draw_group(self, number: int) -> list[list[Item]]:
+    def group(self, number: int) -> list[list[Item]]:
+        """So many batches, drawn and sorted by length together."""
         rng = Random(f"{self._seed} main {number}")
-        recipe = self._recipe
+        recipe = self.recipe
         done = number * recipe.group * recipe.batch_tokens  # by the number alone, so that a resumed run agrees
         grown, spread = min(1.0, done / recipe.full_at), min(1.0, done / recipe.varied_at)
         level = Level(
@@ -69,25 +71,25 @@ class Mixture:
             absent=0.15 if grown > 0.3 else 0.0,
         )
         items: list[Item] = []
-        room = self._recipe.batch_tokens * self._recipe.group
+        room = self.recipe.batch_tokens * self.recipe.group
         while room > 0:
             item = self._draw(rng, level)
-            if len(item.ids) <= self._recipe.context:
+            if len(item.ids) <= self.recipe.context:
                 items.append(item)
                 room -= len(item.ids)
-        batches = _slices(sorted(items, key=lambda item: len(item.ids)), self._recipe.group)
+        batches = _slices(sorted(items, key=lambda item: len(item.ids)), self.recipe.group)
         rng.shuffle(batches)
         return batches
 
     def _draw(self, rng: Random, level: Level) -> Item:
-        language = "en" if rng.random() < self._recipe.english else "zh"
+        language = "en" if rng.random() < self.recipe.english else "zh"
         form = rng.random()
-        if form < self._recipe.copying:
+        if form < self.recipe.copying:
             return self._draw_copying(rng, level.most_lines)
-        if form < self._recipe.copying + self._recipe.chat:
+        if form < self.recipe.copying + self.recipe.chat:
             return self.chat_item(draw_chat(rng, self._corpus, language=language))
         task = draw_reading(rng, level, language=language, said=self._corpus.said(language))
-        is_later = len(task.questions) == 1 and rng.random() < self._recipe.after_talk
+        is_later = len(task.questions) == 1 and rng.random() < self.recipe.after_talk
         return self.reading_item(task, history=draw_talk(rng, self._corpus, language=language) if is_later else ())
 
     def _draw_copying(self, rng: Random, most_lines: int) -> Item:

@@ -15,7 +15,7 @@ from clone_agent.prompt import cite, system_prompt
 from clone_agent.records import ChatTurn, Persona
 from finetune.base_model.answered import Answered, find_answered
 from finetune.base_model.cloze import plain_pauses
-from finetune.base_model.corpora import Dialogue, is_counselling
+from finetune.base_model.corpora import ENGLISH, Dialogue, is_counselling
 from finetune.base_model.echoes import Echoes
 from finetune.base_model.facts import Said, draw_fact, draw_world
 from finetune.base_model.questions import ask_in_vain, unknown
@@ -27,10 +27,11 @@ _SENTENCES = re.compile(r"(?<=[。！？!?~])|\n|(?<=[.] )")
 _CLAUSES = re.compile(r"[，。！？；、,.!?;~…\n]+")
 _STIFF = re.compile(r"您|请问|贵|推荐您|为您|感谢您|祝您|同学你好|题主|楼主")
 _DRY = re.compile(r"\d{2}|[《》:：@]|http")  # facts of a booking system or an encyclopaedia
-_SHARES = {"smilechat": 0.3, "locco": 1.0, "kdconv": 0.4, "crosswoz": 0.1}
+_SHARES = {"smilechat": 0.2, "locco": 1.0, "kdconv": 0.3, "crosswoz": 0.05, "worlds": 1.0, "worlds_en": 1.0}
 _STORY = re.compile(r"[一-鿿0-9A-Za-z，、 ]+")
 BLOCKS = 0.07  # share of the talk beside a memory block
-OWN = 0.5  # share of the talk that comes from our own list
+FOREIGN = 0.15  # share of the talk that is not in the persona's language
+OWN = 0.4  # share of the talk that comes from our own list
 _ANSWERED = 20_000  # questions of one corpus
 _NOISE = 80_000  # sentences of one corpus; more of the counselling corpus would drown the others
 
@@ -82,7 +83,7 @@ def gather(dialogues: Iterable[Dialogue]) -> Corpus:
     )
     room: Counter[str] = Counter()
     for dialogue in dialogues:
-        language = "en" if dialogue.source == "locco" else "zh"
+        language = dialogue.language
         kept = is_held_out("\n".join(dialogue.turns))
         for exchange in _exchanges(dialogue.turns, language):
             (corpus.held_out_exchanges if kept else corpus.exchanges.setdefault(dialogue.source, [])).append(exchange)
@@ -162,11 +163,14 @@ def draw_chat(rng: Random, corpus: Corpus, *, language: str) -> ChatTask:
                 return ChatTask(language=language, turns=_talk(plain, (question.text,)), reply=unknown(world, rng))
     has_block = rng.random() < BLOCKS
     system = block_of_small_talk(world, Level(most_lines=5), rng) if has_block else plain
+    spoken = language
+    if rng.random() < FOREIGN:
+        spoken = "zh" if language == "en" else "en"
     # Beside a block only small talk: a question of the corpora there would teach to answer none of those that are about the past.
-    sources = [] if has_block else [source for source in corpus.exchanges if (source == "locco") == (language == "en")]
-    shown, reply = _exchange(rng, corpus, sources, language)
+    sources = [] if has_block else [source for source in corpus.exchanges if (source in ENGLISH) == (spoken == "en")]
+    shown, reply = _exchange(rng, corpus, sources, spoken)
     for _ in range(rng.randint(0, 4)):  # a talk that wanders, so that its one system message serves several replies
-        before, answered = _exchange(rng, corpus, sources, language)
+        before, answered = _exchange(rng, corpus, sources, spoken)
         shown = (*before, cite(0, answered) if has_block else answered, *shown)
     return ChatTask(language=language, turns=_talk(system, shown), reply=cite(0, reply) if has_block else reply)
 

@@ -6,8 +6,9 @@ on with `--resume`. `--export DIR` writes the weights that ship.
 
 import argparse
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,9 +18,9 @@ from transformers import AutoTokenizer, GlmForCausalLM, PreTrainedTokenizerFast
 
 from finetune.base_model.architecture import SHAPES, build_model
 from finetune.base_model.copying import Vocabulary, copy_item, lookup_item, pointing_item, record_item
-from finetune.base_model.corpora import read_dialogues
+from finetune.base_model.corpora import invented_dialogues, read_dialogues
 from finetune.base_model.evaluate import draw_probes, measure_reading
-from finetune.base_model.items import Item
+from finetune.base_model.items import Batch, Item, collate
 from finetune.base_model.loop import LoopConfig, Optimizers, Progress, load_checkpoint, train_stage
 from finetune.base_model.mixture import Mixture, Recipe
 from finetune.base_model.reading import draw_frame
@@ -105,6 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--stage", choices=("warmup", "pointing", "main"), required=True)
     parser.add_argument("--shape", choices=tuple(SHAPES), default="small")
     parser.add_argument("--tokens", type=int, help="length of the stage (default: 4 M for the warm-up, 35 M for the main stage)")
+    parser.add_argument("--minutes", type=float, help="end the main stage after so long, its rate falling by the clock")
+    parser.add_argument("--evaluate-every", type=int, default=600, metavar="STEPS", help="ask held-out questions in the main stage")
     parser.add_argument("--batch-tokens", type=int, default=Recipe().batch_tokens)
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="highest rate of the main stage")
     parser.add_argument("--embedding-share", type=float, default=1.0, help="share of it for the embeddings")
@@ -113,6 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--from", dest="start", type=Path, help="start the main stage from this model instead of the warm-up's checkpoint")
     parser.add_argument("--lines", type=int, nargs=2, metavar=("FIRST", "MOST"), help="lines of a memory block, at first and in the end")
     parser.add_argument("--seed", type=int, default=0, help="another one for a stage that goes on from a model which has seen this one's")
+    parser.add_argument("--workers", type=int, default=0, help="processes that draw batches of the main stage ahead, for a GPU")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--resume", action="store_true", help="go on with a stage that was stopped")
     parser.add_argument("--export", type=Path, help="at the end, write config, weights and tokenizer there")
@@ -126,7 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         tokenizer = load_tokenizer(options.corpora, options.out)
         model = build_model(SHAPES[options.shape], tokenizer)
-    model.set_attn_implementation("eager")  # the fused kernel's backward pass is slow on a CPU for talks of this length
+    if device.type == "cpu":
+        model.set_attn_implementation("eager")  # the fused kernel's backward pass is slow there for talks of this length
     model.to(device)  # type: ignore[arg-type]  # its wrapper loses the overloads
     is_warmup = options.stage == "warmup"
     optimizers = Optimizers(model, embedding_share=options.embedding_share, embedding_epsilon=1e-8 if is_warmup else 1e-4)
@@ -142,13 +147,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         config = LoopConfig(tokens=options.tokens or 3_000_000, learning_rate=options.learning_rate, log_every=50, **shared)
         train_stage(model, optimizers, progress, config=config, batch=pointing_batches(tokenizer, sentences), out=options.out)
     else:
-        config = LoopConfig(tokens=options.tokens or 35_000_000, learning_rate=options.learning_rate, evaluate_every=600, **shared)
+        if options.minutes:
+            shared["seconds"] = 60 * options.minutes
+        shared |= {"learning_rate": options.learning_rate, "evaluate_every": options.evaluate_every}
+        config = LoopConfig(tokens=options.tokens or 35_000_000, **shared)
         recipe = Recipe(batch_tokens=options.batch_tokens)
         if options.lines:
             recipe = replace(recipe, first_lines=options.lines[0], most_lines=options.lines[1])
         if options.start:  # which has seen every scene
             recipe = replace(recipe, varied_at=1)
-        run_main(model, tokenizer, optimizers, progress, config, options.out, options.corpora, recipe, seed=options.seed)
+        run_main(
+            model, tokenizer, optimizers, progress, config, options.out, options.corpora, recipe, seed=options.seed, workers=options.workers
+        )
     if options.export:
         export(model, tokenizer, options.export)
 
@@ -164,9 +174,10 @@ def run_main(
     recipe: Recipe,
     *,
     seed: int = 0,
+    workers: int = 0,
 ) -> None:
     """The main stage: reading, chat and some copying, with held-out questions asked every so often."""
-    corpus = gather(read_dialogues(corpora))
+    corpus = gather(chain(read_dialogues(corpora), invented_dialogues()))
     probes, easy = draw_probes(corpus, size=160), draw_probes(corpus, size=80, lines=3)
     mixture = Mixture(tokenizer, corpus, recipe, seed=seed)
     train_stage(
@@ -174,13 +185,33 @@ def run_main(
         optimizers,
         progress,
         config=config,
-        batch=mixture.batch,
+        batch=ahead(mixture, progress.step, workers) if workers else mixture.batch,
         out=out,
         evaluate=lambda trained, _: (
             measure_reading(trained, tokenizer, probes)
             | {f"easy.{name}": value for name, value in measure_reading(trained, tokenizer, easy).items() if "kind" not in name}
         ),
     )
+
+
+class Groups(torch.utils.data.Dataset[list[Batch]]):
+    """A mixture's batches by their groups, for processes that draw them."""
+
+    def __init__(self, mixture: Mixture, pad: int) -> None:
+        self._mixture, self._pad = mixture, pad
+
+    def __getitem__(self, number: int) -> list[Batch]:
+        return [collate(items, pad=self._pad) for items in self._mixture.group(number)]
+
+
+def ahead(mixture: Mixture, step: int, workers: int) -> Callable[[Progress], Batch]:
+    """The batches that `mixture.batch` gives from a step on, drawn ahead by other processes."""
+    size = mixture.recipe.group
+    groups = torch.utils.data.DataLoader(
+        Groups(mixture, mixture.pad), batch_size=None, sampler=range(step // size, 1 << 40), num_workers=workers, prefetch_factor=4
+    )
+    batches: Iterator[Batch] = islice(chain.from_iterable(groups), step % size, None)
+    return lambda _: next(batches)
 
 
 def export(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""The small cross-encoder that ships: its text form, its training."""

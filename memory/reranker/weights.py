@@ -1,0 +1,52 @@
+"""A cross-encoder in 8 bits: matrices as integers with one scale a row, a quarter of the size, multiplied out at load."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+_SCALE = ".scale"
+_FILE = "model.safetensors"
+
+
+def save_small(model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write config, tokenizer and 8-bit weights; what is no matrix stays in float16."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in model.state_dict().items():
+        value = tensor.detach().float().cpu()
+        if value.ndim == 2 and len(value) > 1:
+            scale = value.abs().amax(dim=1).clamp(min=1e-8) / 127
+            tensors[name] = (value / scale[:, None]).round().to(torch.int8)
+            tensors[name + _SCALE] = scale.half()
+        else:
+            tensors[name] = value.half()
+    save_file(tensors, folder / _FILE)
+    model.config.architectures, model.config.bits = [type(model).__name__], 8
+    model.config.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def is_small(folder: Path) -> bool:
+    """Whether a folder holds a model that `save_small` wrote."""
+    return (folder / _FILE).is_file() and '"bits": 8' in (folder / "config.json").read_text(encoding="utf-8")
+
+
+def load_small(folder: Path) -> tuple[BertForSequenceClassification, PreTrainedTokenizerFast]:
+    """Read what `save_small` wrote."""
+    config = BertConfig(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    model = BertForSequenceClassification(config)
+    found = load_file(folder / _FILE)
+    state = {
+        name: tensor.float() * found[name + _SCALE].float()[:, None] if name + _SCALE in found else tensor.float()
+        for name, tensor in found.items()
+        if not name.endswith(_SCALE)
+    }
+    model.load_state_dict(state)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert isinstance(tokenizer, PreTrainedTokenizerFast)
+    model.eval()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    return model, tokenizer
