@@ -27,11 +27,11 @@ def asker_of(question: LifeQuestion) -> str:
 
 
 @contextmanager
-def life_memory(embedding: str | None = None) -> Iterator[tuple[Archive, MemoryIndex]]:
+def life_memory(embedding: str | None = None, *, reranker: str = "shipped") -> Iterator[tuple[Archive, MemoryIndex]]:
     """Import the exports of the sample life; the memory is still to be indexed. Both go at the end."""
     with tempfile.TemporaryDirectory() as folder, Archive.open(Path(folder), create=True) as archive:
         for path in find_exports(HERE / "exports"):
             if not isinstance(path, Skipped):
                 archive.add(read_export(path, timezone=ZoneInfo("Asia/Shanghai")))
-        with closing(MemoryIndex.open(Path(folder), archive, embedding=embedding)) as memory:
+        with closing(MemoryIndex.open(Path(folder), archive, embedding=embedding, reranker=reranker)) as memory:
             yield archive, memory

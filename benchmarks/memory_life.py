@@ -28,9 +28,10 @@ def main() -> None:
     parser.add_argument("--split", choices=("dev", "report"), default="dev")
     parser.add_argument("--top-k", type=int, default=8)
     parser.add_argument("--embedding")
+    parser.add_argument("--reranker", default="shipped", help="or none")
     parser.add_argument("--unknown", action="store_true", help="recall is not told who asks")
     arguments = parser.parse_args()
-    with life_memory(arguments.embedding) as (archive, memory):
+    with life_memory(arguments.embedding, reranker=arguments.reranker) as (archive, memory):
         print(memory.index())
         ids, found, readable, touched = key_ids(archive), defaultdict(list), defaultdict(list), []
         quotable: list[list[bool]] = []

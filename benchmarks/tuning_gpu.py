@@ -34,7 +34,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise SystemExit("This benchmark needs a CUDA device, and torch finds none here.")
-    fixed = argparse.Namespace(**vars(options), attention="sdpa", float32=False, gradient_checkpointing=False, rounds=2, loops=None)
+    fixed = argparse.Namespace(**vars(options), attention="sdpa", float32=False, gradient_checkpointing=False, rounds=1, loops=None)
     works = {f"{name}{note}": partial(fitting, fixed, name, note != "") for name in METHODS for note in ("", ", checkpointing")}
     settings = {name: getattr(options, name) for name in ("device", "shape", "steps", "batch_size")}
     print("| method | tokens/s | peak MiB | loss after |\n|---|---|---|---|")

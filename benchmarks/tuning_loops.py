@@ -5,9 +5,10 @@
     python benchmarks/tuning_loops.py --attention eager      likewise with another attention, or with --float32 in full precision
     pip install trl                                          for TRL's row; without it the row is left out
 
-Every loop on a CPU is a fork, so that its peak memory is its own. All see the same batches; tokens are counted without padding; the
-first two steps are not timed. `busy` counts the processor's own time, which other programs on the machine lengthen less. `--record FILE` keeps each
-row as soon as it is there, and the same command goes on.
+Every loop on a CPU is a fork, so that its peak memory is its own; on a GPU they follow each other, and each runs twice, since
+the first time pays for every kernel. All see the same batches; tokens are counted without padding; the first two steps are not timed.
+`busy` counts the processor's own time, which other programs on the machine lengthen less. `--record FILE` keeps each row as soon as it is
+there, and the same command goes on.
 """
 
 import argparse

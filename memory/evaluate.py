@@ -15,11 +15,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from memory.embed import Embedder, load_embedder
-from memory.labelled import History, build_history, read_lines, understand
+from memory.labelled import SELF, History, asked_at, build_history, read_lines, understand
 from memory.metrics import Figures, auroc, kept_and_rejected, summarise
 from memory.packing import BUDGET, pack
 from memory.ranking import ARM_DEPTH, Named, Ranker, Ranking, together
-from memory.reranking import Reranker
+from memory.reranking import Asked, Reranker, load_reranker
 from memory.weights import Weights
 
 
@@ -126,7 +126,7 @@ def evaluate_memory(
     by_history: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for question in asked:
         by_history[str(question["history"])].append(question)
-    run = _Run(methods, unit=unit, budget=budget, reranker=None if reranker is None else Reranker(reranker))
+    run = _Run(methods, unit=unit, budget=budget, reranker=load_reranker(reranker))
     index_s, foreign = 0.0, list[dict[str, Any]]()
     for history, lines in groupby(sorted(turns, key=lambda turn: str(turn["history"])), key=lambda turn: str(turn["history"])):
         started = time.perf_counter()
@@ -173,7 +173,7 @@ class _Run:
                     self.milliseconds.append(1000 * (time.perf_counter() - started))
                     self.confidences["answerable"].append(ranking.confidence)
                 self.rows[name].append(_row(memory, question, ranking, self._unit, self._budget))
-        self.confidences["foreign"] += [_rank(rankers["fused"], memory, question, None).confidence for question in foreign]
+        self.confidences["foreign"] += [_rank(rankers["fused"], memory, question, self.reranker).confidence for question in foreign]
 
 
 def _rank(ranker: Ranks, memory: History, question: dict[str, Any], reranker: Reranker | None) -> Ranking:
@@ -181,7 +181,10 @@ def _rank(ranker: Ranks, memory: History, question: dict[str, Any], reranker: Re
     whole = " ".join(text for text, _ in parts)
     if isinstance(ranker, Ranker):
         ranking = together([ranker.rank(text, named=named) for text, named in parts])
-        return ranking if reranker is None else reranker.rerank(ranking, whole, memory.table)
+        if reranker is None:
+            return ranking
+        asked = Asked(question=whole, on=asked_at(memory, question).date(), askers=SELF)
+        return reranker.rerank(ranking, asked, memory.table, memory.table.memories)
     return ranker.rank(whole, named=Named())  # the others know nothing of parts
 
 

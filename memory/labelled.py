@@ -22,6 +22,7 @@ from memory.table import PassageTable
 from memory.when import find_span
 
 _KEYS = {"turns": ("id", "history", "session", "speaker", "text"), "questions": ("history", "question")}
+SELF = ("我", "user")  # speakers who are the one that asks
 _START = datetime(2000, 1, 1, tzinfo=UTC)  # for turns without a time
 
 
@@ -73,7 +74,7 @@ def build_history(turns: Sequence[dict[str, Any]], embedder: Embedder) -> Histor
             table.add_session("history", session.encode(), [memory for _, memory in group])
         numbers = table.numbers("turn")
         table.set_vectors(numbers, embedder.encode(table.texts(numbers)))
-    names = {speaker: [speaker] for speaker in {memory.speaker for memory in memories} if speaker not in ("我", "user", "assistant")}
+    names = {speaker: [speaker] for speaker in {memory.speaker for memory in memories} if speaker not in (*SELF, "assistant")}
     return History(
         table=table,
         vectors=ExactVectors(table),
@@ -113,8 +114,13 @@ def understand(memory: History, question: Mapping[str, Any]) -> list[tuple[str, 
     """The parts of a question with their subject filled in, each with what it names."""
     history = [ChatTurn(role="user", text=turn if isinstance(turn, str) else str(turn["text"])) for turn in question.get("context") or ()]
     text = resolve(str(question["question"]), history, names=memory.names)
-    now = _moment(question.get("asked_at")) or memory.last
+    now = asked_at(memory, question)
     return [(part, _named(part, memory, now)) for part in parts(text)]
+
+
+def asked_at(memory: History, question: Mapping[str, Any]) -> datetime:
+    """When a question is asked: when it says, or at the history's end."""
+    return _moment(question.get("asked_at")) or memory.last
 
 
 def _named(part: str, memory: History, now: datetime) -> Named:

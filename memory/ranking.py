@@ -12,7 +12,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.confidence import MOST_TERMS, NO_SIGNS, Signs, mean, probability
+from memory.confidence import MOST_TERMS, NO_SIGNS, Signs, mean, probability, reconsidered
 from memory.embed import Embedder
 from memory.evidence import NEAR, Evidence, far, of_answering, of_meaning, of_words
 from memory.nearby import Numbers, Postings, Scores, Stretch, candidates, held
@@ -48,11 +48,14 @@ class Ranking:
     numbers: tuple[int, ...]
     scores: tuple[float, ...]  # 0 to 1
     signs: Signs = NO_SIGNS
+    odds: float | None = None  # logarithm of the best passage's odds to answer the question, where a cross-encoder has looked
 
     @property
     def confidence(self) -> float:
         """How likely they are on the subject, 0 to 1."""
-        return probability(self.signs) if self.numbers else 0.0
+        if not self.numbers:
+            return 0.0
+        return probability(self.signs) if self.odds is None else reconsidered(probability(self.signs), self.odds)
 
 
 NOTHING = Ranking(numbers=(), scores=())

@@ -29,7 +29,8 @@ from memory.outline import Limit
 from memory.packing import BUDGET, pack
 from memory.question import named_people, parts, resolve, says_i
 from memory.ranking import Named, Ranker, together
-from memory.reranking import Reranker
+from memory.reranker.pairs import ASKER
+from memory.reranking import Asked, Reranker, load_reranker
 from memory.table import PassageTable
 from memory.when import find_span
 
@@ -94,7 +95,7 @@ class MemoryIndex:
             archive: its archive, open.
             embedding: name or folder of the embedding model; None: the one that ships.
             server: address of a Chroma server that holds the vectors; None: a directory of the data home.
-            reranker: name or folder of a cross-encoder that looks again at the best passages; None: nothing does.
+            reranker: name or folder of a cross-encoder that looks again at the best passages, or `shipped`; None: nothing does.
             asker: name of who asks, where `search` is not told; None: nobody knows.
 
         Raises:
@@ -103,7 +104,7 @@ class MemoryIndex:
         """
         memory = cls(home, archive, embedding=embedding, server=server)
         memory._keeper.check()
-        memory._reranker = None if reranker is None else Reranker(reranker)
+        memory._reranker = load_reranker(reranker)
         memory._asker = asker
         return memory
 
@@ -185,7 +186,7 @@ class MemoryIndex:
         asked = parts(text)
         ranking = together([self._ranker.rank(part, named=known.named(part, moment, asks), allowed=allowed) for part in asked])
         if self._reranker is not None:
-            ranking = self._reranker.rerank(ranking, text, self._table)
+            ranking = self._reranker.rerank(ranking, known.asked(text, moment, asks), self._table, self.memories)
         packed = pack(
             ranking.numbers,
             self._table,
@@ -292,6 +293,13 @@ class _Known:
             owner=frozenset(person.id for person in self.people if person.is_owner),
             others=tuple(dict.fromkeys(islice(names, _MOST_NAMES))),
         )
+
+    def asked(self, question: str, now: datetime, asker: str | None) -> Asked:
+        """A question with what is known of who asks it."""
+        askers = named_people(asker, {person.id: person.names for person in self.people}) if asker else frozenset()
+        chats = {chat.id: chat.name for chat in self.conversations if chat.id in self.private_speakers}
+        private = {chat: ASKER if askers & self.private_speakers[chat] else name for chat, name in chats.items()}
+        return Asked(question=question, on=now.date(), asker=asker, askers=askers, private=private)
 
     def private_chats(self, people: Collection[str]) -> frozenset[str]:
         """The private conversations with any of these people."""

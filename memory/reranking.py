@@ -1,24 +1,124 @@
-"""A second look at the best passages by a cross-encoder, which reads question and passage together. Off unless a model is named.
+"""A second look at the best passages by a cross-encoder, which reads question and passage together.
 
-A passage is shown to the model with the one before and the one after it, since a short bubble says little alone. What the model gives and
-what the ranking gave count the same, each scaled to 0 to 1 over the passages looked at; those beyond keep their places.
+The one that ships (`memory.reranker`) knows who asks, who the owner is and how long ago a passage was said; it gives the logarithm of the
+odds that the passage answers the question, by which the ranking's score is multiplied, softened. Any other one, named by the user, is
+shown a passage with the one before and the one after it; what it gives and what the ranking gave count the same.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clone_agent.errors import ModelError
+from clone_agent.records import Memory
+from memory.answers import suits
+from memory.asked import wanted
 from memory.ranking import Ranking
+from memory.reranker.pairs import ASKER, GROUP, OWNER, Said, language_of, passage_text, question_text
 from memory.table import PassageTable
 
-DEPTH = 30  # passages looked at
+if TYPE_CHECKING:
+    from memory.reranker.scoring import PairScorer
+
+SHIPPED, NONE = "shipped", "none"  # names that are no model's
+SHIPPED_FOLDER = Path(__file__).parent / "reranker" / "model"
+DEPTH = 24  # passages looked at by the one that ships: more change nothing, fewer miss answers
+NAMED_DEPTH = 30  # ... by one that is named
+# A listwise regression on the development questions of the sample life: what the odds and the kind of a passage count beside the logarithm
+# of its score, which has the weight 5.
+_SOFTNESS = 5.0
+_KIND = 0.65
+
+Scores = NDArray[np.float32]
+Memories = Callable[[Sequence[int]], Sequence[Memory]]
 
 
-class Reranker:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked, when and by whom."""
+
+    question: str
+    on: date
+    asker: str | None = None  # their name
+    askers: Collection[str] = ()  # their ids among the speakers
+    private: Mapping[str, str] = field(default_factory=dict)  # private conversations, with the other's name, or ASKER
+
+
+class Reranker(Protocol):
+    """Puts the best passages of a ranking in a new order."""
+
+    name: str
+
+    def rerank(self, ranking: Ranking, asked: Asked, table: PassageTable, memories: Memories) -> Ranking:
+        """The same passages in a new order, with scores in descending order.
+
+        Args:
+            ranking: passages, best first.
+            asked: the question.
+            table: the table that holds the passages.
+            memories: passages by their numbers, with names and owner where these are known.
+        """
+        ...
+
+
+def load_reranker(name_or_path: str | None) -> Reranker | None:
+    """A cross-encoder by hub name or folder; `shipped`: the one that ships; `none` or None: nothing.
+
+    Raises:
+        ModelError: it cannot be loaded, or gives more than one score. The one that ships is loaded at its first question.
+    """
+    if name_or_path is None or name_or_path == NONE:
+        return None
+    return SmallReranker() if name_or_path == SHIPPED else NamedReranker(name_or_path)
+
+
+class SmallReranker:
+    """The cross-encoder that ships. It is loaded at the first question, since its libraries take seconds."""
+
+    name = SHIPPED
+
+    def __init__(self, folder: Path = SHIPPED_FOLDER) -> None:
+        self._folder = folder
+        self._scorer: PairScorer | None = None
+        self._lock = threading.Lock()
+
+    def rerank(self, ranking: Ranking, asked: Asked, table: PassageTable, memories: Memories) -> Ranking:
+        """See `Reranker`; what lies deeper counts as the worst of those looked at."""
+        best = list(ranking.numbers[:DEPTH])
+        if not best:
+            return ranking
+        odds = self._loaded().scores(question_text(asked.question, asked.on, asker=asked.asker), _shown(best, asked, table, memories))
+        want = wanted(asked.question)
+        kinds = [suits(text, want, question=asked.question) if want else 0.0 for text in table.texts(best)]
+        gains = (odds + _KIND * np.array(kinds, dtype=np.float32)) / _SOFTNESS
+        factors = np.exp(gains - gains.max())
+        whole = np.array(ranking.scores, dtype=np.float32)
+        whole[: len(best)] *= factors
+        whole[len(best) :] *= factors.min()
+        order = np.argsort(-whole, kind="stable")
+        return replace(
+            ranking,
+            numbers=tuple(ranking.numbers[place] for place in order),
+            scores=tuple(whole[order].tolist()),
+            odds=float(odds.max()),
+        )
+
+    def _loaded(self) -> "PairScorer":
+        with self._lock:
+            if self._scorer is None:
+                from memory.reranker.scoring import PairScorer  # torch and transformers: seconds
+
+                self._scorer = PairScorer(self._folder)
+            return self._scorer
+
+
+class NamedReranker:
     """A cross-encoder that sentence-transformers loads, by hub name or folder.
 
     Raises:
@@ -26,7 +126,7 @@ class Reranker:
     """
 
     def __init__(self, name_or_path: str) -> None:
-        # Not at the top: this import takes seconds and the memory of torch, for something that is off by default.
+        # Not at the top: this import takes seconds and the memory of torch.
         from sentence_transformers import CrossEncoder
 
         self.name = Path(name_or_path).name
@@ -38,25 +138,52 @@ class Reranker:
         if self._model.num_labels != 1:
             raise ModelError(f"The reranker '{self.name}' has {self._model.num_labels} labels.", remedy=remedy)
 
-    def scores(self, question: str, passages: Sequence[str]) -> NDArray[np.float32]:
+    def scores(self, question: str, passages: Sequence[str]) -> Scores:
         """How well each passage fits the question; only the order means something."""
         found = self._model.predict([(question, passage) for passage in passages], show_progress_bar=False, convert_to_numpy=True)
         return np.asarray(found, dtype=np.float32).reshape(len(passages))
 
-    def rerank(self, ranking: Ranking, question: str, table: PassageTable) -> Ranking:
-        """Put the best passages of a ranking in a new order."""
-        best = list(ranking.numbers[:DEPTH])
+    def rerank(self, ranking: Ranking, asked: Asked, table: PassageTable, memories: Memories) -> Ranking:
+        """See `Reranker`; the scores stay, in descending order, so that they still compare."""
+        best = list(ranking.numbers[:NAMED_DEPTH])
         if len(best) < 2:
             return ranking
         before = _scaled(np.array(ranking.scores[: len(best)], dtype=np.float32))
-        mixed = (_scaled(self.scores(question, _with_neighbours(best, table))) + before) / 2
+        mixed = (_scaled(self.scores(asked.question, _with_neighbours(best, table))) + before) / 2
         order = np.argsort(-mixed, kind="stable").tolist()
-        kept = sorted(ranking.scores[: len(best)], reverse=True)  # the scores stay, in descending order, so that they still compare
+        kept = sorted(ranking.scores[: len(best)], reverse=True)
         return replace(
             ranking,
             numbers=(*(best[place] for place in order), *ranking.numbers[len(best) :]),
             scores=(*kept, *ranking.scores[len(best) :]),
         )
+
+
+def _shown(numbers: Sequence[int], asked: Asked, table: PassageTable, memories: Memories) -> list[str]:
+    """The passages as the cross-encoder that ships has learned to read them."""
+    facts = table.facts({near for number in numbers for near in range(number - 2, number + 2)})
+    session = dict(zip(facts.numbers.tolist(), facts.sessions.tolist(), strict=True))
+    known = dict(zip(session, memories(list(session)), strict=True))
+    language = language_of(asked.question)
+
+    def said(memory: Memory) -> Said:
+        speaker = OWNER if memory.is_owner else ASKER if memory.speaker in asked.askers else memory.speaker_name or memory.speaker
+        return Said(speaker, memory.text)
+
+    def text(number: int) -> str:
+        memory = known[number]
+        near = [other for other in range(number - 2, number + 2) if other != number and session.get(other) == session[number]]
+        return passage_text(
+            said(memory),
+            said_on=memory.started_at.date(),
+            asked_on=asked.on,
+            chat=asked.private.get(memory.conversation, GROUP),
+            before=[said(known[other]) for other in near if other < number],
+            after=[said(known[other]) for other in near if other > number],
+            language=language,
+        )
+
+    return [text(number) for number in numbers]
 
 
 def _with_neighbours(numbers: Sequence[int], table: PassageTable) -> list[str]:
@@ -71,6 +198,6 @@ def _with_neighbours(numbers: Sequence[int], table: PassageTable) -> list[str]:
     return [text(number) for number in numbers]
 
 
-def _scaled(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+def _scaled(scores: Scores) -> Scores:
     low, high = float(scores.min()), float(scores.max())
     return (scores - low) / (high - low) if high > low else np.zeros_like(scores)

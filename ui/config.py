@@ -13,7 +13,7 @@
     embedding = "BAAI/bge-small-zh-v1.5"  # default: the small model that ships
     chroma = "http://127.0.0.1:8000"  # a Chroma server that holds the vectors; default: a directory of the data home
     live = true                       # keep what is said in chats with the clone
-    reranker = "BAAI/bge-reranker-v2-m3"  # a cross-encoder that looks again at the best passages; default: none
+    reranker = "BAAI/bge-reranker-v2-m3"  # a cross-encoder for a second look, or "none"; default: the small one that ships
     top_k = 8                         # lines recalled for one answer; a small model reads the best few
 
     [chat]
@@ -35,6 +35,7 @@ from clone_agent.errors import UsageError
 
 FILE_NAME = "clone-agent.toml"
 HOME_VARIABLE = "CLONE_AGENT_HOME"
+RERANKERS = ("shipped", "none")  # which are neither hub names nor folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class Settings:
     server_model: str | None = None
     embedding: str | None = None
     chroma: str | None = None
-    reranker: str | None = None
+    reranker: str = RERANKERS[0]
     top_k: int | None = None
     contact: str | None = None  # whom the clone talks to, for this call
     live: bool = True
@@ -121,7 +122,7 @@ def load_settings(home: Path) -> Settings:
         server_model=file.model.name,
         embedding=file.memory.embedding,
         chroma=file.memory.chroma,
-        reranker=file.memory.reranker,
+        reranker=file.memory.reranker or RERANKERS[0],
         live=file.memory.live,
         top_k=file.memory.top_k,
         port=file.chat.port,

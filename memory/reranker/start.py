@@ -176,7 +176,7 @@ def build_encoder(start: Start, kept: list[int], *, layers: int | None = None) -
     words = start.tensors["emb.word"].reshape(len(start.tensors["emb.word"]) // start.hidden, start.hidden)
     state["embeddings.word_embeddings.weight"] = torch.tensor(words[kept])
     model.load_state_dict(state)
-    names = ("bos_token", "pad_token", "eos_token", "unk_token", "cls_token", "sep_token", "mask_token")
-    marks = dict(zip(names, (*_SPECIAL, "<s>", "</s>", _MASK), strict=True))
+    roles = ("bos_token", "pad_token", "eos_token", "unk_token", "cls_token", "sep_token", "mask_token")
+    marks = dict(zip(roles, (*_SPECIAL, "<s>", "</s>", _MASK), strict=True))
     made = PreTrainedTokenizerFast(tokenizer_object=start.tokenizer(kept), model_max_length=512, **marks)  # type: ignore[no-untyped-call]
     return model, made

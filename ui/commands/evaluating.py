@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ui.config import RERANKERS
 from ui.options import Call, common
 
 _BASELINES = "pip install 'clone-agent[baselines]'"
@@ -19,14 +20,19 @@ def evaluate() -> None:
 @click.option("--unit", type=click.Choice(["turn", "session"]), default="turn", help="What is ranked.")
 @click.option("--budget", default=4_000, type=click.IntRange(1), help="Characters of packed context for evidence@BUDGET.")
 @click.option("--embedding", metavar="NAME_OR_PATH", help="Model that turns text into vectors.  [default: the one that ships]")
-@click.option("--reranker", metavar="NAME_OR_PATH", help="Cross-encoder that looks again at the best 30.  [default: none]")
+@click.option(
+    "--reranker",
+    metavar="NAME_OR_PATH",
+    default="none",
+    help="Cross-encoder that looks again at the best; 'shipped': the small one that ships.",
+)
 @common
-def memory(call: Call, folder: Path, unit: str, budget: int, embedding: str | None, reranker: str | None) -> None:
+def memory(call: Call, folder: Path, unit: str, budget: int, embedding: str | None, reranker: str) -> None:
     """Measure recall on a folder with turns.jsonl and questions.jsonl, beside BM25, vectors and LangChain's retrievers."""
     from memory.evaluate import METHODS, evaluate_memory
     from ui.environment import stay_offline
 
-    stay_offline(embedding, reranker)
+    stay_offline(embedding, None if reranker in RERANKERS else reranker)
     methods = dict(METHODS)
     try:
         from memory.baselines import METHODS as LANGCHAIN
