@@ -65,7 +65,7 @@ def _add(path: Path | None, name: str, row: Mapping[str, Any]) -> None:
 
 
 def afresh(work: Callable[[], Row]) -> Row:
-    """Do the work twice, each time with the GPU's memory given back and its peak forgotten: the first time pays for loading every kernel."""
+    """Do the work twice, the GPU given back and its peak forgotten each time: the first time pays for loading every kernel."""
     for _ in range(2):
         gc.collect()
         torch.cuda.empty_cache()

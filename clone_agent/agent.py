@@ -31,7 +31,7 @@ from clone_agent.small_talk import is_small_talk
 
 MAX_SEARCHES = 3
 TOP_K = 8
-ABOUT_AS_SURE = 0.85  # share of the best line's score; chosen on the sample life's development questions
+ABOUT_AS_SURE = 0.75  # share of the best line's score; chosen on the sample life's development questions
 TELLS = 0.9  # how well a line fits that surely tells a value of the kind that is asked for
 Event = Recalled | Delta | Reply
 

@@ -1,8 +1,12 @@
-"""A cross-encoder, when one is named, looks again at the best passages; here a real one of two tiny layers."""
+"""A cross-encoder looks again at the best passages: the one that ships, or one that is named, here of two tiny layers."""
 
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +16,10 @@ from transformers import BertConfig, BertForSequenceClassification, BertTokenize
 
 from clone_agent.errors import ModelError
 from clone_agent.records import Memory
+from memory.confidence import Signs
 from memory.ranking import Ranking
-from memory.reranking import DEPTH, Reranker
+from memory.reranker.pairs import ASKER
+from memory.reranking import DEPTH, NAMED_DEPTH, Asked, NamedReranker, SmallReranker, load_reranker
 from memory.table import PassageTable
 
 WORDS = ["tea", "lamp", "ship", "rain", "cat", "three", "mug"]
@@ -47,23 +53,112 @@ def table() -> PassageTable:
     return found
 
 
+def asked(question: str, **about: Any) -> Asked:
+    return Asked(question=question, on=date(2024, 6, 20), **about)
+
+
 def test_the_best_passages_are_ordered_by_model_and_ranking_together(model: Path, table: PassageTable) -> None:
     ranking = Ranking(numbers=tuple(range(1, 41)), scores=tuple(1 - n / 50 for n in range(40)))
-    found = Reranker(str(model)).rerank(ranking, "three lamp", table)
-    given = CrossEncoder(str(model)).predict([("three lamp", text) for text in table.texts(range(1, DEPTH + 1))])
-    scaled = (given - given.min()) / (given.max() - given.min()) + (1 - np.arange(DEPTH) / (DEPTH - 1))
-    assert found.numbers[:DEPTH] == tuple((np.argsort(-scaled, kind="stable") + 1).tolist())
-    assert found.numbers[:DEPTH] != ranking.numbers[:DEPTH]
-    assert found.numbers[DEPTH:] == ranking.numbers[DEPTH:]
+    found = NamedReranker(str(model)).rerank(ranking, asked("three lamp"), table, table.memories)
+    given = CrossEncoder(str(model)).predict([("three lamp", text) for text in table.texts(range(1, NAMED_DEPTH + 1))])
+    scaled = (given - given.min()) / (given.max() - given.min()) + (1 - np.arange(NAMED_DEPTH) / (NAMED_DEPTH - 1))
+    assert found.numbers[:NAMED_DEPTH] == tuple((np.argsort(-scaled, kind="stable") + 1).tolist())
+    assert found.numbers[:NAMED_DEPTH] != ranking.numbers[:NAMED_DEPTH]
+    assert found.numbers[NAMED_DEPTH:] == ranking.numbers[NAMED_DEPTH:]
     assert found.scores == ranking.scores
     assert found.confidence == ranking.confidence
 
 
 def test_one_passage_needs_no_second_look(model: Path, table: PassageTable) -> None:
     ranking = Ranking(numbers=(3,), scores=(0.4,))
-    assert Reranker(str(model)).rerank(ranking, "tea", table) == ranking
+    assert NamedReranker(str(model)).rerank(ranking, asked("tea"), table, table.memories) == ranking
 
 
 def test_a_model_that_is_no_cross_encoder_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="reranker"):
-        Reranker(str(tmp_path / "nothing"))
+        load_reranker(str(tmp_path / "nothing"))
+    with pytest.raises(ModelError, match="reranker"):
+        SmallReranker(tmp_path).rerank(Ranking(numbers=(1,), scores=(1.0,)), asked("tea"), lines(), lines().memories)
+
+
+def test_none_is_no_reranker() -> None:
+    assert load_reranker("none") is None
+    assert load_reranker(None) is None
+
+
+TALK = (
+    ("ann", "几点到的车"),
+    ("bob", "九点半"),
+    ("ann", "那我去接你"),
+    ("bob", "不用 地铁方便"),
+    ("ann", "行 到了说一声"),
+    ("bob", "今天食堂的鱼咸死了"),
+)
+
+
+def lines() -> PassageTable:
+    found = PassageTable(sqlite3.connect(":memory:", isolation_level=None))
+    at = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    memories = [
+        Memory(
+            id=str(number), conversation="c", conversation_name="ann", speaker=speaker, speaker_name=speaker, is_owner=speaker == "bob",
+            started_at=at, ended_at=at, text=text, message_ids=(str(number),),
+        )
+        for number, (speaker, text) in enumerate(TALK)
+    ]  # fmt: skip
+    with found.transaction():
+        found.add_session("c", b"one", memories)
+    return found
+
+
+@pytest.fixture(scope="module")
+def shipped() -> SmallReranker:
+    return SmallReranker()
+
+
+def owned(table: PassageTable, numbers: Sequence[int]) -> list[Memory]:
+    return [replace(memory, speaker_name=memory.speaker, is_owner=memory.speaker == "bob") for memory in table.memories(numbers)]
+
+
+def test_the_one_that_ships_puts_the_answer_first_though_it_shares_no_word_with_the_question(shipped: SmallReranker) -> None:
+    table = lines()
+    ranking = Ranking(numbers=(6, 4, 1, 5, 3, 2), scores=(0.5, 0.49, 0.48, 0.47, 0.46, 0.45))
+    about = asked("你那次是什么时候到站的", asker="ann", askers={"ann"}, private={"c": ASKER})
+    found = shipped.rerank(ranking, about, table, partial(owned, table))
+    assert found.numbers[0] == 2
+    assert sorted(found.numbers) == sorted(ranking.numbers)
+    assert list(found.scores) == sorted(found.scores, reverse=True)
+    assert found.scores[0] <= 0.5
+    assert found.odds is not None
+
+
+def test_the_one_that_ships_is_surer_of_what_was_said_than_of_what_was_not(shipped: SmallReranker) -> None:
+    table = lines()
+    ranking = Ranking(numbers=tuple(range(1, 7)), scores=(0.5,) * 6)
+    about = partial(asked, asker="ann", askers={"ann"}, private={"c": ASKER})
+    said, never = (
+        shipped.rerank(ranking, about(question), table, partial(owned, table)).odds for question in ("你那次几点到的", "你表姐婚礼在哪办的")
+    )
+    assert said is not None
+    assert never is not None
+    assert said > never + 1
+
+
+def test_passages_beyond_the_depth_stay_behind_in_their_order(shipped: SmallReranker, table: PassageTable) -> None:
+    ranking = Ranking(numbers=tuple(range(1, 41)), scores=tuple(0.9 - n / 1000 for n in range(40)))
+    found = shipped.rerank(ranking, asked("three lamp"), table, table.memories)
+    assert sorted(found.numbers) == list(range(1, 41))
+    beyond = [number for number in found.numbers if number > DEPTH]
+    assert beyond == sorted(beyond)
+
+
+def test_no_passages_stay_none(shipped: SmallReranker, table: PassageTable) -> None:
+    assert shipped.rerank(Ranking(numbers=(), scores=()), asked("tea"), table, table.memories).numbers == ()
+
+
+def test_the_odds_move_the_confidence_both_ways() -> None:
+    before = Ranking(
+        numbers=(1,), scores=(0.5,), signs=Signs(cosine=0.6, exchanges=0.6, surroundings=0.6, together=0.5, terms=0.5, scores=0.4)
+    )
+    low, high = replace(before, odds=-5.0).confidence, replace(before, odds=8.0).confidence
+    assert low < before.confidence < high
