@@ -74,7 +74,7 @@ def _read(path: Path) -> Iterator[World]:
         if line.startswith("# "):
             if world is not None:
                 yield world
-            world, places, talks = World(line[2:]), {}, 0
+            world, places, talks, begins = World(line[2:]), {}, 0, True
             continue
         if not line:
             continue
@@ -83,9 +83,9 @@ def _read(path: Path) -> Iterator[World]:
         if line.startswith("@ "):
             world.owner = line[2:].strip()
         elif found := _TALK.fullmatch(line):
-            day, chat = date.fromisoformat(found[1]), "" if found[3].startswith(_GROUP) else found[3].strip()
+            day, chat = _day(found[1], path, number), "" if found[3].startswith(_GROUP) else found[3].strip()
             talks, begins = talks + 1, True
-        elif found := _LINE.fullmatch(line):
+        elif talks and (found := _LINE.fullmatch(line)):
             speaker, text = found[2].strip(), found[3].strip()
             if begins or world.passages[-1].speaker != speaker:
                 world.passages.append(Passage(talks, day, chat, speaker, text))
@@ -103,14 +103,21 @@ def _question(line: str, places: dict[int, int], path: Path, number: int) -> Que
     fields = [part.strip() for part in line[1:].split("|")]
     try:
         match line[0], fields:
-            case "?", [asker, day, text, lines, _]:
+            case "?", [asker, day, text, lines, _] if lines:
                 gold = tuple(dict.fromkeys(places[int(each)] for each in lines.split()))
             case "!", [asker, day, text]:
                 gold = ()
             case _:
                 raise _broken(path, number)
-        return Question(asker, date.fromisoformat(day), text, gold)
     except (KeyError, ValueError) as cause:
+        raise _broken(path, number) from cause
+    return Question(asker, _day(day, path, number), text, gold)
+
+
+def _day(text: str, path: Path, number: int) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as cause:
         raise _broken(path, number) from cause
 
 

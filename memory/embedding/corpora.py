@@ -37,12 +37,16 @@ class Dialogue:
 class Exclusions:
     """Texts that must stay out of training, as a set of character runs."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, *folders: Path | None) -> None:
         self._runs: set[str] = set()
-        for path in sorted(folder.rglob("*.jsonl")) if folder else ():
+        for path in (path for folder in folders if folder for path in sorted(folder.rglob("*.jsonl"))):
             for line in path.read_text(encoding="utf-8").splitlines():
                 for text in _strings(json.loads(line)):
-                    self._runs.update(runs(text))
+                    self.add(text)
+
+    def add(self, text: str) -> None:
+        """Keep one more text out."""
+        self._runs.update(runs(text))
 
     def __len__(self) -> int:
         return len(self._runs)
