@@ -13,10 +13,11 @@ from transformers import AutoTokenizer, GlmForCausalLM
 from clone_agent.errors import CloneError
 from clone_agent.prompt import split_citation
 from clone_agent.records import ChatTurn
+from clone_agent.worlds import read_worlds
 from finetune.base_model import train
 from finetune.base_model.answered import find_answered
 from finetune.base_model.copying import Vocabulary, copy_item, lookup_item, pointing_item
-from finetune.base_model.corpora import read_dialogues
+from finetune.base_model.corpora import invented_dialogues, read_dialogues
 from finetune.base_model.evaluate import UNKNOWN, draw_probes, is_right, measure_reading, measure_small_talk, score_reading, without_dates
 from finetune.base_model.items import Item, collate
 from finetune.base_model.loop import LoopConfig, Optimizers, Progress, learning_rate, load_checkpoint, train_stage
@@ -230,6 +231,12 @@ def test_chat_tasks_are_short_and_use_the_agents_prompt(corpus: Corpus) -> None:
         assert 1 <= len(task.reply.split("\n")) <= 3
 
 
+def test_some_of_the_talk_is_in_the_other_language(corpus: Corpus) -> None:
+    rng = Random(4)
+    asked = [draw_chat(rng, corpus, language="zh").turns[-1].text for _ in range(400)]
+    assert 0.08 < sum(text.isascii() for text in asked) / len(asked) < 0.25
+
+
 def test_a_reply_falls_into_bubbles_without_full_stops() -> None:
     assert {bubbles("到了。你呢？快来！", Random(seed)) for seed in range(20)} == {"到了\n你呢？\n快来！", "到了。你呢？快来！"}
 
@@ -325,6 +332,49 @@ def test_the_shipped_model_answers_the_small_talk_it_was_taught() -> None:
     model = GlmForCausalLM.from_pretrained(weights, local_files_only=True, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=True)
     assert measure_small_talk(model, tokenizer, language="zh")["fitting"] > 0.5  # by chance: under 0.02
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # forks under a test runner that has threads
+def test_processes_that_draw_ahead_change_no_batch(corpus: Corpus) -> None:
+    tokenizer, recipe = tiny_tokenizer(), Recipe(batch_tokens=400, context=400, group=2)
+    mixture = Mixture(tokenizer, corpus, recipe)
+    for begun in (0, 3):  # a stage that goes on begins within a group
+        drawn = train.ahead(Mixture(tokenizer, corpus, recipe), begun, 1)
+        for step in range(begun, begun + 4):
+            progress = Progress(stage="main", step=step)
+            ours, theirs = collate(mixture.batch(progress), pad=mixture.pad), drawn(progress)
+            assert torch.equal(ours.input_ids, theirs.input_ids)
+            assert torch.equal(ours.targets, theirs.targets)
+            assert torch.equal(ours.weights, theirs.weights)
+            assert ours.kinds == theirs.kinds
+
+
+def test_the_rate_falls_by_the_clock_where_the_clock_ends_the_stage() -> None:
+    config, progress = LoopConfig(tokens=10**9, seconds=100, warmup_steps=10, decay_share=0.4), Progress(stage="main", step=50, tokens=500)
+    assert learning_rate(config, progress, 60) == pytest.approx(1e-3)
+    assert learning_rate(config, progress, 80) == pytest.approx(1e-3 * (0.05 + 0.95 * 0.5))
+    assert learning_rate(config, progress, 101) == pytest.approx(5e-5)
+
+
+def test_minutes_end_the_main_stage_and_the_model_is_written_all_the_same(corpora: Path, tmp_path: Path) -> None:
+    tiny_model(seed=3).save_pretrained(tmp_path / "start")
+    tiny_tokenizer().save_pretrained(tmp_path / "start")
+    options = ["--corpora", str(corpora), "--out", str(tmp_path / "out"), "--stage", "main", "--from", str(tmp_path / "start")]
+    train.main([*options, "--minutes", "0.005", "--batch-tokens", "300", "--export", str(tmp_path / "weights")])
+    assert 0 < torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)["progress"]["tokens"] < 1_000_000  # of 35 million
+    written = GlmForCausalLM.from_pretrained(tmp_path / "weights", local_files_only=True, dtype=torch.float32)
+    assert not torch.equal(written.lm_head.weight, tiny_model(seed=3).lm_head.weight)
+
+
+def test_talk_is_learned_from_the_private_chats_of_the_worlds_too() -> None:
+    dialogues = list(invented_dialogues())
+    said = {(world.is_chinese, passage.text) for world in read_worlds() for passage in world.passages if passage.chat}
+    assert {dialogue.language for dialogue in dialogues} == {"zh", "en"}
+    assert all(len(dialogue.turns) > 1 for dialogue in dialogues)
+    assert {(dialogue.language == "zh", turn) for dialogue in dialogues for turn in dialogue.turns} <= said
+    found = gather(dialogues)
+    assert found.exchanges.keys() == {"worlds", "worlds_en"}
+    assert min(map(len, found.exchanges.values())) > 500
 
 
 def test_both_stages_run_from_the_command_line_and_leave_a_model_that_loads(corpora: Path, tmp_path: Path) -> None:

@@ -40,7 +40,6 @@ class Recipe:
     learning_rate: float = 1e-4
     warmup_steps: int = 100
     weight_decay: float = 0.01
-    dropout: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def draw(world: World, question: Question, others: Sequence[World], recipe: Reci
     """One question of a world beside passages of it and of others; a new draw each time."""
     asker = None if rng.random() < _UNKNOWN else question.asker
     places = [place for place in range(len(world.passages)) if place not in question.gold]
-    chosen = [*question.gold, *rng.sample(places, min(len(places), recipe.near - len(question.gold)))]
+    chosen = [*question.gold, *rng.sample(places, min(len(places), max(0, recipe.near - len(question.gold))))]
     texts = [shown(world, place, question, asker) for place in chosen]
     for _ in range(recipe.far if others else 0):
         other = rng.choice(others)
@@ -191,30 +190,26 @@ def train(
     workers: int = 0,
     half: bool = False,
     evaluate_every: int = 0,
+    save_every: int = 200,
     seconds: float = math.inf,
 ) -> None:
-    """Train until the last epoch ends, or for so many seconds; `checkpoint.pt` in `out` is written every 200 steps."""
+    """Train until the last epoch ends, or for so many seconds; `checkpoint.pt` in `out` is written every `save_every` steps."""
     batches = Batches(worlds, tokenizer, recipe, seed=seed)
-    started = time.monotonic()
-    decayed = [value for value in model.parameters() if value.ndim > 1]
-    plain = [value for value in model.parameters() if value.ndim <= 1]
-    groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
+    optimizer = _optimizer(model, recipe)
     step, total, device = 0, len(batches), model.device
     if resume:
         state = torch.load(out / "checkpoint.pt", map_location=device, weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
-    torch.manual_seed(seed + step)
     model.train()
     loader = torch.utils.data.DataLoader(batches, batch_size=None, sampler=range(step, total), num_workers=workers)
     began, running = time.monotonic(), []
     for ids, gold, sizes in loader:
-        share = min(1.0, max(step / total, (time.monotonic() - started) / seconds))
-        rise, fall = min(1.0, (step + 1) / recipe.warmup_steps), max(0.02, 0.5 * (1 + math.cos(math.pi * share)))
+        share = min(1.0, max(step / total, (time.monotonic() - began) / seconds))
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * rise * fall
+            group["lr"] = _rate(recipe, step, share)
+        torch.manual_seed((seed << 32) + step)  # of the dropout; by the step alone, so that a resumed run agrees
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
             scores = scores_of(model, ids)
         loss = loss_of(scores.float(), gold, sizes)
@@ -232,12 +227,25 @@ def train(
                 row |= measure(model, tokenizer, held, half=half)
             with (out / "progress.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps({name: round(value, 4) for name, value in row.items()}) + "\n")
-        if step % 200 == 0 or is_last:
+        if step % save_every == 0 or is_last:
             fresh = out / "checkpoint.tmp"
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, fresh)
             fresh.replace(out / "checkpoint.pt")
         if is_last:
             break
+
+
+def _optimizer(model: BertForSequenceClassification, recipe: Recipe) -> torch.optim.AdamW:
+    decayed = [value for value in model.parameters() if value.ndim > 1]
+    plain = [value for value in model.parameters() if value.ndim <= 1]
+    groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
+
+
+def _rate(recipe: Recipe, step: int, share: float) -> float:
+    """Rises over the first steps, falls as a cosine over the share of the training that is done."""
+    rise, fall = min(1.0, (step + 1) / recipe.warmup_steps), max(0.02, 0.5 * (1 + math.cos(math.pi * share)))
+    return recipe.learning_rate * rise * fall
 
 
 def start_model(options: argparse.Namespace) -> tuple[BertForSequenceClassification, PreTrainedTokenizerFast]:
@@ -288,6 +296,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     parser.add_argument("--export", type=Path, help="at the end, write the model in 8 bits there")
     options = parser.parse_args(arguments)
+    if not options.from_e5 and not (options.out / "start").is_dir():
+        parser.error("--out holds no start, so --from-e5 is needed")
     options.out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, tokenizer = start_model(options)

