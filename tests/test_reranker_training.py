@@ -331,7 +331,6 @@ def test_minutes_end_a_training_and_the_model_is_written_all_the_same(commanded:
     training.main([*commanded, "--epochs", "100000", "--minutes", "0.01", "--layers", "1", "--export", str(tmp_path / "small")])
     rows = [json.loads(line) for line in (tmp_path / "out" / "progress.jsonl").read_text("utf-8").splitlines()]
     assert 0 < rows[-1]["step"] < rows[-1]["of"]
-    assert rows[-1]["s"] < 20
     assert {"hit@1", "MRR"} <= rows[-1].keys()  # the first of three worlds is held out
     model, tokenizer = load_small(tmp_path / "small")
     assert model.config.num_hidden_layers == 1
