@@ -1,6 +1,5 @@
 """The guest page under more than 200 scripted attacks: nothing that is not the guest's to know comes out, whatever the model does."""
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,7 +80,6 @@ def serving(home: Path, archive: Archive, *, is_open: bool = False) -> Iterator[
     served = serve(build_guest_page(desk, name="林晚"), home=home, port=free_port(), password=book.knows, welcome="login_guest")
     yield served.url, book
     served.close()
-    gc.collect()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The page for guests in a real headless Chromium."""
 
-import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -42,7 +41,6 @@ def evening(tmp_path: Path) -> Iterator[Evening]:
         served = serve(page, home=tmp_path, port=free_port(), password=book.knows, welcome="login_guest")
         yield Evening(served.url, book, tmp_path)
         served.close()
-        gc.collect()
 
 
 def test_a_guest_talks_sees_the_label_and_the_owners_lines_alone_and_is_sent_away(browser: Browser, evening: Evening) -> None:

@@ -1,6 +1,5 @@
 """The tab of single memories in a real headless Chromium, on a real archive and a real memory."""
 
-import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +35,6 @@ def page(browser: Browser, clone: Clone, tmp_path: Path) -> Iterator[Page]:
     served = serve(build_page(speaker, facts), home=tmp_path, port=free_port(), password=None)
     yield from open_page(browser, served.url)
     served.close()
-    gc.collect()
 
 
 def test_a_memory_is_found_put_right_and_another_one_forgotten_for_good(page: Page, clone: Clone, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Ten people at once: everybody gets their own answers, and a full queue says so."""
 
-import gc
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +37,6 @@ def served(tmp_path: Path) -> Iterator[tuple[str, GuestBook]]:
         served = serve(page, home=tmp_path, port=free_port(), password=book.knows)
         yield served.url, book
         served.close()
-        gc.collect()
 
 
 def test_ten_users_with_twenty_messages_each_get_their_own_answers(served: tuple[str, GuestBook]) -> None:

@@ -1,6 +1,5 @@
 """A stage for tests of the browser chat: the real hardened app, a real archive, and an actor in the model's place."""
 
-import gc
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -22,12 +21,7 @@ from memory.passages import bursts
 from ui.environment import prepare_browser, silence
 from ui.votes import keep_vote, read_votes
 
-# Gradio counts its events with calls that pandas has deprecated, and leaves sockets and event loops to the collector.
-GRADIO_WARNINGS = (
-    "ignore::DeprecationWarning:gradio",
-    "ignore::ResourceWarning",
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
+GRADIO_WARNINGS = ("ignore::DeprecationWarning:gradio",)  # it counts its events with calls that pandas has deprecated
 ZONE = timezone(timedelta(hours=8))
 CHAT = Conversation(id="qq:10086321", platform="qq", name="陈一诺", kind=ChatKind.PRIVATE, owner="20010417")
 # What runs a script, loads something from elsewhere, or changes the page, where it is taken for HTML, Markdown, LaTeX or a template.
@@ -184,4 +178,3 @@ def open_stage(
             yield Stage(url=served.url, archive=archive, share_url=served.share_url)
         finally:
             served.close()
-            gc.collect()  # Gradio leaves event loops to the collector; let them go here, where their warnings are expected

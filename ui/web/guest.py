@@ -11,6 +11,7 @@ from clone_agent.records import ChatTurn, Reply
 from ui.guests import LONGEST, MESSAGES, GuestDesk, sources_of
 from ui.web.bubbles import escape, failure, folded, waiting
 from ui.web.chat import ChatParts, wire_chat
+from ui.web.loops import in_an_event_loop
 from ui.web.parts import PRIVATE, chat_log, labels_for_browser, language_asked, nothing_said, question_box
 from ui.web.running import Answer, RunningTalks
 from ui.web.talk import Talk, place_of
@@ -21,6 +22,7 @@ _REMEMBERED_TURNS = 12
 _LOG = logging.getLogger(__name__)
 
 
+@in_an_event_loop
 def build_guest_page(desk: GuestDesk, *, name: str) -> gr.Blocks:
     """Lay the page out and wire it.
 

@@ -23,6 +23,7 @@ from clone_agent.errors import CloneError
 from clone_agent.storage import storage_error
 from ui.web.guard import Guard, Lockout
 from ui.web.look import STYLE_SHEET, theme
+from ui.web.loops import in_an_event_loop
 from ui.web.parts import labels_for_browser
 from ui.web.texts import say
 
@@ -57,6 +58,7 @@ class Served:
     close: Callable[[], None]
 
 
+@in_an_event_loop
 def serve(
     page: gr.Blocks,
     *,

@@ -14,6 +14,7 @@ from clone_agent.importers.cleaning import clean
 from ui.web import voting
 from ui.web.bubbles import escape
 from ui.web.chat import ChatParts, wire_chat
+from ui.web.loops import in_an_event_loop
 from ui.web.memories import memories_tab
 from ui.web.parts import PRIVATE, chat_log, labels_for_browser, language_asked, nothing_said, question_box
 from ui.web.running import Answer, RunningTalks
@@ -44,6 +45,7 @@ class PageFacts:
     notices: tuple[Notice, ...] = ()
 
 
+@in_an_event_loop
 def build_page(speaker: Speaker, facts: PageFacts, booth: Booth | None = None) -> gr.Blocks:
     """Lay the page out and wire it.
 
