@@ -67,3 +67,57 @@ def test_a_stamp_is_damaged_where_one_character_does_not_fit() -> None:
     assert not is_damaged("2024-05-02 12:00:03 小红", STAMP), "whole"
     assert not is_damaged("2024/05/02 12:00:03 小红", STAMP), "another way of writing it"
     assert not is_damaged("2024-05-02 12:00", STAMP)
+
+
+LINE_HEAD = "[LINE] 花子とのトーク履歴\r\n保存日時：2026/08/21 11:59\r\n\r\n2025/04/18(金)\r\n"
+KAKAO_HEAD = "개발3팀 님과 카카오톡 대화\n저장한 날짜 : 2024-03-11 22:14:03\n\n"
+CHATS = {  # the four records of a chat behind what stands above them
+    "line_txt": (LINE_HEAD, [f"12:0{n}\t{'花子' if n % 2 else 'Bob'}\t第{n}句\r\n" for n in range(1, 5)]),
+    "kakaotalk_txt": (
+        f"{KAKAO_HEAD}--------------- 2024년 3월 11일 월요일 ---------------\n",
+        [f"[김세진] [오전 9:1{n}] 第{n}句\n" for n in range(1, 5)],
+    ),
+    "wechat_dump_txt": ("", [f"1|{'me' if n % 2 else '小明'}:2024-01-01 08:00:0{n}:第{n}句\n" for n in range(1, 5)]),
+    "qce_tab_txt": ("", [f"730{n}\t2025-05-01 08:00:0{n}\tAlice\t第{n}句\n" for n in range(1, 5)]),
+    "qq_clipboard": ("", [f"【冒泡】围观熊(95888{n}) 2/14/2020 9:16:1{n} PM\n第{n}句\n\n" for n in range(1, 5)]),
+}
+FURTHER = {
+    "line_txt": ("2025.12.10 Wednesday\r\n", [f"03:0{n} {'Alice' if n % 2 else 'Bob'} 第{n}句\r\n" for n in range(1, 9)]),
+    "kakaotalk_txt": (f"{KAKAO_HEAD}2024년 3월 11일 월요일\n", [f"2024년 3월 11일 오전 9:1{n}, 박팀장 : 第{n}句\n" for n in range(1, 5)]),
+}
+
+
+def damaged_at_every_place(record: str, until: str) -> list[str]:
+    """A record with each of the characters that stand in its lines before its words damaged."""
+    return [f"{record[:place]}\x11{record[place + 1 :]}" for place in range(record.index(until)) if record[place] != "\n"]
+
+
+@pytest.mark.parametrize(("name", "top", "records"), [(name, *chat) for chats in (CHATS, FURTHER) for name, chat in chats.items()])
+def test_wherever_a_head_is_damaged_its_words_never_go_to_who_spoke_before(name: str, top: str, records: list[str], tmp_path: Path) -> None:
+    texts = [f"第{n}句" for n in range(1, len(records) + 1)]
+    assert read(tmp_path / "chat.txt", top + "".join(records), name)[0] == texts
+    for hit in damaged_at_every_place(records[2], "第3句"):
+        kept, _ = read(tmp_path / "chat.txt", top + "".join([*records[:2], hit, *records[3:]]), name)
+        assert [text for text in kept if "第3句" not in text] == [*texts[:2], *texts[3:]], repr(hit)
+        assert "第2句" in kept, repr(hit)
+
+
+@pytest.mark.parametrize("name", ["kakaotalk_txt", "wechat_dump_txt", "qce_tab_txt", "qq_clipboard"])
+def test_a_line_that_is_no_head_by_far_goes_on_with_the_message(name: str, tmp_path: Path) -> None:
+    top, records = CHATS[name]
+    for line in ("2024-05-02 到家", "12:03 出发", "[통지] 9시 12분", "1|2|3", "a\tb\tc", "2024.3.11 월요일 좋아"):
+        longer = [*records[:1], records[1].rstrip("\n") + f"\n{line}\n" + ("\n" if name == "qq_clipboard" else ""), *records[2:]]
+        kept, skipped = read(tmp_path / "chat.txt", top + "".join(longer), name)
+        assert kept[1] == f"第2句\n{line}", name
+        assert skipped == []
+
+
+def test_a_damaged_key_of_sigtop_is_read_as_what_it_was(tmp_path: Path) -> None:
+    sent = "Thu, 2 May 2024 08:01:00 +0800"
+    fields = f"From: Bob (+15550100)\nType: incoming\nSent: {sent}\nReceived: {sent}\n"
+    records = "".join(f"{fields}\n第{n}句\n\n" for n in range(1, 5))
+    whole = f"Conversation: Bob (+15550100)\n\n{records}"
+    place = whole.index("From", whole.index("第2句"))
+    for at in [*range(place, place + 6), *range(place + 22, place + 28)]:
+        kept, skipped = read(tmp_path / "chat.txt", f"{whole[:at]}\x11{whole[at + 1 :]}", "signal_sigtop_txt")
+        assert (kept, skipped) == (["第1句", "第2句", "第3句", "第4句"], []), repr(whole[at])

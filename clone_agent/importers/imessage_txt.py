@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.cleaning import clean_name
+from clone_agent.importers.damage import is_damaged
 from clone_agent.importers.dates import hour_of
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
@@ -70,7 +71,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every message of the text."""
     name = clean_name(source.stem)
     chat = Chat(PLATFORM, chat_id(PLATFORM, name), name=name)
-    for entry in entries_of(source, _HEADER.fullmatch, damaged=_SHAPES):
+    for entry in entries_of(source, _HEADER.fullmatch, is_damaged=lambda line: is_damaged(line, *_SHAPES)):
         place = f"{source.name}:{entry.line}"
         sent_at = _time(entry.head, options.timezone) if entry.head is not None else None
         if sent_at is None or entry.head is None:

@@ -20,6 +20,7 @@ from itertools import islice
 
 from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.cleaning import clean_name
+from clone_agent.importers.damage import digits, is_nearly
 from clone_agent.importers.dates import clock_on
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
@@ -30,6 +31,7 @@ from clone_agent.records import Kind, Skipped
 PLATFORM = "kakaotalk"
 PROGRAM = "KakaoTalk"
 _OWNER = "회원님"
+_LONGEST_HEAD = 100  # characters up to the words
 _LOOK_AHEAD = 5000  # lines
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = r"(?P<pre>오전|오후|AM|PM)?\s?(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::\d{2})?\s?(?P<post>[AaPp]\.?[Mm]\.?)?"
@@ -86,8 +88,13 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         chat.learn_owner(named(owner))
     day: date | None = None
     last: datetime | None = None
-    for entry in entries_of(source, _head):
+    for entry in entries_of(source, _head, is_damaged=_is_damaged):
         place = f"{source.name}:{entry.line}"
+        if entry.head is None and entry.line > 1:
+            own, notices = _parted(entry.body)
+            yield Skipped(source=place, reason="a damaged head")
+            yield from _between(notices, last, chat, source, entry.line + len(own) - 1)
+            continue
         if entry.head is None or entry.head.re in _RULES:
             day = _day(entry.head) if entry.head is not None else day
             last = datetime(day.year, day.month, day.day, tzinfo=options.timezone) if day is not None else last
@@ -123,6 +130,15 @@ def _head(line: str) -> re.Match[str] | None:
     if not line[:1].isdigit() and not line[:1].isupper() and line[:5] != "-----":
         return None
     return next((found for one in (*_PHONE, *_RULES) if (found := one.fullmatch(line)) is not None), None)
+
+
+def _is_damaged(line: str) -> bool:
+    """Whether one character keeps a line from being a record or a rule."""
+    top = line[:_LONGEST_HEAD]
+    if sum(map(top.count, "[]")) >= 3 and is_nearly(line, _PC.fullmatch, signs="0[]: 오전후AMP", within=_LONGEST_HEAD):
+        return True
+    dated = (*_PHONE, *_RULES[:2])
+    return digits(top) >= 5 and any(is_nearly(line, one.fullmatch, signs="0년월일.,: -오전후AMPatme", within=50) for one in dated)
 
 
 def _open_chat(source: Source) -> Chat:

@@ -26,6 +26,7 @@ from itertools import islice
 
 from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.cleaning import clean_name
+from clone_agent.importers.damage import digits, is_nearly
 from clone_agent.importers.dates import clock_on, hour_of
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
@@ -56,6 +57,8 @@ _BLANK_RECORD = re.compile(
 )
 _SAVED = re.compile(r"(?:Saved on|保存日時|儲存日期|保存日期|저장한 날짜) ?[:：].*")
 _FILE = re.compile(r"\[LINE\] ?(?:Chat with )?")  # before the name, in the name of a file
+_SIGNS = "0:上下午前後오전후APM"  # of a clock
+_LONGEST_CLOCK = 12  # characters
 _LOOK_AHEAD = 5000  # lines
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -79,14 +82,15 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     names = _names_between_blanks(source, peer)
     has_peer_spoken = bool(peer) and (_has_spoken(source, peer) if names is None else names.has_told)
     day: date | None = None
-    for entry in entries_of(source, _Heads() if names is None else _BlankHeads(names)):
+    heads = _Heads() if names is None else _BlankHeads(names)
+    for entry in entries_of(source, heads, is_damaged=heads.is_damaged):
         place = f"{source.name}:{entry.line}"
         if entry.head is None or entry.head.re not in (_RECORD, _BLANK_RECORD):
             day = _day(entry.head) if entry.head is not None else day
             if entry.head is not None and day is None:
                 yield Skipped(source=place, reason="no time stamp")
             if entry.line > 1 and any(line.strip() for line in entry.body):
-                yield Skipped(source=f"{source.name}:{entry.line + 1}", reason="no time stamp")
+                yield Skipped(source=f"{source.name}:{entry.line + (entry.head is not None)}", reason="no time stamp")
             continue
         sent_at = clock_on(day, entry.head, options.timezone)
         if sent_at is None:
@@ -184,6 +188,16 @@ class _BlankHeads:
         self._is_open = text.startswith('"') and not (len(text) > 1 and _closes(text[1:]))
         return record
 
+    def is_damaged(self, line: str) -> bool:
+        """Whether one character keeps a line from being a record of somebody who speaks more than once."""
+        if self._is_open or digits(line[:_LONGEST_CLOCK]) < 2 or _BLANK_RECORD.fullmatch(line) is not None:
+            return False
+        return is_nearly(line, self._is_often, signs=f"{_SIGNS} ", within=_LONGEST_CLOCK)
+
+    def _is_often(self, line: str) -> bool:
+        record = _BLANK_RECORD.fullmatch(line)
+        return record is not None and bool(name := self._names.part(record["rest"])[0]) and name in self._names.often
+
 
 class _Heads:
     """Recognises heads. A date inside the quotes of a body is none; where they never close, `_text` finds it again."""
@@ -200,6 +214,10 @@ class _Heads:
             self._is_open = not _closes(line)
             return None
         return _date_line(line)
+
+    def is_damaged(self, line: str) -> bool:
+        """Whether one character keeps a line from being a record."""
+        return "\t" in line and is_nearly(line, _RECORD.fullmatch, signs=f"{_SIGNS}\t", within=_LONGEST_CLOCK)
 
 
 def _closes(text: str) -> bool:

@@ -1,11 +1,10 @@
 """An export as lines, as entries of a text, or as JSON."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
-from clone_agent.importers.damage import is_damaged
 from clone_agent.importers.encoding import LONGEST_RECORD, find_encoding, text_pieces, text_records
 from clone_agent.importers.format import HEAD_SIZE
 from clone_agent.importers.json_stream import JsonStream
@@ -31,11 +30,15 @@ def lines_of(source: Source, *, end: str = "\n") -> Iterator[str]:
 
 
 def entries_of(
-    source: Source, head: Callable[[str], re.Match[str] | None], *, end: str = "\n", damaged: Sequence[str] = ()
+    source: Source,
+    head: Callable[[str], re.Match[str] | None],
+    *,
+    end: str = "\n",
+    is_damaged: Callable[[str], bool] = lambda line: False,
 ) -> Iterator[TextEntry]:
     """A text cut where `head` recognises a line. Nothing is lost: lines before the first head come as an entry without one.
 
-    So does a head with one damaged character, with what stands below it, where `damaged` holds the shapes of heads (`damage.is_damaged`).
+    So does a damaged head with what stands below it, where `is_damaged` tells one (`damage`).
     With CRLF for `end`, a line may hold LF, as a message of several lines does where CRLF ends messages.
     """
     current = TextEntry(1, None, [])
@@ -50,7 +53,7 @@ def entries_of(
                 yield current
             current, size = TextEntry(number, found, []), 0
             continue
-        if damaged and is_damaged(line, *damaged):
+        if is_damaged(line):
             if current.head is not None or any(part.strip() for part in current.body):
                 yield current
             current, size = TextEntry(number, None, []), 0

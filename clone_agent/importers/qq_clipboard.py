@@ -16,6 +16,7 @@ from datetime import datetime
 from itertools import islice
 
 from clone_agent.importers.chats import Bubble, Chat, named
+from clone_agent.importers.damage import digits, is_nearly
 from clone_agent.importers.dates import MONTH_TAKEN_FIRST, Order, find_order, hour_of, read_date
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
@@ -30,6 +31,7 @@ _HEADER = re.compile(
     r"(?P<date>\d{1,4}[/-]\d{1,2}[/-]\d{1,4} )?(?P<pre>上午|下午)? ?"
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})(?: (?P<post>AM|PM))?\s*"
 )
+_LONGEST_HEAD = 150  # characters
 _LOOKED_AT = 5000  # lines that tell whether blank lines stand between messages, and dates that are compared with one another
 _SYSTEM = frozenset({"10000", "1000000"})
 _OTHERS = re.compile(r"\((?:wxid_\w+|我|[A-Za-z][\w-]{5,19}|\d+@chatroom)\) ")  # chatlog's heads
@@ -107,6 +109,16 @@ def _is_loose(source: Source) -> bool:
     return every > 1 and strict * 2 <= every
 
 
+def _is_damaged(line: str) -> bool:
+    """Whether one character keeps a line from being a head with a date or a number."""
+    return digits(line) >= 5 and len(line) <= _LONGEST_HEAD and is_nearly(line, _told, signs="0/-: ()<>APM上下午", within=_LONGEST_HEAD)
+
+
+def _told(line: str) -> bool:
+    found = _HEADER.fullmatch(line)
+    return found is not None and bool(found["date"] or found["number"] or found["mail"])
+
+
 def _entries(source: Source) -> Iterator[TextEntry]:
     """The text cut at heads that begin it or follow a blank line."""
     current = TextEntry(1, None, [])
@@ -119,8 +131,13 @@ def _entries(source: Source) -> Iterator[TextEntry]:
             if current.head is not None or any(part.strip() for part in current.body):
                 yield current
             current = TextEntry(number, found, [])
-        else:
-            current.body.append(line)
+            is_free = False
+            continue
+        if (is_free or is_loose) and _is_damaged(line):
+            if current.head is not None or any(part.strip() for part in current.body):
+                yield current
+            current = TextEntry(number, None, [])
+        current.body.append(line)
         is_free = not line.strip()
     if current.head is not None or any(part.strip() for part in current.body):
         yield current

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 
 from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.cleaning import clean_name
+from clone_agent.importers.damage import is_damaged
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.json_fields import file_name
@@ -47,7 +48,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     if name.lower() in _OWN_FILES:
         name = PurePosixPath(source.path).parent.name or source.tree.label
     chat = Chat(PLATFORM, chat_id(PLATFORM, clean_name(name)), name=name)
-    for entry in entries_of(source, _RECORD.fullmatch, damaged=_SHAPES):
+    for entry in entries_of(source, _RECORD.fullmatch, is_damaged=lambda line: is_damaged(line, *_SHAPES)):
         place = f"{source.name}:{entry.line}"
         sent_at = read_time(f"{entry.head['date']} {entry.head['clock']}", options.timezone) if entry.head is not None else None
         if sent_at is None or entry.head is None:

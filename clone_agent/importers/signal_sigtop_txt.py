@@ -17,7 +17,8 @@
     收到                                                the body; of an edited message every version, with `| ` before each line
                                                        (blank)
 
-UTF-8, LF. A record begins at a `From:` or `Type:` after a blank line with a `Type:` or `Sent:` right below. `You` is the owner.
+UTF-8, LF. A record begins at a `From:` or `Type:` after a blank line with a `Type:` or `Sent:` right below, even where one character of
+each key is damaged. `You` is the owner.
 """
 
 import re
@@ -29,6 +30,7 @@ from zoneinfo import ZoneInfo
 
 from clone_agent.importers.chats import Bubble, Chat, named
 from clone_agent.importers.cleaning import clean_name
+from clone_agent.importers.damage import is_damaged
 from clone_agent.importers.encoding import LONGEST_RECORD
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
@@ -93,6 +95,7 @@ def _entries(source: Source) -> Iterator[_Entry]:
     held: tuple[int, str] | None = None  # a line that may begin a record
     for number, line in enumerate(lines_of(source), start=1):
         if held is not None:
+            line = _mended(line, _SECOND)
             if line.startswith(_SECOND):
                 if current is not None:
                     yield current
@@ -100,8 +103,8 @@ def _entries(source: Source) -> Iterator[_Entry]:
             elif current is not None:
                 current.body.append(held[1])
             held = None
-        if is_after_blank and not is_in_fields and line.startswith(_STARTS):
-            held = (number, line)
+        if is_after_blank and not is_in_fields and (start := _mended(line, _STARTS)).startswith(_STARTS):
+            held = (number, start)
         elif is_in_fields and (not line.strip() or _FIELD.fullmatch(line) is None):
             is_in_fields = False
             if current is not None and line.strip():
@@ -117,6 +120,11 @@ def _entries(source: Source) -> Iterator[_Entry]:
             current, size = None, 0
     if current is not None:
         yield current
+
+
+def _mended(line: str, keys: tuple[str, ...]) -> str:
+    """A line that begins with one of the keys but for one character, with the whole key; any other as it is."""
+    return next((f"{key}{line[len(key) :]}" for key in keys if is_damaged(line, key)), line)
 
 
 def _field(line: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from clone_agent.importers.body import Body
 from clone_agent.importers.cleaning import clean, clean_name
+from clone_agent.importers.damage import digits, is_nearly
 from clone_agent.importers.encoding import find_encoding, find_record_end, text_records
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.source import Source
@@ -30,6 +31,7 @@ from clone_agent.records import ChatKind, Kind, Skipped
 _START = re.compile(r"(?P<type>-?\d{1,10})\|(?P<nick>[^\n]{0,120}?):(?P<time>\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}):(?P<content>.*)", re.S)
 _IMAGE = re.compile(r"(?P<content>.*)\|img:(?P<path>[^|\n]{1,300})", re.S)
 _LOOK_AHEAD = 5000
+_LONGEST_HEAD = 152  # characters up to the words
 _LONGEST = 1_000_000
 _ME = "me"
 
@@ -74,10 +76,18 @@ def _rows(source: Source) -> Iterator[_Row | Skipped]:
         start: re.Match[str] | None = None
         content: list[str] = []
         first = size = 0
+        is_lost = False  # the head above is damaged
         for number, line in enumerate(text_records(stream, encoding, find_record_end(head.decode(encoding, "replace"))), start=1):
             found = _START.fullmatch(line) if "|" in line[:12] else None
             if found is None:
+                if _is_damaged(line):
+                    if start is not None:
+                        yield _Row(first, int(start["type"]), start["nick"], start["time"], "\n".join(content))
+                    yield Skipped(source=f"{source.name}:{number}", reason="a damaged head")
+                    start, is_lost = None, True
                 size += len(line)
+                if start is None and is_lost:
+                    continue
                 if start is None and line.strip():
                     yield Skipped(source=f"{source.name}:{number}", reason="no message begins here")
                 elif size <= _LONGEST:
@@ -85,9 +95,14 @@ def _rows(source: Source) -> Iterator[_Row | Skipped]:
                 continue
             if start is not None:
                 yield _Row(first, int(start["type"]), start["nick"], start["time"], "\n".join(content))
-            start, content, first, size = found, [found["content"]], number, 0
+            start, content, first, size, is_lost = found, [found["content"]], number, 0, False
         if start is not None:
             yield _Row(first, int(start["type"]), start["nick"], start["time"], "\n".join(content))
+
+
+def _is_damaged(line: str) -> bool:
+    top = line[:_LONGEST_HEAD]
+    return digits(top) >= 13 and is_nearly(line, _START.fullmatch, signs="0-: |", within=_LONGEST_HEAD)
 
 
 def _message(row: _Row, chats: Chats, peer: Peer, room: str, kind: ChatKind, zone: ZoneInfo, file: str) -> Iterator[Record]:
