@@ -67,11 +67,11 @@ def memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure(count: int, questions: int) -> str:
+def measure(count: int, questions: int, reranker: str) -> str:
     """One table row."""
     with tempfile.TemporaryDirectory() as folder, Archive.open(Path(folder), create=True) as archive:
         archive.add(messages(count))
-        memory = MemoryIndex.open(Path(folder), archive)
+        memory = MemoryIndex.open(Path(folder), archive, reranker=reranker)
         started = time.process_time()
         report = memory.index()
         processor_s = time.process_time() - started
@@ -97,12 +97,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--messages", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--questions", type=int, default=100)
+    parser.add_argument("--reranker", default="none", help="or shipped")
     arguments = parser.parse_args()
     heads = ("messages", "passages", "index, s", "processor, s", "again, s", "disk, MB", "peak memory, MB")
     print("|", " | ".join((*heads, "question p50 / p95, ms", "limited p50 / p95, ms")), "|")
     print("|" + "---|" * (len(heads) + 2))
     for count in arguments.messages:
-        print(measure(count, arguments.questions), flush=True)
+        print(measure(count, arguments.questions, arguments.reranker), flush=True)
 
 
 if __name__ == "__main__":

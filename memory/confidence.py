@@ -30,7 +30,7 @@ class Signs:
 NO_SIGNS = Signs()
 WEIGHTS = Signs(cosine=1.5, exchanges=2.1, surroundings=2.1, together=1.8, terms=0.8, scores=1.6)
 BIAS = -4.0
-ODDS, AFRESH = 0.67, -2.9  # weight of a cross-encoder's odds and the constant beside them
+ODDS, AFRESH = 0.67, -2.3  # weight of a cross-encoder's odds and the constant beside them
 
 
 def probability(signs: Signs) -> float:
@@ -42,7 +42,8 @@ def probability(signs: Signs) -> float:
 def reconsidered(before: float, odds: float) -> float:
     """The probability after a cross-encoder has looked: a logistic regression on what it was before and on the best passage's odds.
 
-    The constant lies where the same limit keeps what it should: 92 % of the development questions that have an answer.
+    The constant lies where the same limit keeps 94 % of the answerable questions of the sample life's development half and rejects 80 % of
+    its others.
     """
     bounded = min(max(before, 1e-4), 1 - 1e-4)
     total = AFRESH + math.log(bounded / (1 - bounded)) + ODDS * odds
