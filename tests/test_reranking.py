@@ -162,3 +162,9 @@ def test_the_odds_move_the_confidence_both_ways() -> None:
     )
     low, high = replace(before, odds=-5.0).confidence, replace(before, odds=8.0).confidence
     assert low < before.confidence < high
+
+
+def test_a_question_longer_than_the_model_reads_is_cut(shipped: SmallReranker) -> None:
+    table = lines()
+    long = asked("昨天堵车堵了两个小时 " * 60 + "你那次几点到的", asker="ann", askers={"ann"})
+    assert len(shipped.rerank(Ranking(numbers=(1, 2), scores=(0.5, 0.4)), long, table, partial(owned, table)).numbers) == 2

@@ -36,7 +36,7 @@ class PairScorer:
     def scores(self, question: str, passages: Sequence[str]) -> NDArray[np.float32]:
         """The logarithm of the odds that each passage answers the question: float32 of shape (passages,)."""
         pairs = [(question, passage) for passage in passages]
-        encoded = [self._tokenizer(*pair, truncation="only_second", max_length=MOST_TOKENS)["input_ids"] for pair in pairs]
+        encoded = [self._tokenizer(*pair, truncation="longest_first", max_length=MOST_TOKENS)["input_ids"] for pair in pairs]
         order = sorted(range(len(pairs)), key=lambda place: len(encoded[place]))
         found = np.zeros(len(pairs), dtype=np.float32)
         for start in range(0, len(order), _PART):

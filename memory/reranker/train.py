@@ -118,7 +118,7 @@ def scores_of(model: BertForSequenceClassification, ids: dict[str, Tensor], *, p
 def batch_of(tokenizer: PreTrainedTokenizerFast, examples: Sequence[Example]) -> tuple[dict[str, Tensor], Tensor, list[int]]:
     """Token ids of all pairs, which are gold, and how many each question has."""
     pairs = [(example.question, passage) for example in examples for passage in example.passages]
-    encoded = tokenizer(pairs, padding=True, truncation="only_second", max_length=MOST_TOKENS, return_tensors="pt")
+    encoded = tokenizer(pairs, padding=True, truncation="longest_first", max_length=MOST_TOKENS, return_tensors="pt")
     gold = torch.tensor([right for example in examples for right in example.gold])
     return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}, gold, [len(each.gold) for each in examples]
 
