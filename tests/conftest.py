@@ -11,16 +11,16 @@ from hypothesis import HealthCheck, settings
 
 _HERE = ("localhost", "::1", "0.0.0.0", "::", "", "test", "testserver")  # names of this machine; None and 127.… too
 _asked_elsewhere: list[str] = []
-_sockets_made: list[str] = []  # in the module of tests that runs
+_loops_made: list[str] = []  # in the module of tests that runs
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
 
 def _watch(event: str, arguments: tuple[object, ...]) -> None:
-    """Note every look-up of another machine's name, every connection to one, and that a socket was made."""
-    if event == "socket.__new__":
-        _sockets_made[:] = [event]
+    """Note every look-up of another machine's name, every connection to one, and every event loop: it talks to itself through a socket."""
+    if event == "socket.__new__" and arguments[1] == socket.AF_UNIX:
+        _loops_made[:] = [event]
     if event == "socket.getaddrinfo":
         host: object = arguments[0]
     elif event == "socket.connect" and isinstance(arguments[1], tuple):
@@ -46,9 +46,9 @@ def nothing_leaves_this_machine() -> Iterator[None]:
 @pytest.fixture(scope="module", autouse=True)
 def nothing_stays_open() -> Iterator[None]:
     """A server, client or event loop that a module leaves open is told of there, not in whatever test the garbage is collected in."""
-    _sockets_made.clear()
+    _loops_made.clear()
     yield
-    if _sockets_made:
+    if _loops_made:
         gc.collect()  # warns of what is open still, and a warning is an error; a second where much is loaded, so not after every module
 
 
