@@ -32,10 +32,10 @@ from platformdirs import user_data_dir
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clone_agent.errors import UsageError
+from ui.environment import RERANKERS
 
 FILE_NAME = "clone-agent.toml"
 HOME_VARIABLE = "CLONE_AGENT_HOME"
-RERANKERS = ("shipped", "none")  # which are neither hub names nor folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

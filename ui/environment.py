@@ -7,6 +7,7 @@ import logging
 import os
 from pathlib import Path
 
+RERANKERS = ("shipped", "none")  # names of rerankers that are neither hub names nor folders
 _SILENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "GRADIO_RUN_HISTORY": "False",
@@ -35,7 +36,7 @@ def _is_no_stop(record: logging.LogRecord) -> bool:
 
 def stay_offline(*names: str | None) -> None:
     """Forbid downloads unless one of the named models is a hub name rather than a folder here."""
-    wanted = [name for name in names if name]
+    wanted = [name for name in names if name and name not in RERANKERS]
     if all(Path(name).expanduser().exists() for name in wanted):
         os.environ["HF_HUB_OFFLINE"] = "1"
 

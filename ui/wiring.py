@@ -14,7 +14,7 @@ from clone_agent.errors import StoreError, UsageError
 from clone_agent.home import DataHome
 from clone_agent.persona import with_contact
 from clone_agent.storage import require_writable
-from ui.config import RERANKERS, Settings
+from ui.config import Settings
 from ui.environment import stay_offline
 
 if TYPE_CHECKING:
@@ -170,8 +170,7 @@ def server_model(url: str, name: str) -> "BaseChatModel":
 @contextmanager
 def open_memory(home: DataHome, archive: Archive, settings: Settings) -> Iterator["MemoryIndex"]:
     """Open the memory index; the caller owns the home (`DataHome.lock`), since two processes would damage the vectors."""
-    reranker = settings.reranker
-    stay_offline(settings.embedding, None if reranker in RERANKERS else reranker)
+    stay_offline(settings.embedding, settings.reranker)
     from memory.recall import MemoryIndex
 
     with _full_disk_told(home):
@@ -180,7 +179,7 @@ def open_memory(home: DataHome, archive: Archive, settings: Settings) -> Iterato
             archive,
             embedding=settings.embedding,
             server=settings.chroma,
-            reranker=reranker,
+            reranker=settings.reranker,
             asker=settings.contact,
         )
         with closing(memory):

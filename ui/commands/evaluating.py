@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from ui.config import RERANKERS
 from ui.options import Call, common
 
 _BASELINES = "pip install 'clone-agent[baselines]'"
@@ -32,7 +31,7 @@ def memory(call: Call, folder: Path, unit: str, budget: int, embedding: str | No
     from memory.evaluate import METHODS, evaluate_memory
     from ui.environment import stay_offline
 
-    stay_offline(embedding, None if reranker in RERANKERS else reranker)
+    stay_offline(embedding, reranker)
     methods = dict(METHODS)
     try:
         from memory.baselines import METHODS as LANGCHAIN
