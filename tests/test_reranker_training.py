@@ -16,7 +16,7 @@ from small_e5 import PIECES, write_e5
 from torch import Tensor
 from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
 
-from clone_agent.errors import ModelError
+from clone_agent.errors import CloneError, ModelError
 from clone_agent.worlds import World, read_worlds
 from memory.reranker import train as training
 from memory.reranker.pairs import MOST_TOKENS
@@ -363,6 +363,13 @@ def test_the_command_has_a_help_and_says_what_is_missing(tmp_path: Path, capsys:
     with pytest.raises(SystemExit):
         training.main(["--out", str(tmp_path / "out")])
     assert "--from-e5" in capsys.readouterr().err
+
+
+def test_going_on_where_nothing_was_begun_is_an_error_with_a_remedy(
+    begun: Path, tokenizer: PreTrainedTokenizerFast, worlds: list[World], tmp_path: Path
+) -> None:
+    with pytest.raises(CloneError, match="no training was begun"):
+        train(fresh(begun), tokenizer, worlds, worlds[:1], RECIPE, tmp_path, resume=True)
 
 
 def test_people_stand_as_the_question_calls_them(worlds: list[World]) -> None:

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import AutoTokenizer, BertForSequenceClassification, PreTrainedTokenizerFast
 
+from clone_agent.errors import CloneError
 from clone_agent.worlds import HERE, Passage, Question, World, read_worlds
 from memory.embedding.corpora import read_dialogues
 from memory.reranker.pairs import ASKER, GROUP, MOST_TOKENS, OWNER, Said, language_of, passage_text, question_text
@@ -118,7 +119,7 @@ def scores_of(model: BertForSequenceClassification, ids: dict[str, Tensor], *, p
 def batch_of(tokenizer: PreTrainedTokenizerFast, examples: Sequence[Example]) -> tuple[dict[str, Tensor], Tensor, list[int]]:
     """Token ids of all pairs, which are gold, and how many each question has."""
     pairs = [(example.question, passage) for example in examples for passage in example.passages]
-    encoded = tokenizer(pairs, padding=True, truncation="longest_first", max_length=MOST_TOKENS, return_tensors="pt")
+    encoded = tokenizer(pairs, padding=True, truncation="only_second", max_length=MOST_TOKENS, return_tensors="pt")
     gold = torch.tensor([right for example in examples for right in example.gold])
     return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}, gold, [len(each.gold) for each in examples]
 
@@ -198,6 +199,8 @@ def train(
     optimizer = _optimizer(model, recipe)
     step, total, device = 0, len(batches), model.device
     if resume:
+        if not (out / "checkpoint.pt").is_file():
+            raise CloneError(f"{out}: no training was begun there.", remedy="Leave --resume out, or name the folder of the stopped run.")
         state = torch.load(out / "checkpoint.pt", map_location=device, weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])

@@ -19,9 +19,9 @@ def save_small(model: BertForSequenceClassification, tokenizer: PreTrainedTokeni
     for name, tensor in model.state_dict().items():
         value = tensor.detach().float().cpu()
         if value.ndim == 2 and len(value) > 1:
-            scale = value.abs().amax(dim=1).clamp(min=1e-8) / 127
-            tensors[name] = (value / scale[:, None]).round().to(torch.int8)
-            tensors[name + _SCALE] = scale.half()
+            scale = (value.abs().amax(dim=1) / 127).clamp(min=1e-7).half()
+            tensors[name] = (value / scale.float()[:, None]).round().clamp(-127, 127).to(torch.int8)
+            tensors[name + _SCALE] = scale
         else:
             tensors[name] = value.half()
     save_file(tensors, folder / _FILE)
