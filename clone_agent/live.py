@@ -25,7 +25,7 @@ _ASKING = re.compile(
     r"^\W*(谁|哪|什么|怎么|为什么|为啥|多少|多久|啥时候|(who|what|when|where|which|why|how|do|did|does|is|are|was|were|can|could|will)\b)",
     re.I,
 )
-_WITHIN = re.compile(r"什么|哪[里儿天个家些]|几点|多少|怎么样|是谁|为什么")
+_WITHIN = re.compile(r"什么|哪[里儿天个家些了年次种位]|[在去到从]哪|几[点号岁]|多少|多[大久]了?$|怎么样|是谁|为什么|啥时候")
 _GREETING = 4  # shorter words tell nothing
 
 

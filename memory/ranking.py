@@ -49,13 +49,15 @@ class Ranking:
     scores: tuple[float, ...]  # 0 to 1
     signs: Signs = NO_SIGNS
     odds: float | None = None  # logarithm of the best passage's odds to answer the question, where a cross-encoder has looked
+    asks_of_a_time: bool = False  # alone ("去年国庆我们去哪了"): whether something was said of it tells more than any line's odds
 
     @property
     def confidence(self) -> float:
         """How likely they are on the subject, 0 to 1."""
         if not self.numbers:
             return 0.0
-        return probability(self.signs) if self.odds is None else reconsidered(probability(self.signs), self.odds)
+        before = probability(self.signs)
+        return before if self.odds is None or self.asks_of_a_time else reconsidered(before, self.odds)
 
 
 NOTHING = Ranking(numbers=(), scores=())
@@ -84,6 +86,7 @@ class Ranker:
             numbers=tuple(evidence.facts.numbers[order].tolist()),
             scores=tuple(scores[order].tolist()),
             signs=self._signs(question, named, evidence, order[:_JUDGED].tolist(), scores),
+            asks_of_a_time=named.span is not None and self._table.lexical.query(without_time(question)).is_bare,
         )
 
     def collect(self, question: str, *, named: Named = Named(), allowed: Limit | None = None) -> Evidence:
@@ -216,6 +219,7 @@ def together(rankings: Sequence[Ranking]) -> Ranking:
         numbers=tuple(order),
         scores=tuple(best[number] * scale for number in order),
         signs=mean([ranking.signs for ranking in rankings]),
+        asks_of_a_time=all(ranking.asks_of_a_time for ranking in rankings),
     )
 
 
