@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from memory.confidence import MOST_TERMS, NO_SIGNS, Signs, mean, probability, reconsidered
 from memory.embed import Embedder
 from memory.evidence import NEAR, Evidence, far, of_answering, of_meaning, of_words
+from memory.lexical import Query
 from memory.nearby import Numbers, Postings, Scores, Stretch, candidates, held
 from memory.outline import Limit
 from memory.store import VectorSearch
@@ -80,13 +81,14 @@ class Ranker:
             return NOTHING
         evidence = self.collect(question, named=named, allowed=allowed)
         scores = fuse(evidence, self._weights or weights_for(question, self._embedder))
+        subject = self._table.lexical.query(question if named.span is None else without_time(question))
         order = np.lexsort((-evidence.facts.numbers, -scores))
         order = order[scores[order] > 0]
         return Ranking(
             numbers=tuple(evidence.facts.numbers[order].tolist()),
             scores=tuple(scores[order].tolist()),
-            signs=self._signs(question, named, evidence, order[:_JUDGED].tolist(), scores),
-            asks_of_a_time=named.span is not None and self._table.lexical.query(without_time(question)).is_bare,
+            signs=self._signs(subject, named, evidence, order[:_JUDGED].tolist(), scores),
+            asks_of_a_time=named.span is not None and subject.is_bare,
         )
 
     def collect(self, question: str, *, named: Named = Named(), allowed: Limit | None = None) -> Evidence:
@@ -168,22 +170,21 @@ class Ranker:
                 break
         return spread
 
-    def _signs(self, question: str, named: Named, evidence: Evidence, best: Sequence[int], scores: Scores) -> Signs:
+    def _signs(self, subject: Query, named: Named, evidence: Evidence, best: Sequence[int], scores: Scores) -> Signs:
         """What tells whether the best passages are on the subject."""
         if not best:
             return NO_SIGNS
-        query = self._table.lexical.query(question if named.span is None else without_time(question))
         is_together = evidence.facts.sessions[list(best)] == evidence.facts.sessions[best[0]]
-        total = sum(query.idf.values()) + query.missing
+        total = sum(subject.idf.values()) + subject.missing
         exchanges = surroundings = terms = 0.0
-        if query.is_bare and named.span is not None:  # "去年国庆我们去哪了": the time is the subject
+        if subject.is_bare and named.span is not None:  # "去年国庆我们去哪了": the time is the subject
             is_within = evidence.span is not None and evidence.facts.is_within(evidence.span)[list(best)].any()
             exchanges = surroundings = terms = float(is_within or any(_tells_of(evidence.facts, row, named.span) for row in best))
-        elif total and query.terms:
-            postings, rarity = self._table.lexical.postings(query), np.array(list(query.idf.values()))
+        elif total and subject.terms:
+            postings, rarity = self._table.lexical.postings(subject), np.array(list(subject.idf.values()))
             exchanges = float(held(postings, evidence.stretch, best, NEAR).any(axis=0) @ rarity) / total
             surroundings = float(held(postings, evidence.stretch, best[:1], far(evidence.stretch))[0] @ rarity) / total
-            terms = min(1.0, len(query.terms) / MOST_TERMS)
+            terms = min(1.0, len(subject.terms) / MOST_TERMS)
         return Signs(
             cosine=evidence.cosine,
             exchanges=exchanges,

@@ -281,22 +281,25 @@ class _Known:
 
     def named(self, question: str, now: datetime, asker: str | None = None) -> Named:
         """What a question names."""
-        everybody = {person.id: person.names for person in self.people}
-        people = named_people(question, everybody)
+        people = self.called(question)
         others = people - {person.id for person in self.people if person.is_owner}
         names = (name for person in self.people for name in person.names if len(name) > 1 and name not in question)
         return Named(
             people=people,
             chats=self.private_chats(others),
-            asker=named_people(asker, everybody) if asker and says_i(question) else frozenset(),
+            asker=self.called(asker) if asker and says_i(question) else frozenset(),
             span=find_span(question, now=now),
             owner=frozenset(person.id for person in self.people if person.is_owner),
             others=tuple(dict.fromkeys(islice(names, _MOST_NAMES))),
         )
 
+    def called(self, text: str) -> frozenset[str]:
+        """The ids of the people whom a text names."""
+        return named_people(text, {person.id: person.names for person in self.people})
+
     def asked(self, question: str, now: datetime, asker: str | None) -> Asked:
         """A question with what is known of who asks it."""
-        askers = named_people(asker, {person.id: person.names for person in self.people}) if asker else frozenset()
+        askers = self.called(asker) if asker else frozenset()
         chats = {chat.id: chat.name for chat in self.conversations if chat.id in self.private_speakers}
         private = {chat: ASKER if askers & self.private_speakers[chat] else name for chat, name in chats.items()}
         return Asked(question=question, on=now.date(), asker=asker, askers=askers, private=private)

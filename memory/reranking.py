@@ -68,22 +68,26 @@ class Reranker(Protocol):
 
 
 def load_reranker(name_or_path: str | None) -> Reranker | None:
-    """A cross-encoder by hub name or folder; `shipped`: the one that ships; `none` or None: nothing.
+    """A cross-encoder by hub name or folder, also of `memory.reranker.train`; `shipped`: the one that ships; `none` or None: nothing.
 
     Raises:
         ModelError: it cannot be loaded, or gives more than one score. The one that ships is loaded at its first question.
     """
     if name_or_path is None or name_or_path == NONE:
         return None
-    return SmallReranker() if name_or_path == SHIPPED else NamedReranker(name_or_path)
+    if name_or_path == SHIPPED:
+        return SmallReranker()
+    from memory.reranker.weights import is_small  # torch: seconds
+
+    folder = Path(name_or_path)
+    return SmallReranker(folder) if is_small(folder) else NamedReranker(name_or_path)
 
 
 class SmallReranker:
-    """The cross-encoder that ships. It is loaded at the first question, since its libraries take seconds."""
-
-    name = SHIPPED
+    """The cross-encoder that ships, or one trained like it. It is loaded at the first question, since its libraries take seconds."""
 
     def __init__(self, folder: Path = SHIPPED_FOLDER) -> None:
+        self.name = SHIPPED if folder == SHIPPED_FOLDER else folder.name
         self._folder = folder
         self._scorer: PairScorer | None = None
         self._lock = threading.Lock()

@@ -1,5 +1,6 @@
 """A cross-encoder looks again at the best passages: the one that ships, or one that is named, here of two tiny layers."""
 
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from clone_agent.records import Memory
 from memory.confidence import Signs
 from memory.ranking import Ranking
 from memory.reranker.pairs import ASKER
-from memory.reranking import DEPTH, NAMED_DEPTH, Asked, NamedReranker, SmallReranker, load_reranker
+from memory.reranking import DEPTH, NAMED_DEPTH, SHIPPED_FOLDER, Asked, NamedReranker, SmallReranker, load_reranker
 from memory.table import PassageTable
 
 WORDS = ["tea", "lamp", "ship", "rain", "cat", "three", "mug"]
@@ -79,6 +80,17 @@ def test_a_model_that_is_no_cross_encoder_is_an_error_with_a_remedy(tmp_path: Pa
         load_reranker(str(tmp_path / "nothing"))
     with pytest.raises(ModelError, match="reranker"):
         SmallReranker(tmp_path).rerank(Ranking(numbers=(1,), scores=(1.0,)), asked("tea"), lines(), lines().memories)
+
+
+def test_a_folder_that_the_training_wrote_is_used_as_the_one_that_ships_is(shipped: SmallReranker, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(SHIPPED_FOLDER, own)
+    found = load_reranker(str(own))
+    assert isinstance(found, SmallReranker)
+    assert found.name == "own"
+    ranking, table = Ranking(numbers=tuple(range(1, 7)), scores=(0.5,) * 6), lines()
+    about = asked("你那次几点到的", asker="ann", askers={"ann"}, private={"c": ASKER})
+    assert found.rerank(ranking, about, table, partial(owned, table)) == shipped.rerank(ranking, about, table, partial(owned, table))
 
 
 def test_none_is_no_reranker() -> None:

@@ -26,7 +26,7 @@ class PairScorer:
             self._model, self._tokenizer = load_small(folder)
         except Exception as cause:  # the loaders raise a dozen kinds, of three libraries
             remedy = "Reinstall the package, or set memory.reranker to none."
-            raise ModelError(f"The reranker that ships cannot be loaded ({type(cause).__name__}).", remedy=remedy) from cause
+            raise ModelError(f"The reranker in {folder.name} cannot be loaded ({type(cause).__name__}).", remedy=remedy) from cause
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model.to(self._device)  # type: ignore[arg-type]  # its wrapper loses the overloads
         # Twice as fast where the processor multiplies bfloat16; the scores differ by some hundredths.

@@ -32,7 +32,8 @@ def save_small(model: BertForSequenceClassification, tokenizer: PreTrainedTokeni
 
 def is_small(folder: Path) -> bool:
     """Whether a folder holds a model that `save_small` wrote."""
-    return (folder / _FILE).is_file() and '"bits": 8' in (folder / "config.json").read_text(encoding="utf-8")
+    about = folder / "config.json"
+    return (folder / _FILE).is_file() and about.is_file() and '"bits": 8' in about.read_text(encoding="utf-8")
 
 
 def load_small(folder: Path) -> tuple[BertForSequenceClassification, PreTrainedTokenizerFast]:
