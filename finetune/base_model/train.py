@@ -197,18 +197,18 @@ def run_main(
 class Groups(torch.utils.data.Dataset[list[Batch]]):
     """A mixture's batches by their groups, for processes that draw them."""
 
-    def __init__(self, mixture: Mixture, pad: int) -> None:
-        self._mixture, self._pad = mixture, pad
+    def __init__(self, mixture: Mixture) -> None:
+        self._mixture = mixture
 
     def __getitem__(self, number: int) -> list[Batch]:
-        return [collate(items, pad=self._pad) for items in self._mixture.group(number)]
+        return [collate(items, pad=self._mixture.pad) for items in self._mixture.group(number)]
 
 
 def ahead(mixture: Mixture, step: int, workers: int) -> Callable[[Progress], Batch]:
     """The batches that `mixture.batch` gives from a step on, drawn ahead by other processes."""
     size = mixture.recipe.group
     groups = torch.utils.data.DataLoader(
-        Groups(mixture, mixture.pad), batch_size=None, sampler=range(step // size, 1 << 40), num_workers=workers, prefetch_factor=4
+        Groups(mixture), batch_size=None, sampler=range(step // size, 1 << 40), num_workers=workers, prefetch_factor=4
     )
     batches: Iterator[Batch] = islice(chain.from_iterable(groups), step % size, None)
     return lambda _: next(batches)
