@@ -50,7 +50,7 @@ class Ranking:
     scores: tuple[float, ...]  # 0 to 1
     signs: Signs = NO_SIGNS
     odds: float | None = None  # logarithm of the best passage's odds to answer the question, where a cross-encoder has looked
-    asks_of_a_time: bool = False  # alone ("去年国庆我们去哪了"): whether something was said of it tells more than any line's odds
+    asks_of_a_time: bool = False  # alone ("去年国庆我们去哪了"): a line of another year would answer as well by its words
 
     @property
     def confidence(self) -> float:
@@ -58,7 +58,7 @@ class Ranking:
         if not self.numbers:
             return 0.0
         before = probability(self.signs)
-        return before if self.odds is None or self.asks_of_a_time else reconsidered(before, self.odds)
+        return before if self.odds is None else reconsidered(before, self.odds)
 
 
 NOTHING = Ranking(numbers=(), scores=())

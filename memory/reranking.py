@@ -93,9 +93,9 @@ class SmallReranker:
         self._lock = threading.Lock()
 
     def rerank(self, ranking: Ranking, asked: Asked, table: PassageTable, memories: Memories) -> Ranking:
-        """See `Reranker`; what lies deeper counts as the worst of those looked at."""
+        """See `Reranker`; what lies deeper counts as the worst of those looked at. A question of a time alone is left as it is."""
         best = list(ranking.numbers[:DEPTH])
-        if not best:
+        if not best or ranking.asks_of_a_time:
             return ranking
         odds = self._loaded().scores(question_text(asked.question, asked.on, asker=asked.asker), _shown(best, asked, table, memories))
         want = wanted(asked.question)

@@ -182,8 +182,13 @@ def test_a_question_longer_than_the_model_reads_is_cut(shipped: SmallReranker) -
     assert len(shipped.rerank(Ranking(numbers=(1, 2), scores=(0.5, 0.4)), long, table, partial(owned, table)).numbers) == 2
 
 
-def test_a_question_that_names_a_time_alone_is_as_sure_as_before() -> None:
+def test_a_question_that_names_a_time_alone_is_left_as_it_is(shipped: SmallReranker) -> None:
     signs = Signs(cosine=0.6, exchanges=1.0, surroundings=1.0, together=0.5, terms=1.0, scores=0.4)
-    before = Ranking(numbers=(1,), scores=(0.5,), signs=signs, asks_of_a_time=True)
-    assert replace(before, odds=-5.0).confidence == before.confidence
-    assert replace(before, odds=-5.0, asks_of_a_time=False).confidence < before.confidence
+    table = lines()
+    before = Ranking(numbers=(6, 1, 2), scores=(0.5, 0.4, 0.3), signs=signs, asks_of_a_time=True)
+    found = shipped.rerank(before, asked("去年五月我们去哪了", asker="ann", askers={"ann"}), table, partial(owned, table))
+    assert found == before
+    assert found.confidence == before.confidence
+    looked_at = shipped.rerank(replace(before, asks_of_a_time=False), asked("你那次几点到的", asker="ann"), table, partial(owned, table))
+    assert looked_at.odds is not None
+    assert looked_at.numbers != before.numbers
