@@ -126,9 +126,8 @@ def ours(options: argparse.Namespace, method: str = "lora") -> Row:
     adapter = attach(loaded.model, method, LORA if METHODS[method].peft_config else {})
     steps = options.steps + _WARM_UP
     config = TuneConfig(learning_rate=RATE, schedule="constant", warmup_share=0.0, batch_size=options.batch_size, clip=CLIP)
-    plan = TunePlan(
-        **dict.fromkeys(TunePlan.__dataclass_fields__, 0) | {"steps": steps, "learning_rate": RATE, "step_tokens": config.step_tokens}
-    )  # type: ignore[arg-type]
+    known = {"steps": steps, "learning_rate": RATE, "step_tokens": config.pass_tokens(loaded.device.type)}
+    plan = TunePlan(**dict.fromkeys(TunePlan.__dataclass_fields__, 0) | known)  # type: ignore[arg-type]
     prepared = Prepared(
         loaded=loaded, adapter=adapter, train=texts, rows=options.batch_size, evaluation=[], looks=0, shown=[], dataset={}, plan=plan
     )

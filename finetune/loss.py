@@ -24,14 +24,15 @@ _PLAIN_HEAD = frozenset({"glm", "glm4", "chatglm_6b", "llama", "qwen2", "qwen3"}
 
 def summed_loss(model: PreTrainedModel, batch: Batch) -> Tensor:
     """The sum of the losses of all supervised tokens (a scalar with gradient)."""
-    targets = batch.labels[:, 1:]
-    supervised = targets != NO_LOSS
+    targets = nn.functional.pad(batch.labels[:, 1:], (0, 1), value=NO_LOSS).flatten()  # of every place: the token after it
+    # Looked up before the model runs: a GPU would have to be waited for in the midst of its work.
+    supervised = (targets != NO_LOSS).nonzero().squeeze(1)
     if model.config.model_type in _PLAIN_HEAD:
         hidden = decoder(model)(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
         head: nn.Module = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
-        logits = head(hidden[:, :-1][supervised])
+        logits = head(hidden.flatten(0, 1)[supervised])
     else:
-        logits = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits[:, :-1][supervised]
+        logits = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits.flatten(0, 1)[supervised]
     return cross_entropy(logits.float(), targets[supervised], reduction="sum")
 
 

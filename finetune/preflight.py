@@ -61,7 +61,7 @@ def measure(config: TuneConfig, loaded: LoadedModel, adapter: Adapter, texts: Se
     batches = epoch_batches(lengths, batch_size=rows, seed=config.seed, epoch=0)
     shares = [team.share(batch, 0) for batch in batches]
     typical = sorted(shares, key=lambda share: sum(lengths[index] for index in share))[len(shares) // 2]
-    tokens = config.step_tokens
+    tokens = config.pass_tokens(loaded.device.type)
     # This thread takes part in all that a CPU computes, so its own time is what a step takes where no other program holds the machine up.
     clock = time.thread_time if loaded.device.type == "cpu" else time.perf_counter
     with torch.random.fork_rng():

@@ -23,7 +23,7 @@ class TuneConfig:
     weight_decay: float | None = None
     batch_size: int = 16  # examples a step, about: whole texts are taken
     max_length: int = 512  # tokens of a text, which holds as many answers of a session as fit
-    step_tokens: int = 4096  # tokens of one forward pass; smaller saves memory and changes nothing else
+    step_tokens: int | None = None  # tokens of one forward pass; smaller saves memory and changes nothing else; None: what suits the device
     schedule: str = "cosine"  # or "linear", "constant"
     warmup_share: float = 0.05  # of the steps
     clip: float = 1.0  # length of the gradient at most
@@ -74,6 +74,13 @@ class TuneConfig:
         own = self.defaults()
         return self.epochs or (own.small_epochs if parameters < SMALL else own.epochs)
 
+    def pass_tokens(self, device: str) -> int:
+        """Tokens of one forward pass on a kind of device ("cuda", "cpu"), where memory allows.
+
+        A CPU is busy with a few thousand; a GPU waits for its orders more than it computes unless it gets a whole batch at once.
+        """
+        return self.step_tokens or (_PASS_ON_CPU if device == "cpu" else _PASS_ON_GPU)
+
     def identity(self) -> dict[str, Any]:
         """Everything that changes what is learnt, as JSON; a run is resumed only with the same."""
         value = asdict(self)
@@ -84,6 +91,7 @@ class TuneConfig:
         return value
 
 
+_PASS_ON_CPU, _PASS_ON_GPU = 4096, 16_384  # tokens
 SCHEDULES = ("cosine", "linear", "constant")
 
 
