@@ -240,6 +240,8 @@ def test_a_question_stands_beside_its_answers_and_passages_of_other_worlds(world
         assert "修好了 <mask>" in example.passages[1]
     asked = {draw(world, question, worlds[1:], RECIPE, Random(seed)).question.split(" ")[2] for seed in range(20)}
     assert asked == {"阿树:", "有人:"}
+    beside = [draw(world, question, (), Recipe(near=3), Random(seed)).passages[2] for seed in range(10)]
+    assert all("早 <mask>" in text for text in beside)  # of the talk that answers, before any of the other talk
     few = draw(world, question, (), Recipe(near=1, far=3), Random(0))
     assert few.gold == [True, True]  # the answers are shown, however few are asked for
 

@@ -53,10 +53,14 @@ class Example:
 
 
 def draw(world: World, question: Question, others: Sequence[World], recipe: Recipe, rng: Random) -> Example:
-    """One question of a world beside passages of it and of others; a new draw each time."""
+    """One question of a world beside the talks that answer it, other passages of the world and some of others; a new draw each time."""
     asker = None if rng.random() < _UNKNOWN else question.asker
+    talks = {world.passages[place].talk for place in question.gold}
     places = [place for place in range(len(world.passages)) if place not in question.gold]
-    chosen = [*question.gold, *rng.sample(places, min(len(places), max(0, recipe.near - len(question.gold))))]
+    rng.shuffle(places)
+    # What stands beside the answer is what recall mistakes for it most, so that it comes before all else.
+    places.sort(key=lambda place: world.passages[place].talk not in talks)
+    chosen = [*question.gold, *places[: max(0, recipe.near - len(question.gold))]]
     texts = [shown(world, place, question, asker) for place in chosen]
     for _ in range(recipe.far if others else 0):
         other = rng.choice(others)
