@@ -152,6 +152,12 @@ def test_held_out_answers_are_read_in_their_sessions_and_whole_sessions_are_chos
     assert some.looks == 3, "what the settings say counts"
 
 
+def test_a_gpu_gets_a_whole_batch_at_once_unless_a_size_is_named() -> None:
+    usual = TuneConfig()
+    assert usual.pass_tokens("cuda") >= usual.batch_size * usual.max_length > usual.pass_tokens("cpu")
+    assert {TuneConfig(step_tokens=700).pass_tokens(device) for device in ("cuda", "cpu")} == {700}
+
+
 def test_cut_into_small_pieces_a_step_learns_the_same(base: Path, dataset: Path, tmp_path: Path) -> None:
     still = {"lora_dropout": 0.0}
     whole = tune(config(base, settings=still, max_steps=3), dataset, tmp_path / "whole")

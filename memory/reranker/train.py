@@ -227,6 +227,10 @@ def train(
         running.append(loss.detach())
         step += 1
         is_last = step == total or share == 1.0
+        if step % save_every == 0 or is_last:  # before it is measured, which takes as long as many steps
+            fresh = out / "checkpoint.tmp"
+            torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, fresh)
+            fresh.replace(out / "checkpoint.pt")
         if step % 20 == 0 or is_last:
             row: dict[str, float] = {"step": step, "of": total, "loss": float(torch.stack(running).mean()), "s": time.monotonic() - began}
             running = []
@@ -234,10 +238,6 @@ def train(
                 row |= measure(model, tokenizer, held, half=half)
             with (out / "progress.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps({name: round(value, 4) for name, value in row.items()}) + "\n")
-        if step % save_every == 0 or is_last:
-            fresh = out / "checkpoint.tmp"
-            torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, fresh)
-            fresh.replace(out / "checkpoint.pt")
         if is_last:
             break
 
