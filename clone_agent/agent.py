@@ -31,7 +31,10 @@ from clone_agent.small_talk import is_small_talk
 
 MAX_SEARCHES = 3
 TOP_K = 8
-ABOUT_AS_SURE = 0.75  # share of the best line's score; chosen on the sample life's development questions
+# Shares of the best line's score from which another one is told beside it, chosen on the sample life's development questions. What stands in
+# the same talk needs less: a reply that tells the exchange holds the answer more often than one that adds a line of another day.
+OF_THE_TALK = 0.2
+ABOUT_AS_SURE = 0.85
 TELLS = 0.9  # how well a line fits that surely tells a value of the kind that is asked for
 Event = Recalled | Delta | Reply
 
@@ -45,8 +48,8 @@ class CloneAgent:
         memory: where to recall from; None: the clone answers from its tuning alone.
         top_k: lines recalled at most.
         use_tools: let the model search memory by itself; needs a model that can call tools.
-        shown: for a model that reads few lines: put the best so many into the prompt, the best first, and of them only those that are
-            about as sure as the best, and answer small talk without memory; None: all, in time order.
+        shown: for a model that reads few lines: put the best so many into the prompt, the best first, and of them only those that are of
+            its talk or about as sure as it, and answer small talk without memory; None: all, in time order.
     """
 
     def __init__(
@@ -221,10 +224,11 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
 
 
 def about_as_sure(hits: Sequence[Hit]) -> Iterator[Hit]:
-    """Of hits, the best first, those that memory is about as sure of as of the best, if they add to it; the same words once."""
+    """Of hits, the best first, it, what belongs to its talk and what memory is about as sure of, if it adds to it; the same words once."""
     said: set[str] = set()
     for hit in hits:
-        if hit is hits[0] or (hit.score >= ABOUT_AS_SURE * hits[0].score and hit.memory.text not in said and _adds(hit, hits[0])):
+        share = OF_THE_TALK if hit.memory.is_of_the_talk_of(hits[0].memory) else ABOUT_AS_SURE
+        if hit is hits[0] or (hit.score >= share * hits[0].score and hit.memory.text not in said and _adds(hit, hits[0])):
             said.add(hit.memory.text)
             yield hit
 

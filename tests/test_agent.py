@@ -117,7 +117,7 @@ def test_recalled_lines_stand_in_the_system_message_between_marks_of_this_reques
 )
 def test_lines_are_shown_and_cited_in_time_order_or_the_best_few_first_as_the_model_reads_them(most: int | None, shown: list[str]) -> None:
     model = reader(script=("[1] ", "好"))
-    scored = {3: ("饿了", 0.3), 4: ("到黄山了", 0.8), 5: ("腿断了", 0.85), 6: ("腿断了", 0.84)}
+    scored = {3: ("饿了", 0.15), 4: ("到黄山了", 0.8), 5: ("腿断了", 0.85), 6: ("腿断了", 0.84)}
     memory = Shelf(*(replace(hit(number, text), score=score) for number, (text, score) in scored.items()))
     events = list(CloneAgent(model, persona=LIN_WAN, memory=memory, shown=most).answer("去年国庆去哪了", now=NOW))
     lines = [line.split("：")[1] for line in str(model.prompts[-1][0].content).splitlines() if line.startswith("[")]
@@ -132,6 +132,18 @@ def test_lines_are_shown_and_cited_in_time_order_or_the_best_few_first_as_the_mo
 def test_the_best_line_is_shown_however_low_it_scores() -> None:
     hits = [replace(hit(4), score=-0.1), replace(hit(5, "腿断了"), score=-0.3)]
     assert [one.memory.text for one in about_as_sure(hits)] == ["到黄山了"]
+
+
+def test_beside_the_best_line_stands_what_belongs_to_its_talk_and_of_other_days_what_is_as_sure() -> None:
+    best, beside, far = hit(4, "下周三"), hit(9, "那我请假"), hit(7, "上次也是周三")
+    other_day = replace(far.memory, started_at=far.memory.started_at - timedelta(days=9))
+
+    def told(talk: float, day: float) -> list[str]:
+        hits = best, replace(beside, score=talk), Hit(memory=other_day, score=day)
+        return [one.memory.text for one in about_as_sure(hits)]
+
+    assert told(talk=0.25, day=0.6) == ["下周三", "那我请假"]
+    assert told(talk=0.15, day=0.7) == ["下周三", "上次也是周三"]
 
 
 def test_a_reply_that_cites_two_lines_has_both_as_its_first_sources() -> None:

@@ -27,7 +27,7 @@ from finetune.base_model.reading import draw_frame
 from finetune.base_model.small_talk import gather
 from finetune.base_model.tokenizer import build_tokenizer
 
-LINES = 2  # recalled lines that the agent gives it at most: of six it picks no better than their order does
+LINES = 3  # recalled lines that the agent gives it at most: of six it picks no better than their order does
 TEMPERATURE = 0.3  # low: it quotes, and a wrong character is a wrong answer
 
 

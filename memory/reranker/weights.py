@@ -28,6 +28,7 @@ def save_small(model: BertForSequenceClassification, tokenizer: PreTrainedTokeni
     model.config.architectures, model.config.bits = [type(model).__name__], 8
     model.config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"), pretty=False)  # else a line for each of its pieces
 
 
 def is_small(folder: Path) -> bool:
