@@ -31,8 +31,8 @@ from clone_agent.small_talk import is_small_talk
 
 MAX_SEARCHES = 3
 TOP_K = 8
-# Shares of the best line's score from which another one is told beside it, chosen on the sample life's development questions. What stands in
-# the same talk needs less: a reply that tells the exchange holds the answer more often than one that adds a line of another day.
+# Shares of the best line's score from which another one is told beside it, chosen on the sample life's development questions. What stands
+# in the same talk needs less: a reply that tells the exchange holds the answer more often than one that adds a line of another day.
 OF_THE_TALK = 0.2
 ABOUT_AS_SURE = 0.85
 TELLS = 0.9  # how well a line fits that surely tells a value of the kind that is asked for
