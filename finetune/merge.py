@@ -143,9 +143,9 @@ def _program(loaded: LoadedModel, extra: Mapping[str, Any]) -> Program:
 def vllm_options(config: PreTrainedConfig) -> str:
     """What `vllm serve` must be told so that it computes what the model computes.
 
-    vLLM's own GlmForCausalLM turns half of each head whatever config.json says (its model_executor/models/glm.py sets
-    `partial_rotary_factor` to 0.5), which is wrong for GLM-Edge. Through transformers' class, which vLLM runs as well, it goes by the
-    configuration.
+    The GlmForCausalLM that vLLM had of its own turns half of each head whatever config.json says (its model_executor/models/glm.py sets
+    `partial_rotary_factor` to 0.5), which is wrong for GLM-Edge. Through transformers' class, which vLLM runs as well, and which 0.32.0
+    takes by itself, it goes by the configuration.
     """
     turned = (config.rope_parameters or {}).get("partial_rotary_factor") if config.model_type == "glm" else _VLLM_TURNS
     return "" if turned == _VLLM_TURNS else "--model-impl transformers"
