@@ -31,7 +31,7 @@ def main() -> None:
     """Ask both and print a row."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="written by `clone-agent merge`")
-    parser.add_argument("--model-impl", choices=("auto", "transformers"), default="auto", help="the class that vLLM chooses, or that of transformers")
+    parser.add_argument("--model-impl", choices=("auto", "transformers"), default="auto", help="the class that runs it")
     parser.add_argument("--rotary", type=float, help="share of each head that the rotary embedding turns  [default: as the folder says]")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
