@@ -11,6 +11,7 @@ import ui.doubts
 from clone_agent.archive import Archive
 from clone_agent.importers import order_doubt, read_export
 from clone_agent.importers.dates import Order
+from clone_agent.importers.stamps import read_time
 from clone_agent.records import Message, Skipped
 from ui.cli import main
 
@@ -54,6 +55,29 @@ def test_a_doubtful_date_is_shown_and_read_as_it_is_said_to_be(tmp_path: Path, n
     path = put(tmp_path, name)
     assert "3/4" in (order_doubt(path) or "")
     assert {order: day_of(path, order) for order in Order} == DAYS
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2024/10/14 11:42:05",
+        "2024/10/14T11:42:05",
+        "2024/10/14T11:42:05.25",
+        "2024/10/14 11:42:05Z",
+        "2024-10-14 11:42:05",
+        "2024-10-14T11:42:05",
+        "2024-10-14T13:42:05+02:00",
+    ],
+)
+def test_a_date_is_read_with_dashes_and_with_slashes(written: str) -> None:
+    moment = read_time(written, ZoneInfo("UTC"))
+    assert f"{moment:%Y-%m-%d %H:%M:%S}" == "2024-10-14 11:42:05"
+
+
+def test_a_table_that_a_spreadsheet_saved_with_slashes_loses_no_row(tmp_path: Path) -> None:
+    path = put(tmp_path, "KakaoTalk_Chat_Ann.csv", 'Date,User,Message\n2024/10/14 11:42:05,"Ann","one"\n2024/10/14 9:42,"Ben","two"\n')
+    found = [record for record in read_export(path, timezone=BERLIN) if isinstance(record, Message)]
+    assert [(f"{one.sent_at:%d %H:%M:%S}", one.text) for one in found] == [("14 11:42:05", "one"), ("14 09:42:00", "two")]
 
 
 @pytest.mark.parametrize("text", [TOLD, "2024/3/4, 10:00 - Ann: one\n", "4/4/24, 10:00 - Ann: one\n"])

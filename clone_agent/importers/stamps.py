@@ -27,7 +27,7 @@ def read_time(written: object, zone: ZoneInfo) -> datetime | None:
     else:
         text = str(written) if isinstance(written, int | float) and not isinstance(written, bool) else ""
     try:
-        if len(text) == 19 and text[13] == ":" and (within := _within_hour(text[14:])) is not None:
+        if len(text) == 19 and text[13] == ":" and text[4] == "-" == text[7] and (within := _within_hour(text[14:])) is not None:
             return _hour(text[:13], zone) + within
         if len(text) > 15 and text[13] == ":" and text[4] == "-" and _is_plain(text):
             moment = datetime.fromisoformat(text)
