@@ -107,6 +107,13 @@ def test_what_a_bot_words_for_the_sender_of_telegram_is_not_their_own(tmp_path: 
     assert found[2].quoted == "headline"
 
 
+def test_what_a_deleted_account_of_telegram_wrote_is_not_the_forwarders_own(tmp_path: Path) -> None:
+    forwarded = {"forwarded_from": None, "text": "theirs", "forwarded_from_id": "user8"}
+    rows = [forwarded, {"forwarded_from": None, "text": "theirs"}, {"text": "mine"}]
+    found = messages_of(put(tmp_path, telegram(*rows), "result.json"))
+    assert [(one.kind, one.text, one.quoted) for one in found] == [*[(Kind.FORWARD, "", "theirs")] * 2, (Kind.TEXT, "mine", "")]
+
+
 def test_a_later_row_without_the_rooms_name_does_not_take_it_away(tmp_path: Path) -> None:
     row = {
         "seq": 1,

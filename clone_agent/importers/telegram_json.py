@@ -260,7 +260,7 @@ def _content(row: dict[str, Any], written: str) -> tuple[Kind, str, str]:
     if row.get("type") == "service":
         return (Kind.CALL if row.get("action") == "phone_call" else Kind.SYSTEM), "", ""
     media = _MEDIA.get(str(row.get("media_type"))) or next((kind for key, kind in _CONTENTS if key in row), None)
-    if row.get("forwarded_from") is not None or "forwarded_from_id" in row:
+    if "forwarded_from" in row or "forwarded_from_id" in row:  # null where the account that wrote it is deleted
         return Kind.FORWARD, "", written
     if row.get("via_bot"):  # chosen by the sender, worded by the bot
         return media or Kind.CARD, "", written
