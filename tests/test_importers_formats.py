@@ -249,6 +249,29 @@ def test_a_lost_quote_costs_one_row_where_all_rows_are_quoted_and_some_have_line
 
 
 @pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ("2024-01-02 03:04:05,Ann,hello, how are you", "hello, how are you"),
+        ('2024-01-02 03:04:05,Ann,"he said ""hi""", and left', 'he said "hi", and left'),
+        ("2024-01-02 03:04:05;Ann;one; two;three", "one; two;three"),
+        ("2024-01-02 03:04:05,Ann,hello,,", "hello"),  # a spreadsheet's empty cells
+    ],
+)
+def test_a_separator_in_a_text_without_quotes_cuts_nothing_off(tmp_path: Path, row: str, text: str) -> None:
+    path = put(tmp_path, f"{'time;sender;text' if ';' in row else 'time,sender,text'}\n{row}\n", "chat.csv")
+    assert [message.text for message in messages_of(path)] == [text]
+    path = put(tmp_path, path.read_text("utf-8").replace("text", "was"), "named.csv")
+    assert [message.text for message in messages_of(path, columns={"text": "was"})] == [text]
+
+
+def test_a_row_with_too_many_cells_is_broken_where_the_text_is_not_last(tmp_path: Path) -> None:
+    path = put(tmp_path, "time,text,sender\n2024-01-02 03:04:05,hello, you,Ann\n2024-01-02 03:04:06,ho,Ben,\n", "chat.csv")
+    records = list(read_export(path, timezone=UTC))
+    assert [(one.sender_name, one.text) for one in records if isinstance(one, Message)] == [("Ben", "ho")]
+    assert [(one.source, one.reason) for one in records if isinstance(one, Skipped)] == [("chat.csv:2", "a broken row")]
+
+
+@pytest.mark.parametrize(
     ("data", "name"),
     [
         (b"SQLite header 3\x00" + bytes(range(256)) * 8, "Msg3.0.db"),

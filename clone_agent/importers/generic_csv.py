@@ -4,11 +4,13 @@
     2024/1/2 3:04,小明,你好             RFC quoting, line ends inside quotes; UTF-8, GB18030, UTF-16
 
 `columns` tells how columns are recognised by their names; where they are not, the user names them. Tables of known programs have readers of
-their own and are not taken here.
+their own and are not taken here. Where the text is the last column, a row with more cells than columns has a text that holds the separator and is
+not quoted as it should be: what stands behind goes on with the text. Elsewhere such a row is broken, for its cells are out of place.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from clone_agent.importers.columns import is_chat, map_columns, suggest
 from clone_agent.importers.format import Head, ReadOptions, Record
@@ -35,13 +37,13 @@ def matches(head: Head) -> bool:
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every row below the line of columns."""
-    columns, rows = rows_of(source)
+    columns, rows = rows_of(source, options.columns)
     yield from read_cells(rows, map_columns(columns, options.columns), source, options)
 
 
 def order_doubt(source: Source) -> str | None:
     """A date of the table, where its dates do not tell which number is the day."""
-    columns, rows = rows_of(source)
+    columns, rows = rows_of(source, {})
     found = suggest(columns)
     return doubtful_date(rows, found, source) if {"time", "text"} <= found.keys() else None
 
@@ -52,16 +54,55 @@ def columns_of(text: str) -> list[str]:
     return [] if line[:1] in {"{", "[", "<"} or len(line) > 2000 else _cells(line, separator_of(line))
 
 
-def rows_of(source: Source) -> tuple[list[str], Iterator[Row | Skipped]]:
-    """The columns of a table, and its rows."""
+def rows_of(source: Source, told: Mapping[str, str]) -> tuple[list[str], Iterator[Row | Skipped]]:
+    """The columns of a table, and its rows. `told`: field to column, where the user names them."""
     lines = lines_of(source)
     above, header = header_line(lines)
     delimiter = separator_of(header)
     columns = _cells(header, delimiter)
-    return columns, _rows(enumerate(lines, start=above + 1), columns, delimiter, source.name)
+    text = told.get("text") or suggest(columns).get("text")
+    table = _Table(columns=columns, delimiter=delimiter, name=source.name, ends_in_text=text is not None and columns[-1:] == [text])
+    return columns, _rows(enumerate(lines, start=above + 1), table)
 
 
-def _rows(lines: Iterator[tuple[int, str]], columns: list[str], delimiter: str, name: str) -> Iterator[Row | Skipped]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """What is known of every row."""
+
+    columns: list[str]
+    delimiter: str
+    name: str
+    ends_in_text: bool
+
+    def row(self, lines: list[str], number: int) -> Row | Skipped:
+        """The row that begins in a line."""
+        place = f"{self.name}:{number}"
+        if len(lines) == 1 and '"' not in lines[0] and "\r" not in lines[0]:  # most rows: nothing that the module `csv` is needed for
+            return self._placed(lines[0].split(self.delimiter), place)
+        try:
+            found = [row for row in csv.reader((f"{line}\n" for line in lines), delimiter=self.delimiter) if row]
+        except csv.Error:
+            found = []
+        if len(found) != 1 or (len(lines) > 1 and any(found[0][len(self.columns) :])):  # cells of the rows behind a lost quote
+            return _broken(place)
+        return self._placed(found[0], place)
+
+    def apart(self, line: str, number: int) -> Row | Skipped:
+        """A line as a row of its own, whatever its quotes say."""
+        return self.row([line.replace('"', "")], number)
+
+    def _placed(self, cells: list[str], place: str) -> Row | Skipped:
+        width = len(self.columns)
+        if len(cells) < min(3, width):
+            return _broken(place)
+        if len(cells) > width and any(map(str.strip, cells[width:])):
+            if not self.ends_in_text:
+                return _broken(place)
+            cells = [*cells[: width - 1], self.delimiter.join(cells[width - 1 :])]
+        return place, dict(zip(self.columns, cells, strict=False))
+
+
+def _rows(lines: Iterator[tuple[int, str]], table: _Table) -> Iterator[Row | Skipped]:
     """A row ends where its quotes are closed; lines that make no row together are taken one by one."""
     waiting: list[str] = []
     is_open, size, number = False, 0, 0
@@ -74,37 +115,35 @@ def _rows(lines: Iterator[tuple[int, str]], columns: list[str], delimiter: str, 
         if is_open and size <= _LONGEST:
             continue
         first, left = number - len(waiting) + 1, 0
-        row = _broken("") if is_open else _row(waiting, columns, delimiter, f"{name}:{first}")
+        row = _broken("") if is_open else table.row(waiting, first)
         if isinstance(row, Skipped) and len(waiting) > 1:
-            rows, left = _again(waiting, columns, delimiter, name, first)
+            rows, left = _again(waiting, table, first)
             yield from rows
         else:
             yield row
         waiting = waiting[len(waiting) - left :]
         is_open, size = left > 0, sum(map(len, waiting))
     while waiting:
-        rows, left = _again(waiting, columns, delimiter, name, number - len(waiting) + 1)
+        rows, left = _again(waiting, table, number - len(waiting) + 1)
         yield from rows
         waiting = waiting[len(waiting) - left :]
 
 
-def _again(lines: list[str], columns: list[str], delimiter: str, name: str, first: int) -> tuple[list[Row | Skipped], int]:
+def _again(lines: list[str], table: _Table, first: int) -> tuple[list[Row | Skipped], int]:
     """The rows of lines of which the first has lost a quote, so that all that was quoted behind it seemed to be open.
 
     Returns:
         The rows, the first line as one of its own, and how many lines at the end may go on behind them.
     """
-    found, begun, is_open = [_apart(lines[0], columns, delimiter, f"{name}:{first}")], 1, False
+    found, begun, is_open = [table.apart(lines[0], first)], 1, False
     for place in range(1, len(lines)):
         is_open ^= _opens(lines[place])
         part = lines[begun : place + 1]
         if is_open and len(part) < _NEAR:
             continue
-        row = _broken("") if is_open else _row(part, columns, delimiter, f"{name}:{first + begun}")
+        row = _broken("") if is_open else table.row(part, first + begun)
         if isinstance(row, Skipped):
-            found += [
-                _apart(line, columns, delimiter, f"{name}:{number}") for number, line in enumerate(part, first + begun) if line.strip()
-            ]
+            found += [table.apart(line, number) for number, line in enumerate(part, first + begun) if line.strip()]
         else:
             found.append(row)
         begun, is_open = place + 1, False
@@ -114,24 +153,6 @@ def _again(lines: list[str], columns: list[str], delimiter: str, name: str, firs
 def _opens(line: str) -> bool:
     """Whether what is quoted at its end was not at its beginning, or the other way round."""
     return line.count('"') % 2 == 1
-
-
-def _apart(line: str, columns: list[str], delimiter: str, place: str) -> Row | Skipped:
-    return _row([line.replace('"', "")], columns, delimiter, place)
-
-
-def _row(lines: list[str], columns: list[str], delimiter: str, place: str) -> Row | Skipped:
-    if len(lines) == 1 and '"' not in lines[0] and "\r" not in lines[0]:  # most rows: nothing that the module `csv` is needed for
-        cells = lines[0].split(delimiter)
-        return (place, dict(zip(columns, cells, strict=False))) if len(cells) >= min(3, len(columns)) else _broken(place)
-    try:
-        found = [row for row in csv.reader((f"{line}\n" for line in lines), delimiter=delimiter) if row]
-    except csv.Error:
-        found = []
-    is_torn = len(found) != 1 or len(found[0]) < min(3, len(columns))
-    if is_torn or (len(lines) > 1 and any(found[0][len(columns) :])):  # cells of the rows behind a lost quote
-        return _broken(place)
-    return place, dict(zip(columns, found[0], strict=False))
 
 
 def _broken(place: str) -> Skipped:

@@ -34,7 +34,7 @@ def matches(head: Head) -> bool:
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every row of the table."""
-    rows = rows_of(source)[1]
+    rows = rows_of(source, {})[1]
     ahead = list(islice(rows, _LOOK_AHEAD))
     title = _FILE.fullmatch(source.stem)
     name = clean_name(title["name"]) if title is not None else ""
