@@ -133,6 +133,49 @@ def test_phrases_of_the_program_are_told_from_words(written: str, kind: Kind, te
     assert (content.kind, content.text) == (kind, text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Video call, tonight at 8?",
+        "Group video call. I'll be there",
+        "Disappearing messages are so annoying",
+        "Disappearing messages are off, why?",
+        "Waiting for this message all day!",
+        "Your security code with the bank changed, call them",
+        "Messages and calls are end-to-end encrypted, right?",
+        "Warte auf diese Nachricht, seit gestern",
+        "\u200eשלום, מה שלומך",
+    ],
+)
+def test_words_that_begin_as_whatsapp_does_stay_the_senders(tmp_path: Path, text: str) -> None:
+    path = put(tmp_path, f"13/9/20, 10:00 - Ann: {text}\n13/9/20, 10:01 - Ben: ok\n", "WhatsApp Chat with Ann.txt")
+    assert [(one.sender_name, one.kind, one.text) for one in messages_of(path)] == [
+        ("Ann", Kind.TEXT, text.lstrip("\u200e")),
+        ("Ben", Kind.TEXT, "ok"),
+    ]
+    assert chat_of(path).owner == "name:Ben"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Missed voice call, Tap to call back", Kind.CALL),
+        ("\u200eVideo call, \u200e5 min", Kind.CALL),
+        ("\u200eGroup voice call. \u200eNo answer", Kind.CALL),
+        ("Silenced video call", Kind.CALL),
+        ("Waiting for this message. This may take a while.", Kind.SYSTEM),
+        ("正在等待此消息。这可能需要一段时间。", Kind.SYSTEM),
+        ("Your security code with Ann changed. Tap to learn more.", Kind.SYSTEM),
+        ("Disappearing messages were turned off. Tap to change.", Kind.SYSTEM),
+        ("Messages and calls are end-to-end encrypted. Only people in this chat can read, listen to, or share them. Learn more.", Kind.SYSTEM),
+        ("Messages to this chat and calls are now secured with end-to-end encryption. Tap for more info.", Kind.SYSTEM),
+    ],
+)
+@pytest.mark.parametrize("is_ios", [True, False])
+def test_whole_sentences_of_whatsapp_are_nobodys_words(text: str, kind: Kind, is_ios: bool) -> None:
+    assert read_content(text, is_ios=is_ios).kind is kind
+
+
 def alternatives(pattern: str) -> list[str]:
     found, depth = [""], 0
     for sign in pattern:

@@ -1,7 +1,7 @@
 """What WhatsApp itself writes where a sender's words would stand: media left out, files, deletions, calls, notices.
 
 The program writes in the language of the phone. The phrases are those of its interface as they show in exports. On iOS U+200E stands before
-each of them, which tells them from words in a language that is not listed here.
+each of them, which tells them from words in a language that is not listed here. On Android people's keyboards write it too.
 """
 
 import re
@@ -89,22 +89,26 @@ _EDITED = (
     "|(?:이 메시지는 )?(?:수정|편집)(?:된 메시지|되었습니다|됐습니다)|تم تعديل هذه الرسالة|הודעה זו נערכה"
 )
 _CALLS = (
-    r"(?:missed |silenced )?(?:group )?(?:voice|video) call(?:[,.].*)?|verpasster? (?:Sprach|Video)anruf|verpasster Gruppen\w+anruf"
+    r"(?:missed|silenced) (?:group )?(?:voice|video) call(?:[,.].*)?|(?:group )?(?:voice|video) call|verpasster? (?:Sprach|Video)anruf|verpasster Gruppen\w+anruf"
     r"|(?:llamada|videollamada)(?: de voz| grupal)? perdida|appel (?:vocal|vidéo) manqué|(?:chiamata|videochiamata)(?: vocale)? persa"
     r"|chamada de (?:voz|v[íi]deo) perdida|gemiste? (?:spraak|video)(?:oproep|gesprek)|пропущенный (?:аудио|видео)звонок"
     r"|cevapsız (?:sesli|görüntülü) arama|nieodebrane poł\. \w+|未接(?:[語语]音|視像|视频|視訊)通[话話]|(?:音声|ビデオ)通話不在着信"
     r"|부재중 (?:음성|영상)\s?통화"
 )
+# English ones are whole sentences, since people begin theirs with the same words; what may follow is WhatsApp's next sentence.
 _NOTICES = (
-    r"(?:Messages (?:and calls|to this (?:chat|group)|you send to this).{0,60}(?:end-to-end|secured)|消息和通话已进行端到端加密"
+    r"(?:Messages (?:and calls|to this (?:chat|group)|you send to this).{0,60}(?:end-to-end encrypt(?:ed|ion)|secured)(?:\.(?: .*)?)?\s*\Z"
+    r"|消息和通话已进行端到端加密"
     r"|你?发送给自己的消息已进行端到端"
     r"|訊息[和與]通話(?:[經已]|已受)端對端加密|Nachrichten und Anrufe sind Ende-zu-Ende|Los mensajes y las llamadas están cifrados"
     r"|Les messages et les appels sont chiffrés|I messaggi e le chiamate sono crittografati|As mensagens e (?:as )?chamadas são"
     r"|Berichten en gesprekken zijn end-to-end|Сообщения и звонки защищены|Повідомлення й дзвінки захищено|Mesajlar ve aramalar uçtan uca"
     r"|Wiadomości i połączenia są|Pesan dan panggilan dienkripsi|メッセージと通話はエンドツーエンド|메시지와 통화는? 종단간"
     r"|الرسائل والمكالمات مشفرة|ההודעות והשיחות מוצפנות"
-    r"|Waiting for this message\b|正在等待此消息|正在等待此訊息|Warte auf diese Nachricht|Your security code with .{1,80} changed"
-    r"|Disappearing messages (?:were|are) )"
+    r"|Waiting for this message(?:\.(?: This may take .{1,60})?)?\s*\Z|正在等待此(?:消息|訊息)(?:[。，](?:这|這|此|可能).{1,40})?\s*\Z"
+    r"|Warte auf diese Nachricht(?:\.(?: D\w+ kann .{1,60})?)?\s*\Z"
+    r"|Your security code with .{1,80} changed(?:\.(?: (?:Tap|Click) .{1,60})?)?\s*\Z"
+    r"|Disappearing messages (?:were|are) (?:now )?(?:turned )?(?:on|off)(?:\.(?: (?:New messages|Messages|Tap|Click) .{1,300})?)?\s*\Z)"
 )
 # What stands before a colon that belongs to the notice, after somebody's name.
 _NOTICE_HEADS = (
@@ -146,6 +150,7 @@ _WHOLE = re.compile(
 )
 _EDIT_TAIL = re.compile(rf"\s*{MARK}?<(?:{_EDITED})[.。]?>\s*\Z|\s*{MARK}<[^<>\n:：]{{5,60}}>\s*\Z", re.I)
 _IS_CALL = re.compile(_CALLS, re.I)
+_MARKED_CALL = re.compile(r"(?:group )?(?:voice|video) call[,.].*", re.I)
 _IS_NOTICE = re.compile(_NOTICES, re.I)
 _IS_NOTICE_HEAD = re.compile(rf".*\S ?{_NOTICE_HEADS}", re.I | re.S)
 _ATTACHED = re.compile(
@@ -185,8 +190,8 @@ class Content(NamedTuple):
     mentions: tuple[str, ...] = ()
 
 
-def read_content(written: str) -> Content:
-    """Kind, own words and files of a message as written, marks and all."""
+def read_content(written: str, *, is_ios: bool = True) -> Content:
+    """Kind, own words and files of a message as written, marks and all. `is_ios`: a mark at the beginning is the program's."""
     is_marked = MARK in written
     bare = (written.replace(MARK, "") if is_marked else written).strip("\u200f \t\r\n\u00a0")
     if not bare or bare == "null":  # Android writes the word for a message that holds nothing it can export
@@ -197,7 +202,10 @@ def read_content(written: str) -> Content:
         return Content(Kind.CARD, "", bare)
     kind, files, words = _apart(_EDIT_TAIL.sub("", written) if bare[-1] == ">" else written)
     if is_marked and not files and kind is None and written.lstrip().startswith(MARK):
-        return Content(Kind.CALL if _IS_CALL.match(bare) else Kind.SYSTEM, "" if _IS_CALL.match(bare) else bare)
+        if _MARKED_CALL.fullmatch(bare) or (is_ios and _IS_CALL.match(bare)):
+            return Content(Kind.CALL, "")
+        if is_ios:
+            return Content(Kind.SYSTEM, bare)
     words = words.strip()
     found = _MENTION.finditer(words) if "@" in words else ()
     mentions = tuple(dict.fromkeys(mention["name"] or mention["number"] for mention in found))
@@ -206,7 +214,7 @@ def read_content(written: str) -> Content:
 
 def is_notice(text: str) -> bool:
     """Whether a text that carries a name is the program's all the same."""
-    return _IS_NOTICE.match(text.lstrip(MARK + " ")) is not None
+    return _IS_NOTICE.match(text.replace(MARK, "").lstrip()) is not None
 
 
 def is_notice_head(name: str) -> bool:

@@ -97,12 +97,13 @@ class _Overview:
     finder: OrderFinder = field(default_factory=OrderFinder)
     speakers: set[str] = field(default_factory=set)
     title: str = ""  # of the file, its folder or its zip
+    is_ios: bool = False  # U+200E at the beginning marks what the program wrote
     notice_name: str = ""  # who carries the program's first notice: on iOS the chat
     long_names: Mapping[str, str] = field(default_factory=dict)  # what stands before the first colon -> the name, where that holds one
 
     @classmethod
     def of(cls, source: Source, shape: Shape, end: str) -> "_Overview":
-        found, head_of_line, names = cls(title=_title(source)), shape.head, LongNames()
+        found, head_of_line, names = cls(title=_title(source), is_ios=shape is Shape.BRACKET), shape.head, LongNames()
         for number, line in enumerate(lines_of(source, end=end)):
             if number > _LOOK_AHEAD and found.finder.is_sure:
                 break
@@ -123,7 +124,7 @@ class _Overview:
             return
         if is_notice(text):
             self.notice_name = self.notice_name or clean_name(name)
-        elif not text.startswith(MARK) or read_content(text).kind is not Kind.SYSTEM:
+        elif not text.startswith(MARK) or read_content(text, is_ios=self.is_ios).kind is not Kind.SYSTEM:
             self.speakers.add(shown(name))
 
     @property
@@ -162,7 +163,7 @@ class _Reader:
             return (Skipped(source=place, reason="no time stamp"),)
         name, text = self._speech(head["rest"])
         written = ("\n".join([text, *body]) if body else text).rstrip()
-        content = read_content(written) if name else None
+        content = read_content(written, is_ios=self._overview.is_ios) if name else None
         if content is None or content.kind is Kind.SYSTEM:
             words = written if content is None else content.text
             return self._chat.add(Bubble(named(_PROGRAM), _PROGRAM, sent_at, Kind.SYSTEM, place, words))
