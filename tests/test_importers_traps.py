@@ -202,6 +202,7 @@ def test_an_edited_imessage_holds_its_last_words(tmp_path: Path) -> None:
         "+15550100\nMe unsent this message part 3 seconds after sending!",
         "+15550100\nSticker from Me: /Users/x/StickerCache/1.heic",
         "+15550100\nhi\nThis message was deleted from the conversation!",
+        "Me\nMay 17, 2022  5:29:44 PM first\nEdited  later: second\nEdited 1 day, 2 hours later: third",
     )
     text = "\n\n".join(f"May 17, 2022  5:29:4{number} PM\n{block}" for number, block in enumerate(blocks)) + "\n"
     found = messages_of(put(tmp_path, text, "Bob.txt"))
@@ -210,7 +211,44 @@ def test_an_edited_imessage_holds_its_last_words(tmp_path: Path) -> None:
         (Kind.RECALL, ""),
         (Kind.STICKER, ""),
         (Kind.TEXT, "hi"),
+        (Kind.TEXT, "third"),
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Sent with love",
+        "Sent with Heart",  # nothing above that an effect could belong to
+        "Expressive dance is fun",
+        "Edited the photos, will send them later",
+        "24/7 I am on example.com",
+        "either/or, see notes.txt",
+        "Attachment missing, sending it again",
+        "https://example.org/lake.png",
+    ],
+)
+def test_words_like_those_of_imessage_exporter_stay_words(tmp_path: Path, words: str) -> None:
+    (message,) = messages_of(put(tmp_path, f"May 17, 2022  5:29:42 PM\nMe\n{words}\n\n", "Bob.txt"))
+    assert (message.kind, message.text, message.attachments) == (Kind.TEXT, words, ())
+
+
+@pytest.mark.parametrize(
+    ("line", "file"),
+    [
+        ("Sent with Invisible Ink", ""),
+        ("com.apple.messages.effect.CKNewEffect", ""),
+        ("/Users/x/Library/Messages/Attachments/ab/11/at 0/IMG 1.heic", "IMG 1.heic"),
+        ("~/Library/Messages/Attachments/ab/11/at_0/a.mov", "a.mov"),
+        ("attachments/14/1927.heic", "1927.heic"),
+        ("C:\\Users\\x\\export\\attachments\\14\\1.jpeg", "1.jpeg"),
+        (f"Library/Application Support/MobileSync/Backup/x/8f/{'8f' * 20}", "8f" * 20),
+        ("IMG_1.HEIC", "IMG_1.HEIC"),
+    ],
+)
+def test_effects_and_files_of_imessage_exporter_are_no_words(tmp_path: Path, line: str, file: str) -> None:
+    (message,) = messages_of(put(tmp_path, f"May 17, 2022  5:29:42 PM\nMe\nhi\n{line}\n\n", "Bob.txt"))
+    assert (message.kind, message.text, message.attachments) == (Kind.TEXT, "hi", (file,) if file else ())
 
 
 def test_a_name_in_telegrams_pages_is_without_its_bot(tmp_path: Path) -> None:

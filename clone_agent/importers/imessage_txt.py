@@ -3,13 +3,15 @@
     May 17, 2022  5:29:42 PM (Read by you after 1 second)     two blanks before an hour of one digit
     +15558675309                                              the sender: a number, an address, a contact's name, or `Me`
     Hello world                                               the body; a file is a line with its path
-    Edited 30 seconds later: Hello                            the words as they are now; those above are the first ones
+    Sent with Confetti                                        an effect, below what it was given to
+    May 17, 2022  5:29:42 PM Helo                             first words, where they were changed later, and
+    Edited 30 seconds later: Hello                            the words as they are now
     Tapbacks:                                                 answers by a sign, no words
     Loved by Me
                                                               (blank)
     May 17, 2022  5:32:00 PM Me renamed the conversation to 测试     one line: the program's
 
-UTF-8, LF, local time. Answers in a thread stand again, indented, below what they answer: only their own place counts. `Me` is the owner.
+UTF-8, LF, local time. A blank line ends every message, so that a stamp with words directly below a line begins none. Answers in a thread stand again, indented, below what they answer: only their own place counts. `Me` is the owner.
 """
 
 import re
@@ -43,19 +45,27 @@ _READ = re.compile(r"\s*(?:\((?:Read|Delivered|Sent).*\))?\s*")
 _THREAD = re.compile(rf"\s{{4,}}(?:{'|'.join(_MONTHS)}) \d{{2}}, \d{{4}} ")
 _TAPBACKS = re.compile(r"\s*(?:Tapbacks|Reactions):\s*")
 _REACTION = re.compile(r"\s*(?:\S.{0,80}? by \S.*|Sticker from .*)")
-_NOTES = re.compile(
-    r"(?:This message responded to an earlier message\.|This message was deleted from the conversation!|Sent with .{1,40}|Expressive.*)"
+_NOTES = re.compile(r"This message responded to an earlier message\.|This message was deleted from the conversation!")
+# All that the program knows; it writes the identifier of any other.
+_EFFECT = re.compile(
+    r"Sent with (?:Confetti|Echo|Fireworks|Balloons|Heart|Lasers|Shooting Start?|Sparkles|Spotlight|Slam|Loud|Gentle|Invisible Ink)"
+    r"|com\.apple\.(?:MobileSMS\.expressivesend|messages\.effect)\.\w+"
 )
-_EDITED = re.compile(r"Edited .{1,60}? later(?:: ?(?P<words>.*))?")
-_UNSENT = re.compile(r".{1,80} unsent this message part(?: .{1,60} after sending)?!")
+_SPAN = r"\d+ (?:day|hour|minute|second)s?(?:, \d+ (?:hour|minute|second)s?)*"
+_EDITED = re.compile(rf"Edited (?:{_SPAN})? later: ?(?P<words>.*)")
+_UNSENT = re.compile(rf".{{1,80}} unsent this message part(?: (?:{_SPAN})? after sending)?!")
 _STICKER = re.compile(r"Sticker from .{1,80}: (?P<path>.*)")
 _CASH = re.compile(r"Apple Cash transaction: .*")
 _FILE = re.compile(
-    r"(?:\S*[/\\]|~)[^\n]*\.\w{2,5}|Attachment (?:missing|unavailable).*|\S+\.(?:heic|jpe?g|png|gif|mov|mp4|caf|m4a|pdf|vcf)", re.I
+    r"(?:~|[A-Z]:)?[/\\](?:[^/\\\n]+[/\\])+[^/\\\n]+\.\w{2,5}"  # where Messages keeps it
+    r"|(?:[^/\\\n]+[/\\])*attachments[/\\][^\n]+\.\w{2,5}"  # copied beside the text
+    r"|(?:[^\n]*[/\\])?[0-9a-f]{2}[/\\][0-9a-f]{40}"  # in a backup of the phone
+    r"|[^\s/\\]+\.(?:heic|jpe?g|png|gif|mov|mp4|caf|m4a|pdf|vcf)|Attachment (?:missing|unavailable)(?: name metadata)?!?",
+    re.I,
 )
 # A line without any of these is plain words, as most are.
 _MARKED = re.compile(
-    r"/|\\|~|\.|    |\t|Tapbacks|Reactions|This message|Sent with|Expressive|Edited|unsent|Sticker from|Apple Cash|Attachment"
+    r"/|\\|\.|    |\t|\d:\d\d:\d\d [AP]M |Tapbacks|Reactions|This message|Sent with|Edited|unsent|Sticker from|Apple Cash|Attachment"
 )
 _ADDRESS = re.compile(r"\+?\d{4,16}|\S+@\S+\.\S+")
 
@@ -71,7 +81,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every message of the text."""
     name = clean_name(source.stem)
     chat = Chat(PLATFORM, chat_id(PLATFORM, name), name=name)
-    for entry in entries_of(source, _HEADER.fullmatch, is_damaged=lambda line: is_damaged(line, *_SHAPES)):
+    for entry in entries_of(source, _Heads(), is_damaged=lambda line: _HEADER.fullmatch(line) is None and is_damaged(line, *_SHAPES)):
         place = f"{source.name}:{entry.line}"
         sent_at = _time(entry.head, options.timezone) if entry.head is not None else None
         if sent_at is None or entry.head is None:
@@ -104,12 +114,25 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         )
 
 
+class _Heads:
+    """Recognises heads; a stamp with words, directly below a line, is followed by the first words of what was changed later."""
+
+    def __init__(self) -> None:
+        self._is_below = False
+
+    def __call__(self, line: str) -> re.Match[str] | None:
+        is_below, self._is_below = self._is_below, bool(line.strip())
+        found = _HEADER.fullmatch(line)
+        return None if found is not None and is_below and _READ.fullmatch(found["rest"]) is None else found
+
+
 def _content(body: list[str]) -> tuple[Kind, str, tuple[str, ...]]:
     """Kind, own words, names of files."""
     own: list[str] = []
     files: list[str] = []
     notes: list[tuple[Kind, str]] = []
     is_reply = is_tapback = False
+    begun = 0  # the line of `own` that the part begins with
     for line in body:
         if not is_tapback and _MARKED.search(line) is None:
             own.append(line)
@@ -121,11 +144,16 @@ def _content(body: list[str]) -> tuple[Kind, str, tuple[str, ...]]:
             continue
         if _NOTES.fullmatch(line):
             is_reply = is_reply or line.startswith("This message responded")
+        elif (own or files or notes) and _EFFECT.fullmatch(line):
+            continue
+        elif (first := _HEADER.fullmatch(line)) is not None:
+            begun = len(own)
+            own.append(first["rest"].strip())
         elif (edited := _EDITED.fullmatch(line)) is not None:
-            own = [edited["words"]] if edited["words"] else own
+            own[begun:] = [edited["words"]] if edited["words"] else own[begun:]
         elif (told := _told(line)) is not None:
             notes.append(told)
-        elif _FILE.fullmatch(line.strip()) and not line.startswith("http"):
+        elif _FILE.fullmatch(line.strip()):
             files.append(file_name(line.strip()))
         else:
             own.append(line)
