@@ -196,6 +196,95 @@ def test_notices_of_kakaotalk_on_ios_stand_behind_a_colon(tmp_path: Path) -> Non
     assert [(one.kind, one.attachments) for one in messages_of(path)] == [(Kind.FILE, ("a.pdf",)), (Kind.SYSTEM, ())]
 
 
+KAKAO_HEAD = "팀 님과 카카오톡 대화\n저장한 날짜 : 2024-03-11 22:14:03\n\n--------------- 2024년 3월 11일 월요일 ---------------\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "보이스톡 할까?",
+        "Video Call at nine?",
+        "송금했어?",
+        "송금 좀 해줘",
+        "Location: my place at 5",
+        "지도: 우리 집",
+        "Contact: ask Ann",
+        "투표: 오늘 점심",
+        "샵검색 해봐",
+        "선물 다 보냈습니다",
+        "파일: 내일 보낼게",
+    ],
+)
+def test_words_beside_those_of_kakaotalk_are_kept(tmp_path: Path, words: str) -> None:
+    text = put(tmp_path, f"{KAKAO_HEAD}[김] [오전 9:12] {words}\n", "kakao.txt")
+    table = put(tmp_path, f'Date,User,Message\n2024-03-11 09:12:00,"김","{words}"\n', "kakao.csv")
+    for path in (text, table):
+        assert [(one.kind, one.text, one.attachments) for one in messages_of(path)] == [(Kind.TEXT, words, ())]
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "quoted", "files"),
+    [
+        ("보이스톡 해요", Kind.CALL, "", ()),
+        ("보이스톡 0:17", Kind.CALL, "", ()),
+        ("페이스톡 1:02:03", Kind.CALL, "", ()),
+        ("라이브톡", Kind.CALL, "", ()),
+        ("사진 3장", Kind.IMAGE, "", ()),
+        ("송금 30,400원", Kind.TRANSFER, "", ()),
+        ("샵검색: #날씨", Kind.CARD, "#날씨", ()),
+        ("선물과 메시지를 보냈습니다.", Kind.CARD, "", ()),
+        ("파일: 회의 자료.hwp", Kind.FILE, "", ("회의 자료.hwp",)),
+    ],
+)
+def test_whole_forms_of_kakaotalk_are_no_words(tmp_path: Path, written: str, kind: Kind, quoted: str, files: tuple[str, ...]) -> None:
+    (message,) = messages_of(put(tmp_path, f"{KAKAO_HEAD}[김] [오전 9:12] {written}\n", "kakao.txt"))
+    assert (message.kind, message.text, message.quoted, message.attachments) == (kind, "", quoted, files)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "(Note) bring your passport",
+        "☎ me when you are home",
+        "☎ 通話時間が長いね",
+        "[写真]送ったよ、見てね",
+        "[写真] 見てね",
+        "I wrapped it (Gift) for you",
+        "[スタンプ]かわいい",
+    ],
+)
+def test_words_beside_those_of_line_are_kept(tmp_path: Path, words: str) -> None:
+    (message,) = messages_of(put(tmp_path, f"{LINE_HEAD}12:09\t花子\t{words}\r\n", "line.txt"))
+    assert (message.kind, message.text) == (Kind.TEXT, words)
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "text", "quoted", "files"),
+    [
+        ("☎ 通話時間 1:02:03", Kind.CALL, "", "", ()),
+        ("☎ 通話に応答がありませんでした", Kind.CALL, "", "", ()),
+        ("☎ グループ音声通話に招待されました。", Kind.CALL, "", "", ()),
+        ("☎ Call time 2:03", Kind.CALL, "", "", ()),
+        ("☎ Missed call", Kind.CALL, "", "", ()),
+        ("☎ 您已取消通話", Kind.CALL, "", "", ()),
+        ("☎ 無人接聽", Kind.CALL, "", "", ()),
+        ("[アルバム] (null)", Kind.IMAGE, "", "", ()),
+        ("[アルバム] 夏休み", Kind.IMAGE, "", "夏休み", ()),
+        ("[位置情報] 東京都千代田区丸の内1-1", Kind.LOCATION, "", "東京都千代田区丸の内1-1", ()),
+        ("[ノート] 持ち物", Kind.CARD, "", "持ち物", ()),
+        ("[ファイル] 報告.pdf", Kind.FILE, "", "", ("報告.pdf",)),
+        ("[写真]", Kind.IMAGE, "", "", ()),
+        ("了解です(emoji)", Kind.TEXT, "了解です", "", ()),
+        ("(emoji)(emoji)", Kind.STICKER, "", "", ()),
+    ],
+)
+def test_whole_forms_of_line_are_no_words(
+    tmp_path: Path, written: str, kind: Kind, text: str, quoted: str, files: tuple[str, ...]
+) -> None:
+    (message,) = messages_of(put(tmp_path, f"{LINE_HEAD}12:09\t花子\t{written}\r\n", "line.txt"))
+    assert (message.kind, message.text, message.quoted, message.attachments) == (kind, text, quoted, files)
+
+
 def test_an_edited_imessage_holds_its_last_words(tmp_path: Path) -> None:
     blocks = (
         "Me\nfirst\nEdited 2 seconds later: second\nEdited 1 minute later: third\nand more",

@@ -53,8 +53,17 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
             continue
         text = cells.get("Message", "").strip()
         is_program = not who or is_notice(text)
-        kind, words, files = (Kind.SYSTEM, text, ()) if is_program else read_content(text)
+        kind, words, quoted, files = (Kind.SYSTEM, text, "", ()) if is_program else read_content(text)
         sender = PROGRAM if is_program else who
         yield from chat.add(
-            Bubble(sender=named(sender), sender_name=sender, sent_at=sent_at, kind=kind, text=words, attachments=files, source=place)
+            Bubble(
+                sender=named(sender),
+                sender_name=sender,
+                sent_at=sent_at,
+                kind=kind,
+                text=words,
+                quoted=quoted,
+                attachments=files,
+                source=place,
+            )
         )

@@ -57,16 +57,17 @@ _NOTICE = re.compile(
 )
 _TITLE = re.compile(r"(?P<ko>.+?)(?: ?님과)? 카카오톡 대화\s*|KakaoTalk Chats with (?P<en>.+?)\s*|(?P<group>.+?) KakaoTalk Chats\s*")
 _SAVED = re.compile(r"(?:저장한 날짜|Date Saved) ?:.*")
+# Whole forms only: people begin their sentences with the same words.
 _KINDS = {
     Kind.IMAGE: r"사진(?: \d+장)?|Photos?(?: \d+)?|\d+ Photos?",
     Kind.VIDEO: r"동영상|Video",
     Kind.STICKER: r"이모티콘|Emoticons?|Sticker",
     Kind.VOICE: r"음성 ?메시지|Voice (?:Message|message|Note)",
-    Kind.FILE: r"(?:파일|File) ?: ?(?P<file>.+)",
-    Kind.LOCATION: r"(?:지도|Map|Location) ?: ?.+",
-    Kind.CARD: r"(?:연락처|Contact) ?: ?.+|투표(?: ?: ?.+)?|샵검색.*|선물.{0,4}을? 보냈습니다\.?",
-    Kind.CALL: r"(?:보이스톡|페이스톡|라이브톡|그룹콜|Voice Call|Video Call)\b.*",
-    Kind.TRANSFER: r"송금.{0,20}",
+    Kind.FILE: r"(?:파일|File) ?: ?(?P<file>[^\n]+\.\w{1,8})",
+    Kind.CARD: r"투표|샵검색(?: ?: ?(?P<quoted>#.+))?|선물(?:을|과 메시지를)? 보냈습니다\.?",
+    Kind.CALL: r"(?:보이스톡|페이스톡|라이브톡|그룹콜|Voice Call|Video Call)"
+    r"(?: ?(?:해요|취소|거절|종료|부재중|응답 ?없음|\d{1,3}(?::\d{2}){1,2})[.!]?)?",
+    Kind.TRANSFER: r"송금(?: ?봉투)?(?: ?:? ?[\d,]+ ?원)?\.?",
     Kind.RECALL: r"삭제된 메시지입니다\.?|This message was deleted\.?",
 }
 _KIND = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS.items())
@@ -109,7 +110,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         name, text = _speech(entry.head)
         own, notices = _parted(entry.body) if entry.head.re is _PC else (entry.body, [])
         text = "\n".join([text, *own]).rstrip()
-        kind, words, files = read_content(text) if name else (Kind.SYSTEM, text, ())
+        kind, words, quoted, files = read_content(text) if name else (Kind.SYSTEM, text, "", ())
         yield from chat.add(
             Bubble(
                 sender=named(name or PROGRAM),
@@ -117,6 +118,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
                 sent_at=sent_at,
                 kind=kind,
                 text=words,
+                quoted=quoted,
                 attachments=files,
                 source=place,
             )
@@ -204,9 +206,10 @@ def _between(lines: list[str], moment: datetime | None, chat: Chat, source: Sour
             yield Skipped(source=place, reason="no time stamp")
 
 
-def read_content(text: str) -> tuple[Kind, str, tuple[str, ...]]:
-    """Kind, own words, names of files."""
+def read_content(text: str) -> tuple[Kind, str, str, tuple[str, ...]]:
+    """Kind, own words, words that are none of the sender's, names of files."""
     for kind, pattern in _KIND:
         if (found := pattern.fullmatch(text)) is not None:
-            return kind, "", ((found["file"],) if kind is Kind.FILE else ())
-    return (Kind.TEXT if text.strip() else Kind.UNKNOWN), text, ()
+            parts = found.groupdict()
+            return kind, "", parts.get("quoted") or "", ((parts["file"],) if "file" in parts else ())
+    return (Kind.TEXT if text.strip() else Kind.UNKNOWN), text, "", ()

@@ -13,23 +13,45 @@ _MARKS = {
     Kind.LOCATION: "位置情報|Location|位置訊息|位置信息|위치",
     Kind.CARD: "連絡先|Contact|聯絡資訊|联系人|연락처|ノート|Note|記事本|投票|Poll|ギフト|Gift|禮物|イベント|Event|活動",
 }
-_MARK = re.compile("|".join(rf"(?P<{kind.value}>[\[(](?:{words})[\])])" for kind, words in _MARKS.items()))
+_WORDS = {word: kind for kind, words in _MARKS.items() for word in words.split("|")}
+_WHOLE = re.compile(rf"[\[(](?P<word>{'|'.join(_WORDS)})[\])]")
+# What the program itself writes behind a mark: a file's name, an address, a note's or a poll's beginning, an album's title.
+_WITH_WORDS = "|".join((*(_MARKS[kind] for kind in (Kind.FILE, Kind.LOCATION, Kind.CARD)), "アルバム|Album|相簿|相册"))
+_LABEL = re.compile(rf"\[(?P<word>{_WITH_WORDS})\] (?P<rest>.+)", re.S)
+_NOTHING = "(null)"  # a label's words where the program has none
+_EMOJI = re.compile(r"\((?:emoji|絵文字)\)")
+_TIME = r"\d{1,3}(?::\d{2}){1,2}"
+_CALL = re.compile(
+    rf"☎ ?(?:(?:通話時間|通话时间|Call time|통화 ?시간) ?{_TIME}"
+    r"|不在着信|通話をキャンセルしました|通話に応答がありませんでした|グループ(?:音声|ビデオ)?通話.{1,20}(?:されました|しました)"
+    r"|(?:您|你)?(?:已)?(?:取消通話|取消通话)|未接[來来]電|未接来电|[無无]人接[聽听]|[無无]回應|无应答|群組(?:語音|視訊)?通話.{1,12}"
+    r"|Missed call|Cancell?ed call|No answer|Group (?:voice|video )?call .{1,20}"
+    r"|부재중 ?(?:전화|통화)|통화(?:를)? ?취소(?:했습니다|됨)?|응답 ?없음)[。.]?"
+)
 _ALSO_BARE = (Kind.IMAGE, Kind.VIDEO, Kind.STICKER, Kind.VOICE, Kind.FILE)
-_BARE = re.compile("|".join(rf"(?P<{kind.value}>{_MARKS[kind]})" for kind in _ALSO_BARE))
+_BARE = frozenset(word for word, kind in _WORDS.items() if kind in _ALSO_BARE)
 
 
-def read_body(text: str, *, is_bare: bool) -> tuple[Kind, str, tuple[str, ...]]:
-    """Kind, own words, names of files. `is_bare`: what is no text stands without brackets."""
-    if text.startswith("☎"):
-        return Kind.CALL, "", ()
-    if is_bare and (bare := _BARE.fullmatch(text)) is not None:
-        return Kind(bare.lastgroup or "unknown"), "", ()
-    marks = list(_MARK.finditer(text)) if "[" in text or "(" in text else []
-    if not marks:
-        words = text.strip()
-        return (Kind.TEXT if words else Kind.UNKNOWN), words, ()
-    words = _MARK.sub("", text).strip()
-    kind = Kind(marks[0].lastgroup or "unknown")
-    if marks[0].start() == 0 and kind is not Kind.STICKER:
-        return kind, "", ((words,) if kind is Kind.FILE and words else ())
-    return (Kind.TEXT, words, ()) if words else (kind, "", ())
+def read_body(text: str, *, is_bare: bool) -> tuple[Kind, str, str, tuple[str, ...]]:
+    """Kind, own words, words that are none of the sender's, names of files. `is_bare`: what is no text stands without brackets.
+
+    Only what the program wrote as a whole counts; in words just the emoji, which it writes among them.
+    """
+    body = text.strip()
+    if _CALL.fullmatch(body):
+        return Kind.CALL, "", "", ()
+    if is_bare and body in _BARE:
+        return _WORDS[body], "", "", ()
+    if body[:1] in {"[", "("}:
+        if (whole := _WHOLE.fullmatch(body)) is not None:
+            return _WORDS[whole["word"]], "", "", ()
+        if (label := _LABEL.fullmatch(body)) is not None:
+            return _labelled(_WORDS[label["word"]], label["rest"].strip())
+    words = _EMOJI.sub("", body).strip() if "(" in body else body
+    return (Kind.TEXT if words else Kind.STICKER if body else Kind.UNKNOWN), words, "", ()
+
+
+def _labelled(kind: Kind, rest: str) -> tuple[Kind, str, str, tuple[str, ...]]:
+    if kind is Kind.FILE:
+        return kind, "", "", (rest,)
+    return kind, "", "" if rest == _NOTHING else rest, ()

@@ -101,7 +101,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         if name and name != peer and has_peer_spoken:
             chat.learn_owner(named(name))
         later, text = _text(first, entry.body)
-        kind, words, files = read_body(text, is_bare=names is not None) if name else (Kind.SYSTEM, text, ())
+        kind, words, quoted, files = read_body(text, is_bare=names is not None) if name else (Kind.SYSTEM, text, "", ())
         yield from chat.add(
             Bubble(
                 sender=named(name or _PROGRAM),
@@ -109,6 +109,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
                 sent_at=sent_at,
                 kind=kind,
                 text=words,
+                quoted=quoted,
                 attachments=files,
                 source=place,
             )
