@@ -77,6 +77,47 @@ def test_reactions_of_messenger_are_no_words(tmp_path: Path) -> None:
     assert found[1].kind is Kind.SYSTEM
 
 
+def meta(*texts: str) -> dict[str, Any]:
+    rows = [{"sender_name": "Bob Roe", "timestamp_ms": 1700000000000 + n, "content": text} for n, text in enumerate(texts)]
+    return {"participants": [{"name": "Ann Lee"}, {"name": "Bob Roe"}], "messages": rows, "title": "Ann Lee"}
+
+
+def test_what_somebody_tells_in_the_words_of_a_notice_of_messenger_is_theirs(tmp_path: Path) -> None:
+    texts = [
+        "Sorry I missed your call",
+        "Why has Bob left the group?? I liked him",
+        "she left the call early",
+        "Bob left the call early, as always",
+        "wanna know who started a chat",
+        "I named the group and nobody noticed",
+        "Bobby left the group.",
+    ]
+    found = messages_of(put(tmp_path, meta(*texts), "message_1.json"))
+    assert [(one.kind, one.text) for one in found] == [(Kind.TEXT, text) for text in texts]
+
+
+def test_notices_of_messenger_are_known_by_who_did_it(tmp_path: Path) -> None:
+    texts = [
+        "Liked a message",
+        "Reacted 👍 to your message ",
+        "Bob Roe left the group.",
+        "Bob named the group Trip to Rome.",
+        "You added Cleo Day to the group.",
+        "Bob set the nickname for Ann Lee to Annie.",
+        "Bob set his own nickname to Bobby.",
+        "Bob changed the theme to Love.",
+        "You changed the group photo.",
+        "Bob started a video chat.",
+        "Ann missed your video call.",
+        "You missed a call",
+        "You and Ann are now connected on Messenger.",
+        "Bob sent an attachment.",
+    ]
+    found = messages_of(put(tmp_path, meta(*texts), "message_1.json"))
+    assert [one.text for one in found if one.kind is not Kind.SYSTEM] == []
+    assert len(found) == len(texts)
+
+
 def telegram(*rows: dict[str, Any]) -> dict[str, Any]:
     common = {"type": "message", "date_unixtime": "1672531200", "from": "Bob", "from_id": "user7"}
     return {
@@ -274,13 +315,12 @@ def test_words_beside_those_of_line_are_kept(tmp_path: Path, words: str) -> None
         ("[ノート] 持ち物", Kind.CARD, "", "持ち物", ()),
         ("[ファイル] 報告.pdf", Kind.FILE, "", "", ("報告.pdf",)),
         ("[写真]", Kind.IMAGE, "", "", ()),
+        ("[プレゼント]", Kind.CARD, "", "", ()),
         ("了解です(emoji)", Kind.TEXT, "了解です", "", ()),
         ("(emoji)(emoji)", Kind.STICKER, "", "", ()),
     ],
 )
-def test_whole_forms_of_line_are_no_words(
-    tmp_path: Path, written: str, kind: Kind, text: str, quoted: str, files: tuple[str, ...]
-) -> None:
+def test_whole_forms_of_line_are_no_words(tmp_path: Path, written: str, kind: Kind, text: str, quoted: str, files: tuple[str, ...]) -> None:
     (message,) = messages_of(put(tmp_path, f"{LINE_HEAD}12:09\t花子\t{written}\r\n", "line.txt"))
     assert (message.kind, message.text, message.quoted, message.attachments) == (kind, text, quoted, files)
 

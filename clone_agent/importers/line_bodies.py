@@ -11,7 +11,7 @@ _MARKS = {
     Kind.VOICE: "ボイスメッセージ|音声|Voice message|Audio|語音訊息|语音消息|語音|음성 메시지",
     Kind.FILE: "ファイル|File|Files|檔案|文件|파일",
     Kind.LOCATION: "位置情報|Location|位置訊息|位置信息|위치",
-    Kind.CARD: "連絡先|Contact|聯絡資訊|联系人|연락처|ノート|Note|記事本|投票|Poll|ギフト|Gift|禮物|イベント|Event|活動",
+    Kind.CARD: "連絡先|Contact|聯絡資訊|联系人|연락처|ノート|Note|記事本|投票|Poll|ギフト|プレゼント|Gift|禮物|イベント|Event|活動",
 }
 _WORDS = {word: kind for kind, words in _MARKS.items() for word in words.split("|")}
 _WHOLE = re.compile(rf"[\[(](?P<word>{'|'.join(_WORDS)})[\])]")
@@ -23,9 +23,9 @@ _EMOJI = re.compile(r"\((?:emoji|絵文字)\)")
 _TIME = r"\d{1,3}(?::\d{2}){1,2}"
 _CALL = re.compile(
     rf"☎ ?(?:(?:通話時間|通话时间|Call time|통화 ?시간) ?{_TIME}"
-    r"|不在着信|通話をキャンセルしました|通話に応答がありませんでした|グループ(?:音声|ビデオ)?通話.{1,20}(?:されました|しました)"
-    r"|(?:您|你)?(?:已)?(?:取消通話|取消通话)|未接[來来]電|未接来电|[無无]人接[聽听]|[無无]回應|无应答|群組(?:語音|視訊)?通話.{1,12}"
-    r"|Missed call|Cancell?ed call|No answer|Group (?:voice|video )?call .{1,20}"
+    r"|不在着信|通話をキャンセルしました|通話に応答がありませんでした|グループ(?:音声|ビデオ)?通話(?:に招待されました|が(?:開始|終了)(?:しました|されました))"
+    r"|(?:您|你)?(?:已)?(?:取消通話|取消通话)|未接[來来]電|未接来电|[無无]人接[聽听]|[無无]回應|无应答"
+    r"|Missed call|Cancell?ed call|No answer"
     r"|부재중 ?(?:전화|통화)|통화(?:를)? ?취소(?:했습니다|됨)?|응답 ?없음)[。.]?"
 )
 _ALSO_BARE = (Kind.IMAGE, Kind.VIDEO, Kind.STICKER, Kind.VOICE, Kind.FILE)

@@ -37,14 +37,17 @@ _MEDIA = (
     ("files", Kind.FILE),
     ("media", Kind.IMAGE),
 )
+# What stands behind who did it. Somebody's own sentence with these words begins otherwise: `Sorry I missed your call`.
 _NOTICE = re.compile(
-    r".{0,80}?\b(?:liked a message|reacted .{1,16} to (?:your|a|their) .{0,12}message|reacted to .{0,20}message|"
-    r"(?:added|removed) .{1,200} (?:to|from) the group|(?:named|left|joined|created) the (?:group|video chat|call).{0,120}|"
-    r"(?:set|changed|cleared) (?:the|your|his|her|their) (?:nickname|theme|quick reaction|emoji|group).{0,160}|"
-    r"(?:started|missed) (?:a|an|your) .{0,12}(?:call|chat)|(?:started sharing|are now connected|can now message and call).{0,120}|"
-    r"changed the (?:chat theme|group photo|theme).{0,80}|sent an attachment|shared a (?:story|post|reel))\.?",
+    r"(?:liked a message|reacted .{1,16} to (?:your|a|their) .{0,12}message|reacted to .{0,20}message|"
+    r"(?:added|removed) .{1,200} (?:to|from) the group|(?:left|joined|created) the (?:group|video chat|call)|named the group .{1,120}|"
+    r"(?:set|changed|cleared) (?:the|your|his|her|their)(?: own)? (?:nicknames?|(?:chat )?theme|quick reaction|emoji|group(?: \w+)?)"
+    r"(?: (?:for|to|as|of|from) .{1,160})?|(?:started|missed) (?:a|an|your) .{0,12}(?:call|chat)|"
+    r"(?:and .{1,80} )?are now connected(?: on \w+)?|can now message and call.{0,120}|started sharing.{0,120}|"
+    r"sent an attachment|shared a (?:story|post|reel))\.?",
     re.I,
 )
+_MISSED = re.compile(r"(?P<who>.{1,80}?) missed your .{0,12}(?:call|chat)\.?")
 
 
 def matches(head: Head) -> bool:
@@ -59,11 +62,11 @@ def matches(head: Head) -> bool:
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every message, the oldest first."""
-    chat = _open_chat(source)
+    chat, people = _open_chat(source)
     with json_of(source) as parts:
         for key in parts.members(anchors=("messages",)):
             if key == "messages" and parts.peek() == "[":
-                yield from _turned(_read_rows(parts.elements(), source, options.timezone), chat)
+                yield from _turned(_read_rows(parts.elements(), source, options.timezone, people), chat)
             else:
                 parts.skip()
         if parts.is_damaged:
@@ -90,7 +93,8 @@ def _oldest_first(held: list[Bubble], chat: Chat) -> Iterator[Record]:
         yield from chat.add(bubble)
 
 
-def _open_chat(source: Source) -> Chat:
+def _open_chat(source: Source) -> tuple[Chat, frozenset[str]]:
+    """The chat, and who is in it."""
     facts: Row = {}
     with json_of(source) as parts:
         for key in parts.members(anchors=("messages",)):
@@ -107,10 +111,10 @@ def _open_chat(source: Source) -> Chat:
     kind = (ChatKind.GROUP if len(people) > 2 else ChatKind.PRIVATE) if people else None
     owner = named(others[0]) if len(people) == 2 and len(others) == 1 else None
     key = file_name(thread) or title or source.stem
-    return Chat(platform, chat_id(platform, key), name=title, kind=kind, owner=owner)
+    return Chat(platform, chat_id(platform, key), name=title, kind=kind, owner=owner), frozenset(names)
 
 
-def _read_rows(rows: Iterator[object], source: Source, zone: ZoneInfo) -> Iterator[Bubble | Skipped]:
+def _read_rows(rows: Iterator[object], source: Source, zone: ZoneInfo, people: frozenset[str]) -> Iterator[Bubble | Skipped]:
     for number, row in enumerate(rows, start=1):
         place = f"{source.name}#{number}"
         if not isinstance(row, dict):
@@ -121,13 +125,13 @@ def _read_rows(rows: Iterator[object], source: Source, zone: ZoneInfo) -> Iterat
         if sent_at is None:
             yield Skipped(source=place, reason="no time stamp")
             continue
-        yield _bubble(row, sent_at, place)
+        yield _bubble(row, sent_at, place, people)
 
 
-def _bubble(row: Row, sent_at: datetime, place: str) -> Bubble:
+def _bubble(row: Row, sent_at: datetime, place: str, people: frozenset[str]) -> Bubble:
     name = clean_name(_mended(row.get("sender_name", row.get("senderName"))))
     written = _mended(row.get("content", row.get("text")))
-    kind, words, quoted = _content(row, written)
+    kind, words, quoted = _content(row, written, is_notice=bool(written) and _is_notice(written.strip(), name, people))
     return Bubble(
         sender=named(name),
         sender_name=name,
@@ -142,7 +146,7 @@ def _bubble(row: Row, sent_at: datetime, place: str) -> Bubble:
     )
 
 
-def _content(row: Row, written: str) -> tuple[Kind, str, str]:
+def _content(row: Row, written: str, *, is_notice: bool) -> tuple[Kind, str, str]:
     """Kind, own words, other people's words."""
     if row.get("is_unsent") or row.get("isUnsent"):
         return Kind.RECALL, "", ""
@@ -153,11 +157,24 @@ def _content(row: Row, written: str) -> tuple[Kind, str, str]:
     share = row_in(row.get("share"))
     shared = "\n".join(part for key in ("share_text", "link") if (part := _mended(share.get(key))))
     media = next((kind for key, kind in _MEDIA if key in row and _media(row[key])), None)
-    if written and _NOTICE.fullmatch(written.strip()):
+    if is_notice:
         return (media, "", "") if media is not None else (Kind.CARD, "", shared) if share else (Kind.SYSTEM, written, "")
     if written:
         return Kind.TEXT, written, shared
     return (media, "", "") if media is not None else (Kind.CARD if share else Kind.UNKNOWN, "", shared)
+
+
+def _is_notice(text: str, name: str, people: frozenset[str]) -> bool:
+    """Whether a text tells what its sender did: behind the sender's name, its first word, `You`, or nothing."""
+    if (missed := _MISSED.fullmatch(text)) is not None:  # stands under the name of who called
+        return any(missed["who"] in _called(one) for one in people)
+    told = next((who for who in ("You", *_called(name)) if text.startswith(f"{who} ")), "")
+    return _NOTICE.fullmatch(text[len(told) :].lstrip()) is not None
+
+
+def _called(name: str) -> tuple[str, ...]:
+    """A name as a notice has it: whole, or its first word."""
+    return (name, name.partition(" ")[0]) if name else ()
 
 
 def _media(value: object) -> list[Row]:
