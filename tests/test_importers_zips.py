@@ -1,6 +1,7 @@
 """A zip that is made to hurt is refused fast, and nothing of any zip is written to the disk."""
 
 import io
+import json
 import struct
 import zipfile
 from contextlib import suppress
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clone_agent.errors import ExportError
-from clone_agent.importers import read_export
+from clone_agent.importers import find_exports, read_export
 from clone_agent.records import Conversation, Message
 
 CHAT = "消息分组:我的好友\n消息对象:阿宝\n\n2016-07-19 15:27:15 阿宝\n在吗\n"
@@ -128,3 +129,50 @@ def test_names_that_windows_wrote_are_read_as_they_were(tmp_path: Path, encoding
     (chat,) = {record.id for record in records if isinstance(record, Conversation)}
     (message,) = [record for record in records if isinstance(record, Message)]
     assert (chat, message.sender, message.sender_name) == ("wechat:wxid_red", "wxid_red", "小红")
+
+
+DISCORD_ROW = {"ID": 1188, "Timestamp": "2024-01-01 00:00:00", "Contents": "hi", "Attachments": ""}
+GOOGLE_ROW = {"creator": {"name": "Me", "email": "me@example.org"}, "created_date": "Friday, 29 May 2026 at 15:00:29 UTC", "text": "hi"}
+PACKAGES = {
+    "discord": {
+        "account/user.json": {"id": "7", "username": "ann", "global_name": "Ann"},
+        "messages/c123/channel.json": {"id": "123", "type": 1, "name": "general"},
+        "messages/c123/messages.json": [DISCORD_ROW],
+    },
+    "discord of today": {
+        "Account/user.json": {"id": "7", "username": "ann"},
+        "Messages/c123/channel.json": {"id": "123", "type": "DM"},
+        "Messages/c123/messages.json": [DISCORD_ROW],
+    },
+    "google chat": {
+        "Takeout/Google Chat/Users/User 1/user_info.json": {"user": {"name": "Me", "email": "Me@example.org"}},
+        "Takeout/Google Chat/Groups/DM abc/group_info.json": {
+            "members": [{"name": "Me", "email": "me@example.org"}, {"name": "Ann", "email": "ann@example.org"}]
+        },
+        "Takeout/Google Chat/Groups/DM abc/messages.json": {"messages": [GOOGLE_ROW]},
+    },
+}
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_an_unpacked_package_reads_as_its_zip_does(tmp_path: Path, name: str) -> None:
+    files = {place: json.dumps(content) for place, content in PACKAGES[name].items()}
+    folder = tmp_path / "unpacked"
+    for place, text in files.items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_text(text, encoding="utf-8")
+    exports = [one for one in find_exports(folder) if isinstance(one, Path)]
+    unpacked = [record for path in exports for record in read_export(path)]
+    packed = list(read_export(zipped(tmp_path, dict(files))))
+    for kind in (Conversation, Message):
+        assert [one for one in unpacked if isinstance(one, kind)] == [one for one in packed if isinstance(one, kind)]
+    owner = "me@example.org" if name == "google chat" else "7"
+    assert [one.owner for one in packed if isinstance(one, Conversation)][-1] == owner
+    assert [one.sender for one in unpacked if isinstance(one, Message)] == [owner]
+
+
+def test_what_lies_above_an_export_by_chance_is_not_its_owner(tmp_path: Path) -> None:
+    for place, content in {"account/user.json": {"id": "7"}, "messages.json": [DISCORD_ROW]}.items():
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_text(json.dumps(content), encoding="utf-8")
+    assert [one.sender for one in read_export(tmp_path / "messages.json") if isinstance(one, Message)] == ["name:me"]

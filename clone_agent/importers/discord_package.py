@@ -69,8 +69,12 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
 
 def _owner(source: Source) -> tuple[str, str]:
     """Id and name of who asked for the package; `me` where the file that tells it is not there."""
-    path = next((name for name in source.tree.names if name.lower().endswith("account/user.json")), None)
-    user = row_of(Source(tree=source.tree, path=path).beside("user.json")) if path is not None else {}
+    places = ("account/user.json", "Account/user.json")
+    data = next((data for place in places if (data := source.above(place, levels=2)) is not None), None)
+    if data is None:
+        path = next((name for name in source.tree.names if name.lower().endswith("account/user.json")), None)
+        data = Source(tree=source.tree, path=path).beside("user.json") if path is not None else None
+    user = row_of(data)
     number = text_in(user.get("id"))
     return number or _SELF, text_in(user.get("global_name")) or text_in(user.get("username")) or "me"
 

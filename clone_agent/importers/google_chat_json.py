@@ -136,11 +136,12 @@ def _open_chat(source: Source) -> Chat:
 
 
 def _owner(source: Source) -> str | None:
-    names = source.tree.names if len(source.tree.names) <= _MOST_FILES else ()
-    path = next((name for name in names if file_name(name) == "user_info.json"), None)
-    if path is None:
-        return None
-    user = row_in(row_of(Source(tree=source.tree, path=path).beside("user_info.json")).get("user"))
+    data = source.above("Users/*/user_info.json", levels=2)
+    if data is None:
+        names = source.tree.names if len(source.tree.names) <= _MOST_FILES else ()
+        path = next((name for name in names if file_name(name) == "user_info.json"), None)
+        data = Source(tree=source.tree, path=path).beside("user_info.json") if path is not None else None
+    user = row_in(row_of(data).get("user"))
     return text_in(user.get("email")).lower() or None
 
 

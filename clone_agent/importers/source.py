@@ -1,8 +1,10 @@
 """Where an export lies: a file or a folder, on the disk or inside a zip. Nothing is unpacked to the disk."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
@@ -125,14 +127,44 @@ class Source:
         """The bytes of a small file in the same folder, or None if there is none."""
         return self.parent().inside(name)._small()
 
-    def above(self, name: str) -> bytes | None:
-        """The bytes of a small file in the folder above, or None if there is none."""
-        folder = self.parent()
-        if folder.path:
-            return Source(tree=folder.tree, path=folder.path[:-1]).beside(name)
-        if isinstance(folder.tree, FolderTree):
-            return Source(tree=FolderTree(folder.tree.root.resolve().parent), path=name)._small()
-        return None
+    def above(self, place: str, *, levels: int = 1) -> bytes | None:
+        """The bytes of a small file above the folder that this one lies in, or None if there is none.
+
+        On the disk too, so that an unpacked export tells what its zip tells.
+
+        Args:
+            place: from the folder so many levels above; `Users/*/me.json` is the first there is.
+            levels: 1 for the folder above.
+        """
+        folder: Source | None = self.parent()
+        for _ in range(levels):
+            folder = folder._outer() if folder is not None else None
+        if folder is None:
+            return None
+        before, star, behind = place.partition("*")
+        places = (f"{before}{name}{behind}" for name in folder.inside(before)._folders()) if star else (place,)
+        return next((data for one in places if (data := folder.inside(one)._small()) is not None), None)
+
+    def _outer(self) -> "Source | None":
+        """The folder that a folder lies in; None for a whole zip and the root of the disk."""
+        if self.path:
+            return Source(tree=self.tree, path=self.path[:-1]).parent()
+        if not isinstance(self.tree, FolderTree):
+            return None
+        root = self.tree.root.resolve()
+        return Source(tree=FolderTree(root.parent), path="") if root != root.parent else None
+
+    def _folders(self) -> list[str]:
+        """The names of the folders in a folder, sorted."""
+        if isinstance(self.tree, FolderTree):
+            try:
+                entries = list((self.tree.root / self.path).iterdir())
+                return sorted(one.name for one in entries if one.is_dir() and not one.is_symlink())
+            except OSError:
+                return []  # as good as not there: nothing of the export itself
+        names = self.tree.names
+        below = takewhile(lambda name: name.startswith(self.path), names[bisect_left(names, self.path) :])
+        return list(dict.fromkeys(part for part, sign, _ in (name[len(self.path) :].partition("/") for name in below) if sign))
 
     def _small(self) -> bytes | None:
         try:
