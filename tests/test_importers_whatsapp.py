@@ -167,7 +167,10 @@ def test_words_that_begin_as_whatsapp_does_stay_the_senders(tmp_path: Path, text
         ("正在等待此消息。这可能需要一段时间。", Kind.SYSTEM),
         ("Your security code with Ann changed. Tap to learn more.", Kind.SYSTEM),
         ("Disappearing messages were turned off. Tap to change.", Kind.SYSTEM),
-        ("Messages and calls are end-to-end encrypted. Only people in this chat can read, listen to, or share them. Learn more.", Kind.SYSTEM),
+        (
+            "Messages and calls are end-to-end encrypted. Only people in this chat can read, listen to, or share them. Learn more.",
+            Kind.SYSTEM,
+        ),
         ("Messages to this chat and calls are now secured with end-to-end encryption. Tap for more info.", Kind.SYSTEM),
     ],
 )

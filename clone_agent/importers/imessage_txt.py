@@ -11,7 +11,8 @@
                                                               (blank)
     May 17, 2022  5:32:00 PM Me renamed the conversation to 测试     one line: the program's
 
-UTF-8, LF, local time. A blank line ends every message, so that a stamp with words directly below a line begins none. Answers in a thread stand again, indented, below what they answer: only their own place counts. `Me` is the owner.
+UTF-8, LF, local time. A blank line ends every message, so that a stamp with words directly below a line begins none. Answers in a thread
+stand again, indented, below what they answer: only their own place counts. `Me` is the owner.
 """
 
 import re

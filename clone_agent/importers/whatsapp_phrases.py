@@ -89,7 +89,8 @@ _EDITED = (
     "|(?:이 메시지는 )?(?:수정|편집)(?:된 메시지|되었습니다|됐습니다)|تم تعديل هذه الرسالة|הודעה זו נערכה"
 )
 _CALLS = (
-    r"(?:missed|silenced) (?:group )?(?:voice|video) call(?:[,.].*)?|(?:group )?(?:voice|video) call|verpasster? (?:Sprach|Video)anruf|verpasster Gruppen\w+anruf"
+    r"(?:missed|silenced) (?:group )?(?:voice|video) call(?:[,.].*)?|(?:group )?(?:voice|video) call"
+    r"|verpasster? (?:Sprach|Video)anruf|verpasster Gruppen\w+anruf"
     r"|(?:llamada|videollamada)(?: de voz| grupal)? perdida|appel (?:vocal|vidéo) manqué|(?:chiamata|videochiamata)(?: vocale)? persa"
     r"|chamada de (?:voz|v[íi]deo) perdida|gemiste? (?:spraak|video)(?:oproep|gesprek)|пропущенный (?:аудио|видео)звонок"
     r"|cevapsız (?:sesli|görüntülü) arama|nieodebrane poł\. \w+|未接(?:[語语]音|視像|视频|視訊)通[话話]|(?:音声|ビデオ)通話不在着信"
