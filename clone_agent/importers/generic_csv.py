@@ -4,8 +4,8 @@
     2024/1/2 3:04,小明,你好             RFC quoting, line ends inside quotes; UTF-8, GB18030, UTF-16
 
 `columns` tells how columns are recognised by their names; where they are not, the user names them. Tables of known programs have readers of
-their own and are not taken here. Where the text is the last column, cells beyond it go on with the text, which holds the separator and is not
-quoted as it should be. Elsewhere a row with too many cells is broken, for they are out of place.
+their own and are not taken here. Where the text is the last column, cells beyond it go on with the text, which holds the separator and
+lacks its quotes. Elsewhere a row with too many cells is broken, for they are out of place.
 """
 
 import csv
