@@ -7,6 +7,8 @@ the word. Only words that mean one day are dated: a bare "周三" may be the las
 import re
 from datetime import date, timedelta
 
+from clone_agent.word_breaks import BREAK, WEEKDAY, break_words
+
 _NEAR_ZH = {
     "大前天": -3,
     "前天": -2,
@@ -21,7 +23,7 @@ _NEAR_ZH = {
     "大后天": 3,
     "后天": 2,
 }
-_NEAR_EN = {"yesterday": -1, "last night": -1, "today": 0, "tonight": 0, "tomorrow": 1}
+_NEAR_EN = {"day before yesterday": -2, "day after tomorrow": 2, "yesterday": -1, "last night": -1, "today": 0, "tonight": 0, "tomorrow": 1}
 _WEEKS = {"上上": -14, "上": -7, "这": 0, "本": 0, "下下": 14, "下": 7}
 _DAYS_ZH = "一二三四五六日"
 _DAYS_EN = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -29,7 +31,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 _WORD_ZH = re.compile(
     rf"(?P<near>{'|'.join(sorted(_NEAR_ZH, key=len, reverse=True))})"
-    r"|(?P<week>上上|上|这|本|下下|下)个?(?:周|星期|礼拜)(?P<day>[一二三四五六日天])"
+    rf"|(?P<week>上上|上|这|本|下下|下)个?(?:周|星期|礼拜)(?P<day>(?![末\d]){WEEKDAY})"
 )
 _WORD_EN = re.compile(
     rf"\b(?:(?P<near>{'|'.join(_NEAR_EN)})|(?P<week>last|next) (?P<day>{'|'.join(_DAYS_EN)}))\b",
@@ -42,7 +44,7 @@ def date_day_words(text: str, *, said_on: date) -> str:
 
     "Next Friday" is the Friday of the week after, as 下周五 is; weeks begin on Monday.
     """
-    text = _WORD_ZH.sub(lambda found: f"{found[0]}（{spoken_day(_day_zh(found, said_on), 'zh')}）", text)
+    text = _WORD_ZH.sub(lambda found: f"{found[0]}（{spoken_day(_day_zh(found, said_on), 'zh')}）", break_words(text)).replace(BREAK, "")
     return _WORD_EN.sub(lambda found: f"{found[0]} ({spoken_day(_day_en(found, said_on), 'en')})", text)
 
 
