@@ -1,7 +1,8 @@
 """Chinese time phrases.
 
 A phrase is a year, if it has one (去年, 2022年, 三年前的), with a stretch inside it (国庆, 3月5号, 夏天, 年底); or something relative
-(昨晚, 上周三, 上个月15号, 三天前, 最近两周). The first rule that fits wins; they stand from the most to the least telling.
+(昨晚, 上周三, 上个月15号, 三天前, 最近两周). The first rule that fits wins; they stand from the most to the least telling. They see the
+question with its words parted (`clone_agent.word_breaks`).
 """
 
 import re
@@ -9,6 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from clone_agent.word_breaks import BREAK, WEEKDAY, break_words
 from memory import periods
 from memory.periods import Period
 
@@ -16,10 +18,12 @@ Found = tuple[Period, float]
 
 _DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "俩": 2}
 _NUMBER = r"(?:\d+|[一二两三四五六七八九]?十[一二三四五六七八九]?|[一二两三四五六七八九]|几)"
+_PART_OF_NUMBER = r"[\d.第零一二三四五六七八九十百千万]"  # a number does not begin behind one
+_TENS = r"(?<!\d)[1-9]0|[一二两三四五六七八九]?十"
 _DAY = r"(?:[12]\d|3[01]|0?[1-9]|[二三]?十[一二三四五六七八九]?|[一二三四五六七八九])"
 _MONTH = r"(?:1[0-2]|0?[1-9]|十[一二]?|[一二三四五六七八九])"
 _WEEKDAYS = {char: number for number, chars in enumerate(("一1", "二2", "三3", "四4", "五5", "六6", "日天7")) for char in chars}
-_NAMED_YEARS = {"大前年": -3, "前年": -2, "去年": -1, "上一年": -1, "今年": 0, "本年": 0, "这一年": 0}
+_NAMED_YEARS = {"大前年": -3, "前年": -2, "去年": -1, "上一年": -1, "今年": 0, "本年": 0, "这一年": 0, "明年": 1, "大后年": 3, "后年": 2}
 _NAMED_DAYS = {"大前天": -3, "前天": -2, "前晚": -2, "昨天": -1, "昨日": -1, "昨儿": -1, "昨晚": -1, "昨夜": -1, "昨早": -1}
 _NAMED_DAYS |= {"今天": 0, "今日": 0, "今早": 0, "今晚": 0, "今晨": 0, "今儿": 0, "刚才": 0, "刚刚": 0}
 _FESTIVALS = {
@@ -34,6 +38,12 @@ _FESTIVALS = {
     "感恩节": "thanksgiving", "平安夜": "christmas eve", "圣诞": "christmas", "复活节": "easter", "暑假": "summer holiday",
     "暑期": "summer holiday", "寒假": "winter holiday",
 }  # fmt: skip
+_ALTERNATIVES = [  # a festival named by digits is no part of a number, and no sum
+    *sorted((name for name in _FESTIVALS if not name.isdigit() and name not in ("五一", "六一", "五四")), key=len, reverse=True),
+    r"(?<![\d.])(?:520|618)(?!\.?\d|[块元路室万千])(?!号[楼房线])",
+    "(?<![周期拜初第零〇一二三四五六七八九十百])(?:五一|六一|五四)(?![二三四五六七八九十])",
+]
+_FESTIVAL_WORDS = "|".join(f"{name}(?!\\d)" if name[-1:].isdigit() else name for name in _ALTERNATIVES)
 _SEASONS = {"春": "spring", "夏": "summer", "秋": "autumn", "冬": "winter"}
 _YEAR_PARTS = {
     "年初": "start",
@@ -45,20 +55,27 @@ _YEAR_PARTS = {
     "上半年": "first half",
     "下半年": "second half",
 }
+_YEAR_PART = f"(?<![{''.join(_DIGITS)}十几\\d这每多半])({'|'.join(_YEAR_PARTS)})"  # not 这三年中
 _DAYPARTS = {
     "凌晨": "dawn", "清晨": "morning", "早上": "morning", "早晨": "morning", "上午": "morning", "今早": "morning", "昨早": "morning",
     "今晨": "morning", "中午": "noon", "下午": "afternoon", "傍晚": "dusk", "晚上": "evening", "昨晚": "evening", "今晚": "evening",
     "前晚": "evening", "昨夜": "night", "夜里": "night", "半夜": "night", "深夜": "night",
 }  # fmt: skip
+# 去年底, 三月初; not 去年底薪, 三月初中同学.
+_PART = (
+    "初(?![一二三四五六七八九十中级恋次步期赛稿]|[春夏秋冬])|上旬|中旬|下旬|中(?![国学考秋午奖标招毒暑医药餐介间途期级式心央专班东美欧关])"
+    "|底(?![薪下层牌线片料盘])|末(?![日班代尾])"
+)
 _MONTH_PARTS = {"初": "start", "上旬": "start", "中旬": "middle", "中": "middle", "下旬": "end", "底": "end", "末": "end"}
 _UNIT_DAYS = {"天": 1.0, "日": 1.0, "周": 7.0, "星期": 7.0, "礼拜": 7.0, "月": 30.4, "年": 365.25}
 
 
-_NUMBERED = rf"(?:第?{_NUMBER}|半|上+|前|这|本|去)个?(?:年|月|季度|周末|周|星期|礼拜|天|日|号)(?:[一二三四五六日天末初底]|[以之]?前)?"
+_NUMBERED = rf"(?:第?{_NUMBER}[多几来]?|半|上+|前|这|本)个?(?:年|月|季度|周末|周|星期|礼拜|天|日|号)(?:初|底|{WEEKDAY}|[以之]?前)?"
 _TIME_WORDS = re.compile(
     "|".join(
         [
-            *sorted([*_NAMED_YEARS, *_NAMED_DAYS, *_FESTIVALS, *_YEAR_PARTS, *_DAYPARTS], key=len, reverse=True),
+            *sorted([*_NAMED_YEARS, *_NAMED_DAYS, *_YEAR_PARTS, *_DAYPARTS], key=len, reverse=True),
+            _FESTIVAL_WORDS,
             r"\d{4}年?",
             _NUMBERED,
             r"[春夏秋冬][天季]",
@@ -70,12 +87,12 @@ _TIME_WORDS = re.compile(
 
 def without_time(question: str) -> str:
     """The question with its time words blanked out."""
-    return _TIME_WORDS.sub(" ", unicodedata.normalize("NFKC", question))
+    return _TIME_WORDS.sub(" ", break_words(unicodedata.normalize("NFKC", question))).replace(BREAK, "")
 
 
 def find_chinese(question: str, now: datetime) -> Found | None:
     """The stretch that a question's time phrase names, with a confidence; None without one."""
-    text = "".join(unicodedata.normalize("NFKC", question).split())
+    text = break_words("".join(unicodedata.normalize("NFKC", question).split()))
     year, rest, sure = _year(text, now)
     found = next((hit for rule in _RULES if (hit := rule(rest, year, now)) is not None), None)
     if found is None:
@@ -94,20 +111,22 @@ def _narrowed(found: Found, text: str) -> Found:
 
 def _year(text: str, now: datetime) -> tuple[int | None, str, float]:
     """The year that is named, the text behind it, and how surely it is meant; (None, text, 0) without one."""
-    if match := re.search("|".join(_NAMED_YEARS), text):
-        return now.year + _NAMED_YEARS[match.group()], text[match.end() :], 0.8
+    if match := re.search(rf"({'|'.join(_NAMED_YEARS)})(?![级薪轻龄])", text):
+        return now.year + _NAMED_YEARS[match[1]], text[match.end() :], 0.8
     if match := re.search(r"(?<!\d)((?:19|20)\d\d)年(?!级)|([二一][零〇九][零〇一二三四五六七八九]{2})年", text):
         return int(match[1] or "".join(str(_DIGITS[char]) for char in match[2])), text[match.end() :], 0.9
     if (match := re.search(r"(?<!\d)(\d\d)年(?=[的\d初底末中春夏秋冬国五元端寒暑圣上下过])", text)) and int(match[1]) <= now.year % 100:
         return 2000 + int(match[1]), text[match.end() :], 0.7
-    if match := re.search(rf"({_NUMBER})年前的?(?=[春夏秋冬国五元端中寒暑圣]|过年|{_MONTH}月)", text):
+    if match := re.search(
+        rf"(?<!{_PART_OF_NUMBER})({_NUMBER})年前{BREAK}?的?(?=[春夏秋冬国五元端中寒暑圣]|过年|年[初中底末]|[上下]半年|{_MONTH}月)", text
+    ):
         return now.year - int(_number(match[1])), text[match.end() :], 0.6
     return None, text, 0.0
 
 
 def _number(text: str) -> float:
     """二十三 -> 23, 几 -> 4."""
-    if text.isdigit():
+    if text[0].isdecimal():
         return float(text)
     if text == "几":
         return 4.0
@@ -139,7 +158,7 @@ def _month_and_day(text: str, year: int | None, now: datetime) -> Found | None:
 def _festival(text: str, year: int | None, now: datetime) -> Found | None:
     if match := re.search(r"大年?初([一二三四五六七八九十])", text):
         name, shift = "first month", int(_number(match[1])) - 1
-    elif match := re.search("|".join(sorted(_FESTIVALS, key=len, reverse=True)), text):
+    elif match := re.search(_FESTIVAL_WORDS, text):
         name, shift = _FESTIVALS[match.group()], None
     else:
         return None
@@ -150,7 +169,7 @@ def _festival(text: str, year: int | None, now: datetime) -> Found | None:
 
 
 def _relative_month(text: str, year: int | None, now: datetime) -> Found | None:
-    match = re.search(rf"(上+|前|这|本|当)(?:一?个)?月(?:份)?(?:的?({_DAY})[日号]|(初|上旬|中旬|下旬|底|末))?", text)
+    match = re.search(rf"(上+|前|这|本|当)(?:一?个)?月(?![亮球饼嫂])(?:份)?(?:的?({_DAY})[日号]|({_PART}))?", text)
     if match is None or match[0] == "前月":
         return None
     back = len(match[1]) if match[1][0] == "上" else (2 if match[1] == "前" else 0)
@@ -162,7 +181,7 @@ def _relative_month(text: str, year: int | None, now: datetime) -> Found | None:
 
 
 def _month(text: str, year: int | None, now: datetime) -> Found | None:
-    match = re.search(rf"(?<![\d个上正腊])({_MONTH})月(?:份)?(?![前后来内球亮饼经薪嫂光天])(初|上旬|中旬|中|下旬|底|末)?", text)
+    match = re.search(rf"(?<![\d个上正腊])({_MONTH})月(?:份)?(?![前后来内球亮饼经薪嫂光天])({_PART})?", text)
     if match is None:
         return None
     number = int(_number(match[1]))
@@ -173,14 +192,9 @@ def _month(text: str, year: int | None, now: datetime) -> Found | None:
 
 
 def _year_stretch(text: str, year: int | None, now: datetime) -> Found | None:
-    if match := re.search(
-        "|".join(_YEAR_PARTS)
-        if year is None
-        else "年?(?<!月)(?<!周)初(?![一二三四五六七八九十])|年?(?<!月)中(?!秋|午|旬)|年?(?<!月)底|年?(?<!月)(?<!周)末|岁末|上半年|下半年",
-        text,
-    ):
-        word = match.group()
-        part = _YEAR_PARTS.get(word) or _YEAR_PARTS["年" + word]
+    # Bare, 去年底, only right behind the year: 去年期末 is no part of it.
+    if match := (re.match(f"的?({_PART})", text) if year is not None else None) or re.search(_YEAR_PART, text):
+        part = _YEAR_PARTS.get(match[1]) or _MONTH_PARTS[match[1]]
         found = periods.year_part(year, part) if year is not None else periods.latest(lambda y: periods.year_part(y, part), now.date())
         return (found, 0.75) if found else None
     if match := re.search(r"第?([一二三四1234])季度|Q([1234])", text):
@@ -191,10 +205,11 @@ def _year_stretch(text: str, year: int | None, now: datetime) -> Found | None:
 
 
 def _season(text: str, year: int | None, now: datetime) -> Found | None:
-    match = re.search(r"([春夏秋冬])[天季]|开(春)|入([夏秋冬])" if year is None else r"([春夏秋冬])(?!节)|开(春)|入([夏秋冬])", text)
+    named = r"[春夏秋冬](?=[天季])|(?<=开)春|(?<=入)[夏秋冬]"
+    match = re.search(named if year is None else rf"{named}|(?:(?<=[初早仲盛深晚暮寒严金])|^的?)[春夏秋冬](?![节运晚联装衣瓜奥])", text)
     if match is None:
         return None
-    name = _SEASONS[match[1] or match[2] or match[3]]
+    name = _SEASONS[match.group()[-1]]
     found = periods.season(year, name) if year is not None else periods.latest(lambda y: periods.season(y, name), now.date())
     if found and found.start > now:  # 今年冬天, asked in January
         found = periods.season(now.year - 1, name)
@@ -202,7 +217,7 @@ def _season(text: str, year: int | None, now: datetime) -> Found | None:
 
 
 def _relative_week(text: str, year: int | None, now: datetime) -> Found | None:
-    match = re.search(r"(上+|前|这|本)(?:一?个)?(?:周|星期|礼拜)([一二三四五六日天末1-7])?(?!岁|年)", text)
+    match = re.search(rf"(上+|前|这|本)(?:一?个)?(?:周|星期|礼拜)({WEEKDAY})?(?!岁|年)", text)
     if match is None:
         return None
     back = len(match[1]) if match[1][0] == "上" else (2 if match[1] == "前" else 0)
@@ -215,9 +230,9 @@ def _relative_week(text: str, year: int | None, now: datetime) -> Found | None:
 
 
 def _weekday(text: str, year: int | None, now: datetime) -> Found | None:
-    if re.search("每|平时|通常|一般|喜欢|总", text):  # a habit, not a day
+    if re.search("每|平时|通常|一般|喜欢|总|以前", text):  # a habit, not a day
         return None
-    match = re.search(r"(?<![下每])(?<!下个)(?<!一)(?:周|星期|礼拜)([一二三四五六日天末])(?!岁|年|围|到)", text)
+    match = re.search(rf"(?<![下每])(?<!下个)(?<!一)(?:周|星期|礼拜)(?!\d)({WEEKDAY})(?!岁|年|围|到)", text)
     if match is None:
         return None
     if match[1] == "末":
@@ -233,7 +248,9 @@ def _named_day(text: str, year: int | None, now: datetime) -> Found | None:
 
 
 def _ago(text: str, year: int | None, now: datetime) -> Found | None:
-    match = re.search(rf"(?<!第)({_NUMBER}|半)(个)?多?个?(半)?(天|日|周|星期|礼拜|月|年)半?(?:多)?(?:以前|之前|前)", text)
+    match = re.search(
+        rf"(?<!{_PART_OF_NUMBER})(\d+\.\d+|{_NUMBER}|半)(个)?多?个?(半)?(天|日|周|星期|礼拜|月|年)半?(?:多)?(?:以前|之前|前)", text
+    )
     if match is None or (match[4] == "月" and not (match[2] or match[3] or "个" in match[0])):
         return None
     count = _number(match[1]) + (0.5 if (match[3] and match[1] != "半") or "年半" in match[0] else 0)
@@ -247,6 +264,16 @@ def _ago(text: str, year: int | None, now: datetime) -> Found | None:
     if match[1] == "半":
         slack = size / 6
     return periods.between((middle - timedelta(days=slack)).date(), (middle + timedelta(days=slack + 1)).date()), 0.65
+
+
+def _roughly_ago(text: str, year: int | None, now: datetime) -> Found | None:
+    """十几年前, 几十天前, 20多年前: anywhere between the tens and the next."""
+    match = re.search(rf"(?:({_TENS})[几多来]|(几十)多?)个?(天|日|周|星期|礼拜|月|年)(?:以前|之前|前)", text)
+    if match is None:
+        return None
+    fewest, most = (20, 95) if match[2] else (_number(match[1]), _number(match[1]) + 10)
+    size = _UNIT_DAYS[match[3]]
+    return periods.between((now - timedelta(days=most * size)).date(), (now - timedelta(days=fewest * size)).date()), 0.5
 
 
 def _recent(text: str, year: int | None, now: datetime) -> Found | None:
@@ -270,6 +297,7 @@ _RECENT = (
 
 _RULES: tuple[Callable[[str, int | None, datetime], Found | None], ...] = (
     _full_date,
+    _roughly_ago,
     _month_and_day,
     _festival,
     _relative_month,

@@ -1,7 +1,8 @@
 """English time phrases: "last March", "two weekends ago", "on 7 May 2023", "over Christmas", "recently".
 
 The first rule that fits wins; they stand from the most to the least telling. "may", "march", "fall" and "spring" count only where the
-words around them make them a time.
+words around them make them a time. A year that is named anywhere ("last year", "two years ago", "in 2022") is that of a date, month, season
+or festival without one of its own.
 """
 
 import re
@@ -64,6 +65,7 @@ _FESTIVALS = {
     "singles'? day": "singles",
     "april fools'?(?: day)?": "fools",
 }
+_THAT_YEAR = rf"(?:(last|this|next|previous) year|(?:the )?year (before last)|{_COUNT} years? ago|(?:back )?in {_YEAR}(?![-/.]\d))\b"
 _DAYPARTS = {"morning": "morning", "noon": "noon", "afternoon": "afternoon", "evening": "evening", "tonight": "evening", "night": "night"}
 
 
@@ -84,12 +86,27 @@ def without_time(question: str) -> str:
 def find_english(question: str, now: datetime) -> Found | None:
     """The stretch that a question's time phrase names, with a confidence; None without one."""
     text = question.lower().replace("’", "'")
-    found = next((hit for rule in _RULES if (hit := rule(text, now)) is not None), None)
+    year = _said_year(text, now)
+    rules = _RULES if year is None else (*_WITHIN_A_YEAR, *_RULES)
+    hits = (hit for rule in rules if (hit := rule(text, year, now)) is not None)
+    found = next((hit for hit in hits if year is None or hit[0].start <= now), None)  # "this year … about Christmas", asked in May
     if found and found[0].length == timedelta(days=1):
         for word, part in _DAYPARTS.items():
             if re.search(rf"\b{word}\b", text):
                 return periods.part_of_day(found[0], part), found[1]
     return found
+
+
+def _said_year(text: str, now: datetime) -> int | None:
+    match = re.search(rf"\b{_THAT_YEAR}", text)
+    if match is None:
+        return None
+    if match[4]:
+        return int(match[4])
+    if match[3]:
+        count = _count(match[3])
+        return now.year - int(count) if count == int(count) and match[3] != "several" else None
+    return now.year + {"last": -1, "previous": -1, "this": 0, "next": 1, None: -2}[match[1]]
 
 
 def _month_number(name: str) -> int:
@@ -100,34 +117,34 @@ def _certain(found: Period | None, sure: float) -> Found | None:
     return (found, sure) if found else None
 
 
-def _date(text: str, now: datetime) -> Found | None:
+def _date(text: str, year: int | None, now: datetime) -> Found | None:
     if match := re.search(rf"\b{_YEAR}[-/.](\d\d?)[-/.](\d\d?)\b", text):
         return _certain(periods.exact_day(int(match[1]), int(match[2]), int(match[3])), 0.95)
     if match := re.search(rf"\b{_DAY} (?:of )?{_MONTH}\b(?:,? {_YEAR})?", text):
-        day, month, year = match[1], match[2], match[3]
+        day, month, own = match[1], match[2], match[3]
     elif match := re.search(rf"\b{_MONTH}\.? (?:the )?{_DAY}\b(?!:)(?:,? {_YEAR})?", text):
-        month, day, year = match[1], match[2], match[3]
+        month, day, own = match[1], match[2], match[3]
     else:
         return None
     number = _month_number(month)
-    if year:
-        return _certain(periods.exact_day(int(year), number, int(day)), 0.95)
+    if own or year is not None:
+        return _certain(periods.exact_day(int(own or year or 0), number, int(day)), 0.95)
     return _certain(periods.latest(lambda y: periods.exact_day(y, number, int(day)), now.date()), 0.85)
 
 
-def _festival(text: str, now: datetime) -> Found | None:
+def _festival(text: str, year: int | None, now: datetime) -> Found | None:
     for words, name in _FESTIVALS.items():
         if not (match := re.search(rf"\b(last |this )?(?:{words})\b(?:(?: of| in|,)? {_YEAR})?", text)):
             continue
         if match[2]:
             return _certain(periods.festival(int(match[2]), name), 0.9)
-        if re.search(r"\blast year'?s?\b", text):
-            return _certain(periods.festival(now.year - 1, name), 0.85)
+        if year is not None and not match[1]:
+            return _certain(periods.festival(year, name), 0.85)
         return _certain(periods.latest(lambda y, name=name: periods.festival(y, name), now.date()), 0.7)  # type: ignore[misc]  # default binds the loop's name
     return None
 
 
-def _ago(text: str, now: datetime) -> Found | None:
+def _ago(text: str, year: int | None, now: datetime) -> Found | None:
     if match := re.search(rf"\b{_COUNT} weekends? (?:ago|back)\b", text):
         saturday = now.date() - timedelta(days=(now.weekday() - 5) % 7 or 7)
         return periods.days(saturday - timedelta(weeks=round(_count(match[1])) - 1), 2), 0.8
@@ -149,14 +166,14 @@ def _count(text: str) -> float:
     return float(text) if text.isdigit() else float(_COUNTS[text])
 
 
-def _named_day(text: str, now: datetime) -> Found | None:
+def _named_day(text: str, year: int | None, now: datetime) -> Found | None:
     for words, back in (("day before yesterday", 2), (r"yesterday|last night", 1), ("today|tonight|this (?:morning|afternoon|evening)", 0)):
         if re.search(rf"\b(?:{words})\b", text):
             return periods.days(now.date() - timedelta(days=back)), 0.9
     return None
 
 
-def _weekend(text: str, now: datetime) -> Found | None:
+def _weekend(text: str, year: int | None, now: datetime) -> Found | None:
     match = re.search(r"\b(weekend before last|last weekend|this weekend|(?:at|on|over) the weekend)\b", text)
     if match is None:
         return None
@@ -166,22 +183,22 @@ def _weekend(text: str, now: datetime) -> Found | None:
     return periods.days(saturday - timedelta(weeks=1 if "before" in match[1] else 0), 2), 0.8
 
 
-def _unit(text: str, now: datetime) -> Found | None:
+def _unit(text: str, year: int | None, now: datetime) -> Found | None:
     match = re.search(r"\b(last|this|past|previous) (week|month|year)\b|\b(week|month|year) before last\b", text)
     if match is None:
         return None
     back = 2 if match[3] else (0 if match[1] == "this" else 1)
-    unit = match[2] or match[3]
+    unit, before = match[2] or match[3], text[: match.start()]
     if unit == "week":
+        if named := re.search(rf"\b{_WEEKDAY},?(?: of)?(?: the)? $", before) or re.match(rf",? on {_WEEKDAY}\b", text[match.end() :]):
+            monday = periods.week(now.date() - timedelta(weeks=back)).start.date()
+            return periods.days(monday + timedelta(days=_WEEKDAYS.index(named[1]))), 0.85
         return periods.week(now.date() - timedelta(weeks=back)), 0.8
     if unit == "month":
         return periods.month(now.year, now.month - back), 0.8
     number = now.year - back
-    before = text[: match.start()]
     if part := re.search(r"\b(beginning|start|early|middle|mid|end|late|first half|second half)(?: of)?(?: the)? *$", before):
         return periods.year_part(number, _part(part[1])), 0.8
-    if (named := re.search(rf"\b{_MONTH}(?: of)? *$", before)) and named[1] != "may":
-        return periods.month(number, _month_number(named[1])), 0.9
     return periods.year(number), 0.75
 
 
@@ -190,38 +207,46 @@ def _part(word: str) -> str:
     return word if word.endswith("half") else same.get(word, "end")
 
 
-def _season(text: str, now: datetime) -> Found | None:
+def _season(text: str, year: int | None, now: datetime) -> Found | None:
     match = re.search(rf"\b(?:(last|this|past|previous|in|the|during|that|over|of) )+{_SEASON}\b(?:(?: of| in|,)? {_YEAR})?", text)
-    match = match or re.search(rf"\b()(?:{_SEASON}) (?:of )?{_YEAR}\b", text)
+    match = match or re.search(rf"\b()(?:{_SEASON}) (?:of )?(?:{_YEAR}\b|{_THAT_YEAR})", text)
     if match is None:
         return None
     name = "autumn" if match[2] == "fall" else match[2]
     if match[3]:
         return periods.season(int(match[3]), name), 0.85
+    if year is not None and match[1] not in ("last", "this", "past", "previous"):
+        return periods.season(year, name), 0.85
     found = periods.latest(lambda y: periods.season(y, name), now.date())
     if found and match[1] in ("last", "previous") and found.end > now:
         found = periods.season(found.start.year - 1, name)
     return _certain(found, 0.65)
 
 
-def _month(text: str, now: datetime) -> Found | None:
-    if match := re.search(rf"\b(?:(early|mid|late)[ -]|(?:beginning|start|middle|end) of )?{_MONTH}(?: of)?,? {_YEAR}\b", text):
-        whole, sure = periods.month(int(match[3]), _month_number(match[2])), 0.9
-    elif match := re.search(rf"\b(?:in|last|this|since|during|by|of|early|late|mid)[ -]{_MONTH}\b", text):
-        number = _month_number(match[1])
-        latest = periods.latest(lambda y: periods.month(y, number), now.date())
+def _month(text: str, year: int | None, now: datetime) -> Found | None:
+    own = f"(?:{_YEAR}\\b|{_THAT_YEAR})"
+    match = re.search(rf"\b(?:(early|mid|late)[ -]|(?:beginning|start|middle|end) of )?{_MONTH}(?: of)?,? {own}", text)
+    if match and (match[3] or year is not None):
+        whole, sure = periods.month(int(match[3] or year or 0), _month_number(match[2])), 0.9
+    elif match := re.search(rf"\b(in|last|this|since|during|by|of|early|late|mid)[ -]{_MONTH}\b", text):
+        latest = _named_month(_month_number(match[2]), match[1], year, now)
         if latest is None:
             return None
-        if f"last {match[1]}" in match[0] and latest.end > now:
-            latest = periods.month(latest.start.year - 1, number)
-        whole, sure = latest, 0.75
+        whole, sure = latest, 0.75 if year is None else 0.9
     else:
         return None
     part = re.search(r"\b(early|mid|late|beginning|start|middle|end)\b", match[0])
     return (periods.month_part(whole, _part(part[1])) if part else whole), sure
 
 
-def _year(text: str, now: datetime) -> Found | None:
+def _named_month(number: int, how: str, year: int | None, now: datetime) -> Period | None:
+    if year is not None and how not in ("last", "this"):
+        return periods.month(year, number)
+    latest = periods.latest(lambda y: periods.month(y, number), now.date())
+    return periods.month(latest.start.year - 1, number) if latest and how == "last" and latest.end > now else latest
+
+
+def _year(text: str, year: int | None, now: datetime) -> Found | None:
     match = re.search(
         r"\b(?:(early|mid|late|(?:beginning|start|middle|end|first half|second half) of)[ -])?"
         rf"(?:in |of |during |since |back in )?{_YEAR}\b(?![-/:])",
@@ -233,7 +258,7 @@ def _year(text: str, now: datetime) -> Found | None:
     return (periods.year_part(number, _part(match[1].removesuffix(" of"))) if match[1] else periods.year(number)), 0.8
 
 
-def _weekday(text: str, now: datetime) -> Found | None:
+def _weekday(text: str, year: int | None, now: datetime) -> Found | None:
     match = re.search(rf"\b(last |on |this |past )?{_WEEKDAY}\b(?!s)", text)
     if match is None or re.search(rf"\b(next|every|each) {_WEEKDAY}", text):
         return None
@@ -241,7 +266,7 @@ def _weekday(text: str, now: datetime) -> Found | None:
     return periods.days(now.date() - timedelta(days=back or (7 if match[1] == "last " else 0))), 0.65
 
 
-def _recent(text: str, now: datetime) -> Found | None:
+def _recent(text: str, year: int | None, now: datetime) -> Found | None:
     end = now.date() + timedelta(days=1)
     if match := re.search(rf"\b(?:in|over|during|for)?(?: the)? ?(?:last|past) {_COUNT} (day|week|month|year)s?\b", text):
         return periods.between(now.date() - timedelta(days=round(_count(match[1]) * _UNIT_DAYS[match[2]]) + 1), end), 0.7
@@ -252,7 +277,8 @@ def _recent(text: str, now: datetime) -> Found | None:
     return None
 
 
-_RULES: tuple[Callable[[str, datetime], Found | None], ...] = (
+_WITHIN_A_YEAR = (_date, _festival, _season, _month)
+_RULES: tuple[Callable[[str, int | None, datetime], Found | None], ...] = (
     _date,
     _ago,
     _festival,

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import dateparser
 import pytest
 
-from memory.when import find_span
+from memory.when import find_span, without_time
 
 NOW = datetime(2024, 5, 15, 20, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 
@@ -122,6 +122,92 @@ NONE = [
     "what does she do every Sunday",
     "Is March her name?",
 ]
+# question, first day that is meant, last day; for words that hold, or stand beside, others of another time. As of 2024-06-19, a Wednesday.
+JUNE = datetime(2024, 6, 19, 15, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
+EXACT = [
+    ("上周五一起吃饭的是谁", "2024-06-14", "2024-06-14"),
+    ("周五一起吃饭的是谁", "2024-06-14", "2024-06-14"),
+    ("周六一起去的那家店叫什么", "2024-06-15", "2024-06-15"),
+    ("上周六一共花了多少钱", "2024-06-15", "2024-06-15"),
+    ("上个周六一起吃的什么", "2024-06-15", "2024-06-15"),
+    ("星期五四点开会说了啥", "2024-06-14", "2024-06-14"),
+    ("五一一起去哪了", "2024-05-01", "2024-05-05"),
+    ("正月十五一起看灯的是谁", "2024-02-24", "2024-02-24"),
+    ("520他送了什么", "2024-05-20", "2024-05-20"),
+    ("上周天气怎么样", "2024-06-10", "2024-06-16"),
+    ("上周天谁来了", "2024-06-16", "2024-06-16"),
+    ("上周一直下雨吗", "2024-06-10", "2024-06-16"),
+    ("上周一一起吃的谁", "2024-06-10", "2024-06-10"),
+    ("上周日本队赢了吗", "2024-06-10", "2024-06-16"),
+    ("上周2次开会说了什么", "2024-06-10", "2024-06-16"),
+    ("上周5吃的什么", "2024-06-14", "2024-06-14"),
+    ("去年你到底花了多少钱", "2023-01-01", "2023-12-31"),
+    ("去年高中同学聚会在哪", "2023-01-01", "2023-12-31"),
+    ("去年初中同学聚会在哪", "2023-01-01", "2023-12-31"),
+    ("去年期末考试考了多少分", "2023-01-01", "2023-12-31"),
+    ("去年底薪多少", "2023-01-01", "2023-12-31"),
+    ("去年中考考了多少", "2023-01-01", "2023-12-31"),
+    ("去年去长春玩了几天", "2023-01-01", "2023-12-31"),
+    ("2022年中国队赢了吗", "2022-01-01", "2022-12-31"),
+    ("去年底谁请客", "2023-11-15", "2023-12-31"),
+    ("去年的年底谁请客", "2023-11-15", "2023-12-31"),
+    ("2022年初定的目标", "2022-01-01", "2022-02-28"),
+    ("去年中谁辞职了", "2023-05-15", "2023-07-31"),
+    ("去年春在哪", "2023-02-04", "2023-05-31"),
+    ("去年深秋在哪", "2023-08-07", "2023-11-30"),
+    ("三年前年底在哪", "2021-11-15", "2021-12-31"),
+    ("上个月中我们去哪了", "2024-05-10", "2024-05-21"),
+    ("三月初中同学聚会在哪", "2024-03-01", "2024-03-31"),
+    ("三天前天气怎么样", "2024-06-16", "2024-06-16"),
+    ("三天前晚上吃的什么", "2024-06-16", "2024-06-17"),
+    ("大前天天气怎么样", "2024-06-16", "2024-06-16"),
+    ("前天天气怎么样", "2024-06-17", "2024-06-17"),
+    ("所以前天谁没来", "2024-06-17", "2024-06-17"),
+    ("项目前天上线了吗", "2024-06-17", "2024-06-17"),
+    ("昨天晚上月亮好圆是在哪看的", "2024-06-18", "2024-06-19"),
+    ("晚上上周三那家店", "2024-06-12", "2024-06-13"),
+    ("十几天前我们去哪了", "2024-05-30", "2024-06-08"),
+    ("二十多天前我们去哪了", "2024-05-20", "2024-05-29"),
+    ("十几年前我们在哪", "2004-06-19", "2014-06-19"),
+    ("十几年前的夏天我们在哪", "2004-06-19", "2014-06-19"),
+    ("in March last year where did we go", "2023-03-01", "2023-03-31"),
+    ("where did we go last year in March", "2023-03-01", "2023-03-31"),
+    ("where were we in March of last year", "2023-03-01", "2023-03-31"),
+    ("who came two years ago in March", "2022-03-01", "2022-03-31"),
+    ("who came in March two years ago", "2022-03-01", "2022-03-31"),
+    ("where were we the year before last in May", "2022-05-01", "2022-05-31"),
+    ("who came in early March the year before last", "2022-03-01", "2022-03-11"),
+    ("where did we go on May 3rd last year", "2023-05-03", "2023-05-03"),
+    ("in 2022, what did we do on May 3rd", "2022-05-03", "2022-05-03"),
+    ("what did we do in the summer of last year", "2023-05-05", "2023-08-31"),
+    ("what did we do in the summer last year", "2023-05-05", "2023-08-31"),
+    ("what did we do summer last year", "2023-05-05", "2023-08-31"),
+    ("where did we go last year in the spring", "2023-02-04", "2023-05-31"),
+    ("what did you say on Christmas two years ago", "2022-12-24", "2022-12-26"),
+    ("what did I say this year about Christmas", "2024-01-01", "2024-12-31"),
+    ("what did you say in March 2023 about last year", "2023-03-01", "2023-03-31"),
+    ("what did you say on Monday last week", "2024-06-10", "2024-06-10"),
+]
+NO_TIME = [
+    "工资5200什么时候发的",
+    "红包520块是谁发的",
+    "你目前年薪多少",
+    "以前年轻的时候你喜欢什么",
+    "大前年轻松吗",
+    "你以前天天跑步吗",
+    "大前天天跑步吗",
+    "考试前天天熬夜吗",
+    "以后天天跑步吗",
+    "你以前晚上几点睡",
+    "这月亮好圆是谁说的",
+    "他上一年级的时候",
+    "下周五一起去哪",
+    "明年五一去哪",
+    "明年国庆的票谁买",
+    "what do we do for Christmas next year",
+    "what do we do in March next year",
+    "what do we do on May 3rd next year",
+]
 # Phrases that dateparser knows, where one day is meant and where a rough date is.
 DAYS = ["yesterday", "2 days ago", "3 days ago", "5 days ago", "12 days ago", "7 May 2023", "May 7, 2023", "2023-05-07", "3 October 2022"]
 DAYS += ["昨天", "前天", "3天前", "5天前", "12天前", "2023年5月7日", "2022年10月3日", "2024年2月29日"]
@@ -140,6 +226,23 @@ def test_a_phrase_means_its_time(question: str, inside: str, outside: str) -> No
 @pytest.mark.parametrize("question", NONE)
 def test_what_is_no_past_time_has_none(question: str) -> None:
     assert find_span(question, now=NOW) is None
+
+
+@pytest.mark.parametrize(("question", "first", "last"), EXACT)
+def test_a_phrase_means_its_days_whatever_word_could_be_read_across_its_end(question: str, first: str, last: str) -> None:
+    span = find_span(question, now=JUNE)
+    assert span is not None
+    assert (f"{span.start:%Y-%m-%d}", f"{span.end - timedelta(seconds=1):%Y-%m-%d}") == (first, last)
+
+
+@pytest.mark.parametrize("question", NO_TIME)
+def test_a_word_read_across_two_others_is_no_time(question: str) -> None:
+    assert find_span(question, now=JUNE) is None
+
+
+def test_the_subject_keeps_its_words_beside_a_time() -> None:
+    assert "".join(without_time("上周五一起吃饭的是谁").split()) == "一起吃饭的是谁"
+    assert "".join(without_time("上周天气怎么样").split()) == "天气怎么样"
 
 
 def by_dateparser(phrase: str) -> datetime:
