@@ -194,7 +194,7 @@ class Scope:
     people: tuple[str, ...] = ()  # names or person ids; a passage counts when one of them speaks in it or its chat is with them
     conversations: tuple[str, ...] = ()  # names or ids
     after: datetime | None = None
-    before: datetime | None = None
+    before: datetime | None = None  # nothing said then or later is shown, nor a passage that goes on until then
 
 
 class SearchMemory(Protocol):

@@ -63,6 +63,7 @@ class Outline:
         conversations: Iterable[int] | None,
         after_ms: int | None,
         before_ms: int | None,
+        during_ms: tuple[int, int] | None,
     ) -> Limit:
         """The passages within every limit that is not None.
 
@@ -70,7 +71,8 @@ class Outline:
             speakers: people, and conversations: a passage counts when one of the people speaks or it stands in one of the conversations.
             conversations: where it must stand.
             after_ms: it must not have ended before.
-            before_ms: it must have begun before.
+            before_ms: it must have ended before: a passage is shown whole, and its last bubbles may be what is to be hidden.
+            during_ms: it must overlap this stretch, its end not included.
         """
         self._refresh()
         number, person, place, started, ended = self._columns
@@ -82,7 +84,9 @@ class Outline:
         if after_ms is not None:
             is_within &= ended >= after_ms
         if before_ms is not None:
-            is_within &= started < before_ms
+            is_within &= ended < before_ms
+        if during_ms is not None:
+            is_within &= (started < during_ms[1]) & (ended >= during_ms[0])
         return Limit(number[is_within])
 
     def places_of(self, people: Iterable[int]) -> list[int]:

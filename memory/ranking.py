@@ -201,7 +201,7 @@ class Ranker:
         return vector if vector.any() else None
 
     def _within(self, span: Span, allowed: Limit | None) -> Limit:
-        within = self._table.select(after=span.start, before=span.end)
+        within = self._table.select(during=(span.start, span.end))
         return within if allowed is None else within & allowed
 
 

@@ -186,7 +186,9 @@ class MemoryIndex:
         asked = parts(text)
         ranking = together([self._ranker.rank(part, named=known.named(part, moment, asks), allowed=allowed) for part in asked])
         if self._reranker is not None:
-            ranking = self._reranker.rerank(ranking, known.asked(text, moment, asks), self._table, self.memories)
+            ranking = self._reranker.rerank(
+                ranking, replace(known.asked(text, moment, asks), before=scope.before), self._table, self.memories
+            )
         packed = pack(
             ranking.numbers,
             self._table,

@@ -5,10 +5,11 @@ odds that the passage answers the question, by which the ranking's score is mult
 shown a passage with the one before and the one after it; what it gives and what the ranking gave count the same.
 """
 
+import math
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -48,6 +49,7 @@ class Asked:
     asker: str | None = None  # their name
     askers: Collection[str] = ()  # their ids among the speakers
     private: Mapping[str, str] = field(default_factory=dict)  # private conversations, with the other's name, or ASKER
+    before: datetime | None = None  # what goes on until then is hidden, also as the surroundings of a passage
 
 
 class Reranker(Protocol):
@@ -153,7 +155,7 @@ class NamedReranker:
         if len(best) < 2:
             return ranking
         before = _scaled(np.array(ranking.scores[: len(best)], dtype=np.float32))
-        mixed = (_scaled(self.scores(asked.question, _with_neighbours(best, table))) + before) / 2
+        mixed = (_scaled(self.scores(asked.question, _with_neighbours(best, asked, table))) + before) / 2
         order = np.argsort(-mixed, kind="stable").tolist()
         kept = sorted(ranking.scores[: len(best)], reverse=True)
         return replace(
@@ -177,6 +179,7 @@ def _shown(numbers: Sequence[int], asked: Asked, table: PassageTable, memories: 
     def text(number: int) -> str:
         memory = known[number]
         near = [other for other in range(number - 2, number + 2) if other != number and session.get(other) == session[number]]
+        near = [other for other in near if asked.before is None or known[other].ended_at < asked.before]
         return passage_text(
             said(memory),
             said_on=memory.started_at.date(),
@@ -190,14 +193,15 @@ def _shown(numbers: Sequence[int], asked: Asked, table: PassageTable, memories: 
     return [text(number) for number in numbers]
 
 
-def _with_neighbours(numbers: Sequence[int], table: PassageTable) -> list[str]:
+def _with_neighbours(numbers: Sequence[int], asked: Asked, table: PassageTable) -> list[str]:
     facts = table.facts({near for number in numbers for near in range(number - 1, number + 2)})
     rows = {number: row for row, number in enumerate(facts.numbers.tolist())}
+    until = math.inf if asked.before is None else asked.before.timestamp() * 1000
 
     def text(number: int) -> str:
         session = facts.sessions[rows[number]]
         near = [rows[other] for other in range(number - 1, number + 2) if other in rows]
-        return "\n".join(facts.texts[row] for row in near if facts.sessions[row] == session)
+        return "\n".join(facts.texts[row] for row in near if facts.sessions[row] == session and facts.ended_ms[row] < until)
 
     return [text(number) for number in numbers]
 

@@ -320,8 +320,11 @@ class PassageTable:
         conversations: Collection[str] | None = None,
         after: datetime | None = None,
         before: datetime | None = None,
+        during: tuple[datetime, datetime] | None = None,
     ) -> Limit:
         """The passages that one of `people` speaks or that stand in one of `chats`, in `conversations` and in the time given.
+
+        None of them goes on at `before` or later, while those of `during` only overlap it.
 
         `people` and `chats` both empty, or `conversations` None, mean no limit of that kind.
         """
@@ -330,6 +333,7 @@ class PassageTable:
             conversations=None if conversations is None else self.keys(conversations),
             after_ms=None if after is None else _milliseconds(after),
             before_ms=None if before is None else _milliseconds(before),
+            during_ms=None if during is None else (_milliseconds(during[0]), _milliseconds(during[1])),
         )
 
     def speakers(self, conversations: Collection[str]) -> dict[str, set[str]]:

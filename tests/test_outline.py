@@ -55,6 +55,10 @@ def test_every_kind_of_limit(table: PassageTable) -> None:
     ]
     assert texts(table, table.select(after=START + timedelta(minutes=3), before=START + timedelta(minutes=5))) == ["第3句", "第4句"]
     assert texts(table, table.select(people=["nobody"])) == []
+    half = START + timedelta(minutes=5, seconds=10)  # in the middle of 第5句
+    assert texts(table, table.select(before=half))[-1] == "第4句"
+    assert texts(table, table.select(before=START + timedelta(minutes=5, seconds=30)))[-1] == "第4句"
+    assert texts(table, table.select(during=(half, half + timedelta(minutes=1)))) == ["第5句", "第6句"]
     assert len(table.select()) == 20
 
 

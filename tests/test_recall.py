@@ -156,6 +156,14 @@ def test_a_scope_limits_people_chats_and_time(memory: MemoryIndex) -> None:
     assert memory.search("去哪", scope=Scope(people=("没有这个人",)), now=NOW).hits == ()
 
 
+@pytest.mark.parametrize(("second", "is_shown"), [(0, False), (10, False), (20, False), (21, True)])
+def test_a_limit_in_the_midst_of_a_burst_hides_what_was_said_after_it(memory: MemoryIndex, second: int, is_shown: bool) -> None:
+    limit = datetime(2024, 3, 3, 9, 0, second, tzinfo=ZONE)  # 带伞 was sent at 09:00:20, in one burst with 周日九溪 at 09:00:00
+    hits = memory.search("周日九溪要带什么", scope=Scope(before=limit), now=limit).hits
+    assert all(hit.memory.ended_at < limit for hit in hits)
+    assert any("带伞" in hit.memory.text for hit in hits) == is_shown
+
+
 def test_a_follow_up_takes_its_subject_from_the_talk(memory: MemoryIndex) -> None:
     history = [ChatTurn(role="user", text="周屿的妈妈做手术那次"), ChatTurn(role="assistant", text="嗯 记得")]
     recalled = memory.search("后来是什么病", history=history, now=NOW, top_k=4)

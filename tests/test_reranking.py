@@ -108,15 +108,16 @@ TALK = (
 )
 
 
-def lines() -> PassageTable:
+def lines(many: int = len(TALK)) -> PassageTable:
+    """The first lines of the talk, a minute apart."""
     found = PassageTable(sqlite3.connect(":memory:", isolation_level=None))
     at = datetime(2024, 5, 1, 12, tzinfo=UTC)
     memories = [
         Memory(
             id=str(number), conversation="c", conversation_name="ann", speaker=speaker, speaker_name=speaker, is_owner=speaker == "bob",
-            started_at=at, ended_at=at, text=text, message_ids=(str(number),),
+            started_at=at + timedelta(minutes=number), ended_at=at + timedelta(minutes=number), text=text, message_ids=(str(number),),
         )
-        for number, (speaker, text) in enumerate(TALK)
+        for number, (speaker, text) in enumerate(TALK[:many])
     ]  # fmt: skip
     with found.transaction():
         found.add_session("c", b"one", memories)
@@ -142,6 +143,19 @@ def test_the_one_that_ships_puts_the_answer_first_though_it_shares_no_word_with_
     assert list(found.scores) == sorted(found.scores, reverse=True)
     assert found.scores[0] <= 0.5
     assert found.odds is not None
+
+
+@pytest.mark.parametrize("is_shipped", [True, False])
+def test_what_was_said_after_the_limit_is_not_read_as_the_surroundings_either(
+    is_shipped: bool, shipped: SmallReranker, model: Path
+) -> None:
+    reranker = shipped if is_shipped else NamedReranker(str(model))
+    ranking, whole, cut = Ranking(numbers=(1, 2, 3, 4), scores=(0.5,) * 4), lines(), lines(4)
+    limited = asked("地铁几点到", before=datetime(2024, 5, 1, 12, 4, tzinfo=UTC))
+    expected = reranker.rerank(ranking, limited, cut, partial(owned, cut))
+    assert reranker.rerank(ranking, limited, whole, partial(owned, whole)) == expected
+    if is_shipped:
+        assert reranker.rerank(ranking, replace(limited, before=None), whole, partial(owned, whole)) != expected
 
 
 def test_the_one_that_ships_is_surer_of_what_was_said_than_of_what_was_not(shipped: SmallReranker) -> None:
