@@ -61,3 +61,75 @@ def test_what_people_say_of_calls_and_files_is_theirs(written: str) -> None:
 )
 def test_what_the_program_says_is_nobodys(written: str, kind: Kind) -> None:
     assert read_body(written) == (kind, "")
+
+
+QCE_TOP = "[QQChatExporter V5 / https://github.com/shuakami/qq-chat-exporter]\n\n聊天名称: 测试群\n聊天类型: 群聊\n消息总数: 2\n\n\n"
+ROW = {"sender": {"uid": "u_alice", "uin": "11111", "name": "Alice"}, "recalled": False, "system": False}
+
+
+def put(folder: Path, content: str | bytes | dict[str, Any], name: str) -> Path:
+    path = folder / name
+    text = content if isinstance(content, str | bytes) else json.dumps(content, ensure_ascii=False)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def read(path: Path) -> tuple[list[Message], list[str]]:
+    """The messages of an export, and why pieces of it were skipped."""
+    records = list(read_export(path, timezone=ZONE))
+    return [one for one in records if isinstance(one, Message)], [one.reason for one in records if isinstance(one, Skipped)]
+
+
+def qce(*rows: dict[str, Any], **info: Any) -> dict[str, Any]:
+    told = [ROW | {"id": str(number), "timestamp": 1704067440000 + number * 1000} | row for number, row in enumerate(rows)]
+    return {"metadata": {"name": "QQChatExporter V5 / x"}, "chatInfo": {"name": "测试群", "type": "group"} | info, "messages": told}
+
+
+def file(kind: str, name: str) -> dict[str, Any]:
+    return {"type": kind, "data": {"filename": name, "size": 1}}
+
+
+def said(text: str, *elements: dict[str, Any]) -> dict[str, Any]:
+    return {"text": text, "elements": [{"type": "text", "data": {"text": text}}, *elements], "resources": [], "mentions": []}
+
+
+REPLIES = [  # what is written, the quote as the export tells it elsewhere, own words, the quote
+    ("[回复消息]看这个[图片:a.png]\n第二行", "原话", "看这个\n第二行", "原话"),
+    ("[回复消息]我觉得[1]\n和[2]都行", "问", "我觉得[1]\n和[2]都行", "问"),
+    ("[回复 Bob: 原话]好[图片: a.png]\n行", "", "好\n行", "原话"),
+    ("[回复 Bob: 看[图片]吗]\n好[1]\n行", "", "好[1]\n行", "看[图片]吗"),
+    ("[回复 Bob: 难:] 过]\n好", "", "好", "难:] 过"),
+    ("[回复 Bob: a[b]\n好", "", "好", "a[b"),
+    ("[回复 [龙王] A:B: x]\n[y]\n好", "x]\n[y", "好", "x]\n[y"),
+]
+
+
+@pytest.mark.parametrize(("written", "told", "words", "quoted"), REPLIES)
+def test_a_reply_keeps_every_line_of_its_own(tmp_path: Path, written: str, told: str, words: str, quoted: str) -> None:
+    listed = f"\n回复: 01-01 08:00 Bob - {told}" if told else ""
+    text = f"{QCE_TOP}Alice:\n时间: 2024-01-01 08:01:40\n内容: {written}{listed}\n"
+    (message,), skipped = read(put(tmp_path, text, "chat.txt"))
+    assert (message.kind, message.text, message.quoted, skipped) == (Kind.REPLY, words, quoted, [])
+    reply = {"type": "reply", "data": {"messageId": "9", "senderName": "Bob", "content": told}}
+    files = [file("image", "a.png")] if "a.png" in written else []
+    (row,), _ = read(put(tmp_path, qce({"type": "type_3", "content": said(written, reply, *files)}), "chat.json"))
+    assert (row.kind, row.text) == (Kind.REPLY, words)
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "name", "words"),
+    [
+        ("[文件: report[1].pdf]", "file", "report[1].pdf", ""),
+        ("[文件:a[1].pdf]", "file", "a[1].pdf", ""),
+        ("看[视频: [字幕组][01].mp4]", "video", "[字幕组][01].mp4", "看"),
+        ("[图片: a].png]好[1]", "image", "a].png", "好[1]"),
+    ],
+)
+def test_brackets_in_the_name_of_a_file_are_no_words(tmp_path: Path, written: str, kind: str, name: str, words: str) -> None:
+    types = {"file": "type_8", "video": "type_7", "image": "type_1"}
+    (row,), _ = read(put(tmp_path, qce({"type": types[kind], "content": said(written, file(kind, name))}), "chat.json"))
+    listed = f"资源: 1 个文件\n  - {kind}: {name}"
+    text = f"{QCE_TOP}Alice:\n时间: 2024-01-01 08:01:40\n内容: {written}\n{listed}\n"
+    (message,), _ = read(put(tmp_path, text, "chat.txt"))
+    for one in (row, message):
+        assert (one.kind, one.text, one.attachments) == (Kind.TEXT if words else Kind(kind), words, (name,))

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from clone_agent.importers.cleaning import clean, clean_name
 from clone_agent.importers.new_message import new_message
 from clone_agent.importers.qce_chat import NOBODY, QceChat
+from clone_agent.importers.qce_marks import split_quote, without_files
 from clone_agent.importers.stamps import read_time
 from clone_agent.message_ids import second_of
 from clone_agent.records import Conversation, Kind, Message, Skipped
@@ -74,7 +75,6 @@ _LONE = re.compile(
     r"\[(?:图片|动画表情|视频|文件|语音)(?:[:：] ?|\s)[^\]\n]+\]|\[合并转发[:：] ?\d+条\]|\[卡片消息[:：][^\]\n]+\]|\[JSON消息\]"
 )
 _EMPTY = re.compile(r"\[(?:无文本内容|系统消息|表情消息|\w+消息)\]")
-_REPLY_HEAD = re.compile(r"\[回复(?:消息|\s[^:：\n]{0,60}[:：]\s?(?P<quoted>.*?))\]\s?\n?", re.S)
 
 
 def read_row(row: object, chat: QceChat) -> Iterator[Conversation | Message | Skipped]:
@@ -236,7 +236,7 @@ def _kind_and_words(row: Row, content: Row, elements: list[tuple[str, Row]]) -> 
     elif elements and len(elements) == 1 and not is_reply and not kinds:
         words = written
     else:
-        words = _without_placeholders(written, elements, kinds, is_reply=is_reply)
+        words = _without_placeholders(written, content, elements, kinds, is_reply=is_reply)
     words = clean(words).strip()
     if _EMPTY.fullmatch(words):
         words = ""
@@ -256,10 +256,11 @@ def _element_words(name: str, data: Row) -> str:
     return ""
 
 
-def _without_placeholders(written: str, elements: list[tuple[str, Row]], kinds: list[Kind], *, is_reply: bool) -> str:
+def _without_placeholders(written: str, content: Row, elements: list[tuple[str, Row]], kinds: list[Kind], *, is_reply: bool) -> str:
     """The words of a text that holds a placeholder for each element; all kinds of placeholders when nobody says which."""
     if is_reply:
-        written = _without_quote(written, elements)
+        written, _ = split_quote(written, quoted=_text(_replied_to(content, elements).get("content")))
+    written, _ = without_files(written, _files(content, elements))
     for name, data in elements:
         if name in {"face", "market_face"} and (face := _text(data.get("name"))):
             marked = next((one for one in (f"[[{face}]]", f"[{face}]") if one in written), face)
@@ -269,21 +270,13 @@ def _without_placeholders(written: str, elements: list[tuple[str, Row]], kinds: 
     return written
 
 
-def _without_quote(written: str, elements: list[tuple[str, Row]]) -> str:
-    for name, data in elements:
-        head = f"[回复 {_text(data.get('senderName'))}: {_text(data.get('content'))}]"
-        if name == "reply" and written.startswith(head):
-            return written[len(head) :]
-    # The quote may itself hold brackets; the exporter ends it with a line end.
-    if written.startswith("[回复") and (end := written.find("]\n")) >= 0:
-        return written[end + 2 :]
-    return _REPLY_HEAD.sub("", written, count=1)
+def _replied_to(content: Row, elements: list[tuple[str, Row]]) -> Row:
+    return next((data for name, data in elements if name == "reply"), None) or _dict(content.get("reply"))
 
 
 def _quote(content: Row, elements: list[tuple[str, Row]]) -> tuple[str | None, str]:
     """The message replied to, and other people's words that came along."""
-    reply = next((data for name, data in elements if name == "reply"), None) or _dict(content.get("reply"))
-    if reply:
+    if reply := _replied_to(content, elements):
         target = _text(reply.get("referencedMessageId") or reply.get("messageId"))
         return target or None, clean(_text(reply.get("content"))).strip()
     for name, data in elements:
@@ -310,9 +303,14 @@ def _mentions(content: Row, elements: list[tuple[str, Row]], chat: QceChat) -> t
 
 
 def _attachments(content: Row, elements: list[tuple[str, Row]]) -> tuple[str, ...]:
+    return tuple(map(clean_name, _files(content, elements)))
+
+
+def _files(content: Row, elements: list[tuple[str, Row]]) -> list[str]:
+    """The names of the files of a row, as written."""
     named = [data for name, data in elements if name in {"image", "video", "audio", "file"}]
     named = named or [_dict(one) for one in _list(content.get("resources"))]
-    return tuple(clean_name(name) for one in named if (name := _text(one.get("filename") or one.get("localPath")))) if named else ()
+    return [name for one in named if (name := _text(one.get("filename") or one.get("localPath")))]
 
 
 def _flag(value: object) -> bool:

@@ -34,6 +34,7 @@ from clone_agent.importers.encoding import LONGEST_RECORD
 from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.opening import lines_of
+from clone_agent.importers.qce_marks import split_quote, without_files
 from clone_agent.importers.qq_pc_blocks import PLATFORM, group_chat_id
 from clone_agent.importers.qq_pc_bodies import read_body
 from clone_agent.importers.source import Source
@@ -53,7 +54,6 @@ _RESOURCES = re.compile(r"资源: (\d+) 个文件\s*")
 _TYPES = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.VOICE, "voice": Kind.VOICE, "file": Kind.FILE, "表情": Kind.STICKER}
 _RESOURCE = re.compile(r"  - (?P<type>\w+): (?P<name>.*)")
 _REPLY = re.compile(r"回复: (?P<time>\d{2}-\d{2} \d{2}:\d{2} )?(?P<who>.*?) - (?P<words>.*)", re.S)
-_REPLY_HEAD = re.compile(r"\[回复(?:消息|\s(?P<who>[^:：\n]{0,80})[:：]\s?(?P<words>.*?))\](?:\n|\Z|(?=\S))", re.S)
 _EMPTY = re.compile(r"\[(?:无文本内容|(?P<type>\w{1,12})(?:、\w{1,12}){0,50}消息)\]")
 _MARK = re.compile(
     r"\[(?P<image>(?:图片|动画表情)(?:[:：][^\]\n]*)?)\]|\[(?P<voice>语音(?:[:： ][^\]\n]*)?)\]|\[(?P<video>视频(?:[:：][^\]\n]*)?)\]"
@@ -195,11 +195,12 @@ def read_lines(lines: list[str]) -> Body:
     attachments = _take_resources(lines)
     text = "\n".join(lines).strip()
     is_reply = reply is not None or text.startswith("[回复")
-    text, quoted = _without_quote(text, reply) if is_reply else (text, "")
+    text, quoted = split_quote(text, quoted=reply[1] if reply is not None else "") if is_reply else (text, "")
     if (empty := _EMPTY.fullmatch(text)) is not None:
         kind = Kind.SYSTEM if empty["type"] == "系统" else _TYPES.get(empty["type"], Kind.UNKNOWN)
         return Body(kind, "", reply[1] if reply is not None else "", mentions, attachments)
-    kinds = [Kind(mark.lastgroup or "unknown") for mark in _MARK.finditer(text)]
+    text, kinds = without_files(text, attachments)
+    kinds += [Kind(mark.lastgroup or "unknown") for mark in _MARK.finditer(text)]
     kind, words = read_body(_MARK.sub("", text)) if text else (Kind.UNKNOWN, "")
     others = next((one for one in kinds if one in _WORDLESS), None)
     if others is not None:
@@ -246,14 +247,3 @@ def _take_resources(lines: list[str]) -> tuple[str, ...]:
         del lines[place:]
         return tuple(reversed(names))
     return ()
-
-
-def _without_quote(text: str, reply: tuple[str, str] | None) -> tuple[str, str]:
-    """Own words, and the quote as the text itself carries it."""
-    if reply is not None and text.startswith(exact := f"[回复 {reply[0]}: {reply[1]}]"):
-        return text[len(exact) :].strip(), reply[1]
-    # A quote may itself hold brackets; the exporter ends it with a line end.
-    if (end := text.find("]\n")) >= 0 and (head := _REPLY_HEAD.match(text[: end + 2])) is not None:
-        return text[end + 2 :].strip(), (head["words"] or text[head.start("words") : end] if head["words"] is not None else "")
-    head = _REPLY_HEAD.match(text)
-    return (text[head.end() :].strip(), head["words"] or "") if head is not None else (text, "")
