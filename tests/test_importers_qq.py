@@ -133,3 +133,42 @@ def test_brackets_in_the_name_of_a_file_are_no_words(tmp_path: Path, written: st
     (message,), _ = read(put(tmp_path, text, "chat.txt"))
     for one in (row, message):
         assert (one.kind, one.text, one.attachments) == (Kind.TEXT if words else Kind(kind), words, (name,))
+
+
+def words(number: int, *elements: dict[str, Any], who: str = "alice", **more: Any) -> dict[str, Any]:
+    numbers = {"alice": "11111", "me": "10000", "bob": "22222"}
+    sender = {"uid": f"u_{who}", "uin": numbers[who], "name": who.title()} | more
+    return {"type": "type_11" if elements else "type_1", "sender": sender, "content": said(f"第{number}句", *elements)}
+
+
+STRANGERS = [{"id": f"x{n}", "sender": {"uid": f"u_{n % 2}", "uin": f"9999{n % 2}", "name": "S"}, "content": {"text": "s"}} for n in range(6)]
+FORWARD = {"type": "forward", "data": {"title": "聊天记录", "messages": STRANGERS}}
+OWNER = {"selfUid": "u_me", "selfUin": "10000"}
+
+
+@pytest.mark.parametrize("told", [{"type": "private"}, {"type": ""}])
+def test_a_private_chat_is_with_who_writes_and_not_with_who_is_passed_on(tmp_path: Path, told: dict[str, str]) -> None:
+    export = qce(words(1), words(2, FORWARD, who="me"), **(OWNER | {"name": "Alice"} | told))
+    folder = tmp_path / "x_chunked_jsonl"
+    (folder / "chunks").mkdir(parents=True)
+    put(folder, {"metadata": export["metadata"], "chatInfo": export["chatInfo"]}, "manifest.json")
+    put(folder / "chunks", "\n".join(json.dumps(row) for row in export["messages"]), "c000001.jsonl")
+    for path in (put(tmp_path, export, "chat.json"), folder):
+        chats = [one for one in read_export(path, timezone=ZONE) if isinstance(one, Conversation)]
+        assert [(one.id, one.kind, one.owner) for one in chats] == [("qq:private:11111", ChatKind.PRIVATE, "10000")]
+
+
+def test_a_private_chat_without_a_row_of_the_other_is_nobodys_number(tmp_path: Path) -> None:
+    found, _ = read(put(tmp_path, qce(words(1, FORWARD, who="me"), **OWNER, name="Alice", type="private"), "chat.json"))
+    assert not found[0].conversation.startswith("qq:private:")
+
+
+def test_a_private_chat_is_with_whom_it_is_called_after(tmp_path: Path) -> None:
+    rows = [words(1, who="bob"), words(2, who="bob"), words(3, remark="老婆")]
+    found, _ = read(put(tmp_path, qce(*rows, **OWNER, name="老婆", type="private"), "chat.json"))
+    assert {one.conversation for one in found} == {"qq:private:11111"}
+
+
+def test_three_who_write_make_a_group_where_the_kind_is_not_told(tmp_path: Path) -> None:
+    path = put(tmp_path, qce(words(1), words(2, who="bob"), words(3, who="me"), **OWNER, name="g", type=""), "chat.json")
+    assert {one.kind for one in read_export(path, timezone=ZONE) if isinstance(one, Conversation)} == {ChatKind.GROUP}

@@ -6,7 +6,7 @@ before the first message is read.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
@@ -24,6 +24,7 @@ _PAIR_TURNED = re.compile(rb'"uin"\s*:\s*"?(\d{4,15})"?\s*,\s*"uid"\s*:\s*"([^"\
 _KNOWN_NAMES = re.compile(r"QQChatExporter(?: V[3-6]\b.*)?")
 _KINDS = {"group": ChatKind.GROUP, "private": ChatKind.PRIVATE, "friend": ChatKind.PRIVATE, "temp": ChatKind.PRIVATE}
 _MOST_SENDERS = 50_000
+_ENOUGH_ROWS = 200  # of others than the owner: who wrote most of them is whom a private chat is with
 _FLAGS_TO_JUDGE = 5  # so many rows, all marked as recalled, are a fault of the exporter
 NOBODY = frozenset({"", "0", "未知", "unknown"})
 
@@ -86,6 +87,8 @@ class QceChat:
         self._stem = stem
         self._info: dict[str, object] = {}
         self._people: set[str] = set()
+        self._speakers: Counter[str] = Counter()  # others than the owner, as far as it was looked
+        self._namesake = ""  # the one of them that the chat is called after
         self._conversation: Conversation | None = None
         self._ids: MessageIds | None = None
 
@@ -104,12 +107,36 @@ class QceChat:
         if uid and number:
             self.numbers[uid] = number
 
+    def take_speakers(self, speakers: Iterable[tuple[str, frozenset[str]]]) -> None:
+        """Look at who speaks, where `chatInfo` tells too little, and no longer than it takes.
+
+        The first look over the bytes does not do: it meets everybody in the forwards too.
+
+        Args:
+            speakers: of each row that somebody wrote, from the first: the id and all names.
+        """
+        told, owner = self._fact("type").lower(), self._owner
+        is_kind_open = told not in _KINDS and len(set(self._rows) | {owner} - {""}) > 2
+        is_peer_open = bool(owner) and _KINDS.get(told) is not ChatKind.GROUP and not (self._fact("peerUid") or self._fact("peerUin"))
+        for speaker, names in speakers if is_kind_open or is_peer_open else ():
+            if speaker == owner:
+                continue
+            self._speakers[speaker] += 1
+            self._namesake = self._namesake or (speaker if self._fact("name") in names else "")
+            is_group = is_kind_open and len(set(self._speakers) | {owner} - {""}) > 2
+            if is_group or (not is_kind_open and (self._namesake or self._speakers.total() >= _ENOUGH_ROWS)):
+                break
+        self._conversation = None
+
+    @property
+    def _owner(self) -> str:
+        return self.numbers.get(self._fact("selfUid")) or self._fact("selfUin") or self._fact("selfUid")
+
     @property
     def conversation(self) -> Conversation:
         """The chat as far as it is known now."""
         if self._conversation is None:
-            kind = self._kind()
-            owner = self.numbers.get(self._fact("selfUid")) or self._fact("selfUin") or self._fact("selfUid")
+            kind, owner = self._kind(), self._owner
             name = clean_name(self._fact("name"))
             self._conversation = Conversation(id=self._id(kind, owner), platform=PLATFORM, name=name, kind=kind, owner=owner or None)
         return self._conversation
@@ -145,7 +172,7 @@ class QceChat:
         told = self._fact("type").lower()
         if told in _KINDS:
             return _KINDS[told]
-        people = set(self._rows) | {self._fact("selfUin")} - {""}
+        people = set(self._speakers) | {self._owner} - {""}
         return ChatKind.GROUP if len(people) > 2 else ChatKind.PRIVATE
 
     def _id(self, kind: ChatKind, owner: str) -> str:
@@ -156,7 +183,8 @@ class QceChat:
                 return f"{PLATFORM}:group:{number}"
             return group_chat_id(name) if name else chat_id(PLATFORM, "unnamed", self._stem)
         if not number and owner:
-            number = next((other for other, _ in self._rows.most_common() if other != owner), "")
+            peer = self._namesake or next((other for other, _ in self._speakers.most_common()), "")
+            number = peer if peer.isdigit() else ""
         if number or uid:
             return f"{PLATFORM}:private:{number or uid}"
         return chat_id(PLATFORM, "private", clean_name(name)) if name else chat_id(PLATFORM, "unnamed", self._stem)

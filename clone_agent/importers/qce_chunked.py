@@ -10,7 +10,7 @@ in the order of their names. The last line may lack its line end. A single chunk
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from clone_agent.importers.encoding import find_encoding, text_pieces
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
@@ -18,7 +18,7 @@ from clone_agent.importers.json_lines import Undecoded, json_lines
 from clone_agent.importers.json_stream import JsonStream
 from clone_agent.importers.qce_chat import QceChat, Survey
 from clone_agent.importers.qce_json import DAMAGED
-from clone_agent.importers.qce_rows import read_row
+from clone_agent.importers.qce_rows import read_row, speakers_of
 from clone_agent.importers.source import Source
 from clone_agent.records import Skipped
 
@@ -90,7 +90,8 @@ def _survey(chunks: Iterable[Source]) -> Survey:
     return survey
 
 
-def _read_chunks(chunks: Iterable[Source], chat: QceChat) -> Iterator[Record]:
+def _read_chunks(chunks: Sequence[Source], chat: QceChat) -> Iterator[Record]:
+    chat.take_speakers(speakers_of((row for chunk in chunks for _, row in json_lines(chunk)), chat))
     yield chat.conversation
     for chunk in chunks:
         chat.file, chat.row = chunk.name, 0

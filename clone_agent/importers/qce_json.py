@@ -14,14 +14,16 @@ UTF-8. `qce_rows` tells what a message looks like. V6 calls itself `QQChatExport
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
-from clone_agent.importers.encoding import find_encoding, text_pieces
-from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
+from clone_agent.errors import ExportError
+from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.json_facts import facts_of
 from clone_agent.importers.json_shape import shape_of
 from clone_agent.importers.json_stream import Damaged, JsonStream
+from clone_agent.importers.opening import json_of
 from clone_agent.importers.qce_chat import QceChat, Survey
-from clone_agent.importers.qce_rows import read_row
+from clone_agent.importers.qce_rows import read_row, speakers_of
 from clone_agent.importers.source import Source
 from clone_agent.records import Skipped
 
@@ -49,37 +51,41 @@ def matches(head: Head) -> bool:
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every message of the array `messages`, or of the bare array."""
-    with source.open() as stream:
-        encoding = find_encoding(stream.read(HEAD_SIZE))
     chat = QceChat(Survey().add(source), options=options, file=source.name, stem=source.stem)
-    with source.open() as stream:
-        parts = JsonStream(text_pieces(stream, encoding), name=source.name)
-        if parts.peek() == "[":
+    facts = facts_of(source, ("metadata", "chatInfo"), needed=("chatInfo",))
+    yield from chat.take_metadata(facts.get("metadata"))
+    chat.take_info(facts.get("chatInfo"))
+    with json_of(source) as parts, suppress(ExportError):
+        chat.take_speakers(speakers_of((row for _ in _arrays(parts) for row in parts.elements()), chat))
+    with json_of(source) as parts:
+        for _ in _arrays(parts):
             yield from _rows(parts, chat)
-            return
-        facts = facts_of(source, ("metadata", "chatInfo"), needed=("chatInfo",))
-        yield from chat.take_metadata(facts.get("metadata"))
-        chat.take_info(facts.get("chatInfo"))
-        for key in parts.members(anchors=_KEYS):
-            if key == "messages" and parts.peek() == "[":
-                yield from _rows(parts, chat)
-            elif key == "chunks" and parts.peek() == "[":
-                yield from _chunks(parts, chat)
-            else:
-                parts.skip()
         if parts.is_damaged:
             yield Skipped(source=source.name, reason=DAMAGED)
 
 
-def _chunks(parts: JsonStream, chat: QceChat) -> Iterator[Record]:
-    """The messages of early V4 in chunks: arrays of them, or objects with one under `messages`."""
+def _arrays(parts: JsonStream) -> Iterator[None]:
+    """Stops before each array of messages, which early V4 lays into chunks: arrays of them, or objects with one under `messages`."""
+    if parts.peek() == "[":
+        yield
+        return
+    for key in parts.members(anchors=_KEYS):
+        if key == "messages" and parts.peek() == "[":
+            yield
+        elif key == "chunks" and parts.peek() == "[":
+            yield from _chunks(parts)
+        else:
+            parts.skip()
+
+
+def _chunks(parts: JsonStream) -> Iterator[None]:
     for _ in parts.places():
         if parts.peek() == "[":
-            yield from _rows(parts, chat)
+            yield
             continue
         for key in parts.members() if parts.peek() == "{" else ():
             if key == "messages" and parts.peek() == "[":
-                yield from _rows(parts, chat)
+                yield
             else:
                 parts.skip()
 

@@ -11,7 +11,7 @@ and `rawMessage`; V2 and V3 only `id`, `time`, `sender` and `content` as strings
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -94,6 +94,15 @@ def read_row(row: object, chat: QceChat) -> Iterator[Conversation | Message | Sk
     if (better := chat.meet(sender[0])) is not None:
         yield better
     yield _message(row, chat, time, sender=sender, content=_read_content(row, chat), source=source)
+
+
+def speakers_of(rows: Iterable[object], chat: QceChat) -> Iterator[tuple[str, frozenset[str]]]:
+    """Who wrote each row that somebody wrote: the id and all names. Nothing inside of rows counts."""
+    for row in rows:
+        if isinstance(row, dict) and not _is_system(row):
+            fields = _dict(row.get("sender"))
+            names = (_text(fields.get(key)).strip() for key in ("name", "remark", "nickname"))
+            yield _sender(row, chat)[0], frozenset(name for name in names if name)
 
 
 class _Content(NamedTuple):
