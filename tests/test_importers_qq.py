@@ -172,3 +172,31 @@ def test_a_private_chat_is_with_whom_it_is_called_after(tmp_path: Path) -> None:
 def test_three_who_write_make_a_group_where_the_kind_is_not_told(tmp_path: Path) -> None:
     path = put(tmp_path, qce(words(1), words(2, who="bob"), words(3, who="me"), **OWNER, name="g", type=""), "chat.json")
     assert {one.kind for one in read_export(path, timezone=ZONE) if isinstance(one, Conversation)} == {ChatKind.GROUP}
+
+
+RULE = f"{'=' * 64}\r\n"
+QQ_TOP = f"\ufeff消息记录（此消息记录为文本格式，不支持重新导入）\r\n\r\n{RULE}消息分组:我的好友\r\n{RULE}消息对象:小明\r\n{RULE}\r\n"
+PASTED = "\n".join(f"歌词{number}" for number in range(250))
+
+
+def qq(*bodies: str, who: str = "小明") -> str:
+    return "".join(f"2020-01-01 9:{number:02d}:00 {who}\r\n{body}\r\n\r\n" for number, body in enumerate(bodies))
+
+
+@pytest.mark.parametrize("top", [QQ_TOP, ""])
+@pytest.mark.parametrize("pasted", [PASTED, f"看\n{qq('昨天', '前天').replace(chr(13), '')}{PASTED}"])
+def test_a_long_paste_with_other_line_ends_is_one_message_of_many(tmp_path: Path, top: str, pasted: str) -> None:
+    found, skipped = read(put(tmp_path, top + qq("早", pasted, "收到", "好", who="小明(10001)"), "chat.txt"))
+    assert [one.text for one in found] == ["早", pasted.strip(), "收到", "好"]
+    assert skipped == []
+
+
+def test_a_long_paste_is_one_message_in_whatsapp_too(tmp_path: Path) -> None:
+    lines = [f"[13/01/2024, 15:05:0{number}] {'Ann' if number % 2 else 'Ben'}: {number}" for number in range(6)]
+    path = put(tmp_path, "\r\n".join([*lines, f"[13/01/2024, 15:06:00] Ann: {PASTED}"]) + "\r\n", "_chat.txt")
+    assert [one.text for one in read(path)[0]] == [*"012345", PASTED]
+
+
+def test_a_strange_line_end_at_the_top_does_not_decide(tmp_path: Path) -> None:
+    text = (QQ_TOP + qq(*["好"] * 60)).replace("\r\n", "\n").replace("\n", "\r\n", 1)
+    assert [one.text for one in read(put(tmp_path, text, "chat.txt"))[0]] == ["好"] * 60

@@ -7,12 +7,14 @@ broken bytes stays UTF-8; the broken bytes show as U+FFFD and are never dropped.
 import codecs
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import BinaryIO
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _LINE_END = re.compile("\r\n|\r|\n")
 _PADDING = re.compile("[\\x00\\x1a]")  # what fills up a file or ends it on some systems; never words
-_FAR_MORE = 10  # bare line ends for each CRLF: more stand in no message, so that the few CRLF are the strange ones
+_FAR_MORE = 10  # bare line ends for each CRLF: where as many stand, the few CRLF are the strange ones
+_TOP = 3  # line ends at the beginning that are all CRLF are no strange ones, however long a text somebody pasted further down
 _CHUNK = 1 << 20  # bytes read at once
 LONGEST_RECORD = 1 << 22  # characters; a longer record comes out in pieces, so that a file without line ends cannot fill the memory
 
@@ -74,7 +76,8 @@ def find_record_end(head: str) -> str:
     first = _LINE_END.search(head)
     windows = head.count("\r\n")
     others = head.count("\n") + head.count("\r") - 2 * windows
-    is_first = first is not None and first[0] == "\r\n" and windows * _FAR_MORE >= others
+    top = {found[0] for found in islice(_LINE_END.finditer(head), _TOP)}
+    is_first = first is not None and first[0] == "\r\n" and (windows * _FAR_MORE >= others or (top == {"\r\n"} and windows >= _TOP))
     if first is None or (windows and (is_first or windows >= others)):
         return "\r\n" if windows else "\n"
     return "\n" if "\n" in head else "\r"

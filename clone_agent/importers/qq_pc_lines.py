@@ -5,13 +5,14 @@ have edited. Nothing here knows about senders, kinds or conversations.
 """
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from clone_agent.importers.damage import SHORT_STAMP, STAMP, is_damaged
+from clone_agent.importers.encoding import find_record_end
 from clone_agent.records import Skipped
 
 HEADER = re.compile(
@@ -26,6 +27,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SEPARATOR = re.compile(r"={40,}\s*")  # the program writes 64 signs, retyped files have 48
 _LIST = re.compile(r"消息分组[:：](.*)", re.S)
 _PEER = re.compile(r"消息对象[:：](.*)", re.S)
+# Lines that the program writes, with their ends: first those of a block's head, since somebody may have pasted another log.
+_FRAMES = (
+    re.compile(r"(?:\A|(?<=[\r\n]))(?:消息记录（|消息(?:分组|对象)[:：]|={40,}[ \t]*(?=[\r\n]))[^\r\n]*(\r\n|\r|\n)"),
+    re.compile(r"(?:\A|(?<=[\r\n]))\d{4}[-/]\d{1,2}[-/]\d{1,2} [^\r\n]{0,200}(\r\n|\r|\n)"),
+)
 _AFTERNOON = frozenset({"下午", "PM", "pm"})
 _MOST_PASTED = 5  # messages of a pasted log that may stand between two real ones
 LONGEST_BODY = 1_000_000  # characters
@@ -50,6 +56,15 @@ class Entry(NamedTuple):
     header: str
     is_own: bool = False  # marked as the owner's
     attachments: tuple[str, ...] = ()
+
+
+def record_end(head: str) -> str:
+    """The line end that the program wrote: bodies may hold any number of others."""
+    for frame in _FRAMES:
+        ends = Counter(found[1] for found in frame.finditer(head))
+        if ends:
+            return ends.most_common(1)[0][0]
+    return find_record_end(head)
 
 
 def count_headers(text: str, end: str) -> tuple[int, int, int]:

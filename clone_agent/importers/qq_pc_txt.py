@@ -21,11 +21,11 @@ import re
 from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
-from clone_agent.importers.encoding import find_encoding, find_record_end, text_records
+from clone_agent.importers.encoding import find_encoding, text_records
 from clone_agent.importers.excerpts import Writer, writers_of
 from clone_agent.importers.format import HEAD_SIZE, Head, ReadOptions, Record
 from clone_agent.importers.qq_pc_blocks import read_blocks
-from clone_agent.importers.qq_pc_lines import TITLE, Block, Entry, count_headers, is_edited, read_pieces
+from clone_agent.importers.qq_pc_lines import TITLE, Block, Entry, count_headers, is_edited, read_pieces, record_end
 from clone_agent.importers.source import Source
 
 _SAMPLE = 1 << 22  # bytes that decide how the file is laid out
@@ -38,7 +38,7 @@ def matches(head: Head) -> bool:
         return not head.data.startswith(b"From: <Save by Tencent MsgMgr>") and "<html" not in text[:2000]
     if not re.search(r"^\d{4}[-/]\d{1,2}[-/]\d{1,2} ", text, re.M):
         return False
-    every, _, numbered = count_headers(text, find_record_end(text))
+    every, _, numbered = count_headers(text, record_end(text))
     return (numbered > 0 and numbered * 2 >= every) or Writer.QQ in writers_of(text)
 
 
@@ -48,7 +48,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
         sample = stream.read(_SAMPLE)
     encoding = find_encoding(sample[:HEAD_SIZE])
     text = sample.decode(encoding, "replace").removeprefix("\ufeff")
-    end = find_record_end(text[:HEAD_SIZE])
+    end = record_end(text[:HEAD_SIZE])
     firsts = _blocks(source, encoding, end)
     with source.open() as stream:
         pieces = read_pieces(text_records(stream, encoding, end), name=source.name, zone=options.timezone, is_loose=is_edited(text, end))
