@@ -4,6 +4,10 @@ import plistlib
 import random
 import shutil
 import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -113,6 +117,93 @@ def test_what_is_encrypted_in_a_folder_is_counted_by_its_name(tmp_path: Path) ->
     (tmp_path / "notes.txt").write_text("nothing", encoding="utf-8")
     found = {record.source: record.reason for record in find_exports(tmp_path) if isinstance(record, Skipped)}
     assert found == {"msgstore.db.crypt15": "an encrypted backup of WhatsApp", "notes.txt": "no chat export"}
+
+
+def field(number: int, value: int | bytes) -> bytes:
+    """A field of a protobuf message."""
+    tag = number << 3 | (0 if isinstance(value, int) else 2)
+    return varint(tag) + (varint(value) if isinstance(value, int) else varint(len(value)) + value)
+
+
+def varint(number: int) -> bytes:
+    return bytes([number]) if number < 0x80 else bytes([number & 0x7F | 0x80]) + varint(number >> 7)
+
+
+def qqnt(path: Path, rows: list[tuple[str, int, str]], profiles: dict[str, int] | None = None) -> Path:
+    """QQNT's database with a private message for each uid, number and words."""
+    with closing(sqlite3.connect(path)) as database:
+        columns = ("40001", "40003", "40013", "40020", "40021", "40030", "40033", "40050", "40800")
+        database.execute("CREATE TABLE c2c_msg_table({})".format(", ".join(f'"{column}"' for column in columns)))
+        for place, (uid, number, text) in enumerate(rows, start=1):
+            body = field(40800, field(45001, 1) + field(45002, 1) + field(45101, text.encode()))
+            row = (place, place, 0, uid, uid, number, number, 1714536000 + place, body)
+            database.execute(f"INSERT INTO c2c_msg_table VALUES ({', '.join('?' * len(row))})", row)
+        database.commit()
+    if profiles is not None:
+        with closing(sqlite3.connect(path.with_name("profile_info.db"))) as database:
+            database.execute('CREATE TABLE profile_info_v6("1000", "1002", "20002", "20009")')
+            database.executemany(
+                "INSERT INTO profile_info_v6 VALUES (?, ?, ?, '')", [(uid, number, uid) for uid, number in profiles.items()]
+            )
+            database.commit()
+    return path
+
+
+def test_the_number_zero_is_nobodys(tmp_path: Path) -> None:
+    rows = [("u_a", 0, "我是甲"), ("u_b", 0, "我是乙"), ("u_c", 0, "我是丙")]
+    found = messages_of(qqnt(tmp_path / "nt_msg.db", rows, {"u_a": 0, "u_b": 0, "u_c": 10003}))
+    told = {one.text: (one.sender, one.sender_name, one.conversation) for one in found}
+    assert told == {
+        "我是甲": ("u_a", "u_a", "qq:private:u_a"),
+        "我是乙": ("u_b", "u_b", "qq:private:u_b"),
+        "我是丙": ("10003", "u_c", "qq:private:10003"),
+    }
+
+
+@pytest.mark.parametrize("place", [0.1, 0.5, 0.9])
+def test_a_damaged_page_costs_its_own_rows(tmp_path: Path, place: float) -> None:
+    path = qqnt(tmp_path / "nt_msg.db", [("u_a", 10002, f"第{number}条") for number in range(3000)])
+    whole = {one.text for one in messages_of(path)}
+    data = bytearray(path.read_bytes())
+    at = int(len(data) / 4096 * place) * 4096
+    data[at : at + 64] = b"\xee" * 64
+    path.write_bytes(data)
+    records = list(read_export(path, timezone=UTC))
+    kept = [one.text for one in records if isinstance(one, Message)]
+    assert set(kept) <= whole
+    assert 2900 <= len(set(kept)) == len(kept) < 3000
+    assert [one.reason for one in records if isinstance(one, Skipped)] == ["damaged, cannot be decoded"]
+
+
+def test_no_copy_of_a_database_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = tmp_path / "temporary"
+    left.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(left))
+    path = qqnt(tmp_path / "nt_msg.db", [("u_a", 10002, f"第{number}条" * 40) for number in range(6000)])
+    archive = tmp_path / "backup.zip"
+    with zipfile.ZipFile(archive, "w") as files:
+        files.write(path, "nt_msg.db")
+    assert len(messages_of(archive)) == 6000
+    data = bytearray(archive.read_bytes())
+    data[len(data) // 2] ^= 1
+    archive.write_bytes(data)
+    with pytest.raises(ExportError, match="damaged inside"):
+        list(read_export(archive, timezone=UTC))
+    assert list(left.iterdir()) == []
+
+
+def test_what_else_lies_beside_a_database_need_not_be_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = qqnt(tmp_path / "nt_msg.db", [("u_a", 10002, "在吗")])
+    (tmp_path / "locked").mkdir()
+    as_ever = Path.iterdir
+
+    def denied(folder: Path) -> Iterator[Path]:  # modes of folders do not bind an administrator, who may run this
+        if folder.name == "locked":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return as_ever(folder)
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    assert [one.text for one in messages_of(path)] == ["在吗"]
 
 
 def test_a_database_without_known_tables_says_so(tmp_path: Path) -> None:

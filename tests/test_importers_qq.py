@@ -141,7 +141,9 @@ def words(number: int, *elements: dict[str, Any], who: str = "alice", **more: An
     return {"type": "type_11" if elements else "type_1", "sender": sender, "content": said(f"第{number}句", *elements)}
 
 
-STRANGERS = [{"id": f"x{n}", "sender": {"uid": f"u_{n % 2}", "uin": f"9999{n % 2}", "name": "S"}, "content": {"text": "s"}} for n in range(6)]
+STRANGERS = [
+    {"id": f"x{n}", "sender": {"uid": f"u_{n % 2}", "uin": f"9999{n % 2}", "name": "S"}, "content": {"text": "s"}} for n in range(6)
+]
 FORWARD = {"type": "forward", "data": {"title": "聊天记录", "messages": STRANGERS}}
 OWNER = {"selfUid": "u_me", "selfUin": "10000"}
 

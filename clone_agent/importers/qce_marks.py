@@ -1,8 +1,8 @@
 """What QQ Chat Exporter writes into a text beside the words: the quote before a reply, and the names of files. Both may hold brackets.
 
-    [回复 Alice: 看[图片]]              the quote, then a line end
-    收到
-    [回复消息]收到[图片:a[1].png]       the newer dialect, whose marks have no blank before the name
+[回复 Alice: 看[图片]]              the quote, then a line end
+收到
+[回复消息]收到[图片:a[1].png]       the newer dialect, whose marks have no blank before the name
 """
 
 import re

@@ -36,6 +36,7 @@ _OLD_QQ = b"SQLite header 3"
 _TABLES = {"c2c_msg_table": ChatKind.PRIVATE, "group_msg_table": ChatKind.GROUP}
 _COLUMNS = ("40001", "40003", "40013", "40020", "40021", "40027", "40030", "40033", "40050", "40090", "40093", "40800", "40850")
 _OWN_NAMES = re.compile(r"(?i)(?:nt_msg|msg3\.0).*\.db")
+_NOBODY = frozenset({"", "0"})  # what stands for a number that is not known
 _SENT = frozenset({1, 2})
 _PASSED_ON = 8
 _REMEMBERED = 20_000  # sequence numbers of one chat, to find the message that a reply means
@@ -82,11 +83,14 @@ class _People:
     def of(cls, database: sqlite3.Connection, source: Source) -> "_People":
         people = cls()
         for uid, number in _rows(database, "nt_uid_mapping_table", "48902", "1002"):
-            people.numbers[uid] = number
+            if number not in _NOBODY:
+                people.numbers[uid] = number
         with closing(_beside(source, "profile_info.db")) as profiles:
             for uid, number, nick, remark in _rows(profiles, "profile_info_v6", "1000", "1002", "20002", "20009"):
-                people.names[uid] = people.names[number] = remark or nick
-                people.numbers.setdefault(uid, number)
+                people.names[uid] = remark or nick
+                if number not in _NOBODY:
+                    people.names[number] = people.names[uid]
+                    people.numbers.setdefault(uid, number)
         with closing(_beside(source, "group_info.db")) as groups:
             for number, name, remark in _rows(groups, "group_list", "60001", "60007", "60026"):
                 people.groups[number] = remark or name
@@ -195,11 +199,11 @@ class _Reader:
 
     def _number(self, number: Value, uid: Value) -> str:
         written = _text(number)
-        return written if written not in {"", "0"} else self._people.numbers.get(_text(uid), _text(uid))
+        return written if written not in _NOBODY else self._people.numbers.get(_text(uid), _text(uid))
 
     def _peer(self, row: dict[str, Value]) -> str:
         if self._kind is ChatKind.GROUP:
-            return next((text for key in ("40021", "40027", "40030") if (text := _text(row[key])) not in {"", "0"}), "0")
+            return next((text for key in ("40021", "40027", "40030") if (text := _text(row[key])) not in _NOBODY), "0")
         return self._number(row["40030"], row["40021"]) or "0"
 
     def _sender(self, row: dict[str, Value], peer: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from clone_agent.errors import ExportError
@@ -14,6 +15,8 @@ from clone_agent.importers.source import FolderTree, Source
 SQLITE = b"SQLite format 3\x00"
 _CHUNK = 1 << 20
 _LONGEST_VALUE = 1 << 26
+Value = int | float | str | bytes | None
+Row = Sequence[Value]
 _SAFETY = ("trusted_schema=OFF", "query_only=ON", "cell_size_check=ON", "mmap_size=0", "cache_size=-16384")
 
 
@@ -27,7 +30,19 @@ def open_database(source: Source, *, skip: int = 0) -> sqlite3.Connection:
         ExportError: it is no database.
     """
     is_plain = isinstance(source.tree, FolderTree) and skip == 0 and not _journal_size(source)
-    path = source.tree.root / source.path if isinstance(source.tree, FolderTree) and is_plain else _copy(source, skip)
+    if isinstance(source.tree, FolderTree) and is_plain:
+        return _opened(source.tree.root / source.path, source)
+    path = _empty_file()
+    try:
+        _copy(source, skip, path)
+        return _opened(path, source)
+    finally:
+        with suppress(OSError):  # Windows keeps an open file; the system clears its temporary folder
+            path.unlink()
+
+
+def _opened(path: Path, source: Source) -> sqlite3.Connection:
+    database: sqlite3.Connection | None = None
     try:
         database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
         for pragma in _SAFETY:
@@ -36,22 +51,23 @@ def open_database(source: Source, *, skip: int = 0) -> sqlite3.Connection:
         database.text_factory = lambda data: data.decode("utf-8", "replace")
         database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
     except sqlite3.Error as cause:
+        if database is not None:
+            database.close()
         raise ExportError(f"{source.name} is a damaged database.", remedy="Copy or decrypt it again.") from cause
-    finally:
-        if not is_plain:
-            with suppress(OSError):  # Windows keeps an open file; the system clears its temporary folder
-                path.unlink()
     return database
 
 
-def _copy(source: Source, skip: int) -> Path:
-    with source.open() as stream, tempfile.NamedTemporaryFile(prefix="clone-agent-", suffix=".db", delete=False) as target:
+def _empty_file() -> Path:
+    with tempfile.NamedTemporaryFile(prefix="clone-agent-", suffix=".db", delete=False) as target:
+        return Path(target.name)
+
+
+def _copy(source: Source, skip: int, path: Path) -> None:
+    with source.open() as stream, path.open("wb") as target:
         stream.read(skip)
         shutil.copyfileobj(stream, target, _CHUNK)
-    path = Path(target.name)
     if _journal_size(source):
         _write_in(_journal(source), path)
-    return path
 
 
 def _journal(source: Source) -> Source:
@@ -61,6 +77,9 @@ def _journal(source: Source) -> Source:
 def _journal_size(source: Source) -> int:
     """The bytes of the journal of late writes beside a database, which a program that is still open leaves there."""
     journal = _journal(source)
+    if isinstance(journal.tree, FolderTree):  # looked at by its name: what else lies in the folder may not even be readable
+        path = journal.tree.root / journal.path
+        return path.stat().st_size if path.is_file() and not path.is_symlink() else 0
     return journal.size() if journal.path in journal.tree.names else 0
 
 
@@ -96,13 +115,42 @@ class Table:
             return None
         return cls(database, name, frozenset(row[1] for row in database.execute(f'PRAGMA table_info("{name}")')))
 
-    def rows(self, columns: Sequence[str], *, order: Sequence[str] = ()) -> Iterator[Sequence[int | float | str | bytes | None]]:
-        """The rows, NULL for columns that the table lacks.
+    def rows(self, columns: Sequence[str], *, order: Sequence[str] = ()) -> Iterator[Row]:
+        """The rows, NULL for columns that the table lacks. Where the file is damaged, those that can be read, in no order.
 
         Raises:
-            sqlite3.Error: the file is damaged where it is read.
+            sqlite3.Error: rows are lost to damage. Those that can be read came before.
         """
         wanted = ", ".join(f'"{column}"' if column in self.columns else "NULL" for column in columns)
-        sorted_by = ", ".join(f'"{column}"' for column in order if column in self.columns)
-        query = f'SELECT {wanted} FROM "{self.name}"' + (f" ORDER BY {sorted_by}" if sorted_by else "")  # noqa: S608  names are our own
-        yield from self.database.execute(query)
+        # The plus keeps an index from being used, so that every row is read before the first one comes: an error comes before it too.
+        sorted_by = ", ".join(f'+"{column}"' for column in order if column in self.columns)
+        if sorted_by:
+            try:
+                found = self.database.execute(f'SELECT {wanted} FROM "{self.name}" ORDER BY {sorted_by}')  # noqa: S608  names are our own
+                first = found.fetchone()
+            except sqlite3.Error:
+                pass  # damaged: the rows come as they lie
+            else:
+                yield from () if first is None else chain((first,), found)
+                return
+        yield from self._as_they_lie(wanted)
+
+    def _as_they_lie(self, wanted: str) -> Iterator[Row]:
+        """The rows before damage, and then those behind it."""
+        last: Value = None
+        try:
+            for row in self.database.execute(f'SELECT rowid, {wanted} FROM "{self.name}"'):  # noqa: S608
+                last = row[0]
+                yield row[1:]
+        except sqlite3.Error as cause:
+            damage = cause
+        else:
+            return
+        after: Value = None
+        with suppress(sqlite3.Error):
+            least = -(1 << 63) if last is None else last
+            for (after,) in self.database.execute(f'SELECT rowid FROM "{self.name}" WHERE rowid > ? ORDER BY rowid DESC', (least,)):  # noqa: B007, S608
+                pass
+        with suppress(sqlite3.Error):
+            yield from self.database.execute(f'SELECT {wanted} FROM "{self.name}" WHERE rowid >= ?', (after,))  # noqa: S608
+        raise damage
