@@ -202,3 +202,19 @@ def test_a_long_paste_is_one_message_in_whatsapp_too(tmp_path: Path) -> None:
 def test_a_strange_line_end_at_the_top_does_not_decide(tmp_path: Path) -> None:
     text = (QQ_TOP + qq(*["好"] * 60)).replace("\r\n", "\n").replace("\n", "\r\n", 1)
     assert [one.text for one in read(put(tmp_path, text, "chat.txt"))[0]] == ["好"] * 60
+
+
+DEEP = '{"a":' * 3000 + "1" + "}" * 3000
+
+
+@pytest.mark.parametrize("odd", ["1" * 5000, DEEP])
+@pytest.mark.parametrize("place", ["beside", "inside"])
+def test_what_python_cannot_decode_costs_one_row(tmp_path: Path, odd: str, place: str) -> None:
+    export = qce(words(1), words(2, who="bob"), words(3))
+    if place == "inside":
+        export["messages"][1]["odd"] = "ODD"
+    else:
+        export = {"metadata": export["metadata"], "odd": "ODD", "chatInfo": export["chatInfo"], "messages": export["messages"]}
+    found, skipped = read(put(tmp_path, json.dumps(export, ensure_ascii=False).replace('"ODD"', odd), "chat.json"))
+    assert [one.text for one in found] == (["第1句", "第3句"] if place == "inside" else ["第1句", "第2句", "第3句"])
+    assert skipped == ["damaged, cannot be decoded"]

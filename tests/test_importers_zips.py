@@ -118,6 +118,21 @@ def test_a_damaged_zip_is_an_error_and_no_crash(tmp_path: Path) -> None:
             list(read_export(path))
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_file_in_a_zip_is_named_whatever_it_is_packed_with(tmp_path: Path, compression: int) -> None:
+    data = bytearray(zipped(tmp_path, {"chat.txt": CHAT * 300}, compression=compression).read_bytes())
+    data[60:90] = b"\xff" * 30
+    (tmp_path / "export.zip").write_bytes(data)
+    assert refusal(tmp_path / "export.zip") == "export.zip is damaged inside."
+
+
+def test_a_damaged_name_before_a_file_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    data = bytearray(zipped(tmp_path, {"聊天.txt": CHAT}).read_bytes())
+    data[30] = 0xFF
+    (tmp_path / "export.zip").write_bytes(data)
+    assert refusal(tmp_path / "export.zip") == "export.zip holds a file that cannot be unpacked."
+
+
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-8"])
 @pytest.mark.parametrize("separator", ["/", "\\"])
 def test_names_that_windows_wrote_are_read_as_they_were(tmp_path: Path, encoding: str, separator: str) -> None:

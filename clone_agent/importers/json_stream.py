@@ -74,7 +74,7 @@ class JsonStream:
                 if is_cut and self._refill():
                     continue
                 raise self._error() from cause
-            except RecursionError as cause:
+            except (RecursionError, ValueError) as cause:  # nested too deeply, or a number of more digits than Python reads
                 raise self._error() from cause
             if end == len(self._text) and not isinstance(value, dict | list | str) and self._refill():
                 continue  # a number may go on in the next piece
@@ -93,7 +93,7 @@ class JsonStream:
         """Step over the next part, however large."""
         try:
             self._skip()
-        except ExportError:
+        except (ExportError, RecursionError):
             self.is_damaged = self._is_lost = True
 
     def members(self, anchors: Sequence[str] = ()) -> Iterator[str]:

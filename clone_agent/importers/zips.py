@@ -6,6 +6,7 @@ opened. (0.5 MB expands to 500 MB without protest in the standard library.)
 """
 
 import io
+import lzma
 import re
 import stat
 import zipfile
@@ -58,7 +59,8 @@ class ZipTree:
         info = self._members[name]
         try:
             return io.BufferedReader(_Counted(self._zip.open(info), info, self.label), 1 << 18)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as cause:
+        # ValueError: the name before the file is damaged, so that it is no UTF-8 any more.
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError) as cause:
             raise ExportError(f"{self.label} holds a file that cannot be unpacked.", remedy="Make the zip again.") from cause
 
     def size(self, name: str) -> int:
@@ -82,7 +84,7 @@ class _Counted(io.RawIOBase):
         view = memoryview(buffer)  # type: ignore[arg-type]  # typeshed has no buffer type before Python 3.12
         try:
             data = self._stream.read(len(view))
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as cause:
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as cause:
             raise ExportError(f"{self._label} is damaged inside.", remedy="Download or make it again.") from cause
         self._read += len(data)
         if self._read > self._most:
