@@ -42,6 +42,33 @@ def test_one_damaged_character_of_a_stamp_costs_its_record_alone(name: str, dama
     assert "time stamp" in skipped[0]
 
 
+@pytest.mark.parametrize("name", EXPORTS)
+@pytest.mark.parametrize("damaged", [(1,), (2, 3), (1, 2)])
+def test_a_damaged_stamp_is_counted_wherever_it_stands(name: str, damaged: tuple[int, ...], tmp_path: Path) -> None:
+    text = EXPORTS[name]
+    for number in damaged:
+        text = text.replace(f"12:00:0{number}", f"12:00q0{number}")
+    kept, skipped = read(tmp_path / "chat.txt", text, name)
+    assert kept == [f"第{number}句" for number in range(1, 5) if number not in damaged]
+    assert len(skipped) == len(damaged)
+
+
+@pytest.mark.parametrize("damaged", ["群友3；", "群友3", "群友1；", "群友1\x11"])
+def test_a_damaged_colon_behind_a_name_gives_its_words_to_nobody_else(damaged: str, tmp_path: Path) -> None:
+    number, place = damaged[2], "群友3:" if damaged.startswith("群友3") else "群友1:"
+    kept, skipped = read(tmp_path / "chat.txt", EXPORTS["qce_txt"].replace(place, damaged), "qce_txt")
+    assert kept == [f"第{other}句" for other in "1234" if other != number]
+    assert skipped == ["a damaged name"]
+
+
+def test_a_name_with_a_damaged_colon_is_known_from_its_other_records(tmp_path: Path) -> None:
+    text = EXPORTS["qce_txt"].replace("群友3:", "群友1；")
+    path = tmp_path / "chat.txt"
+    path.write_bytes(text.encode())
+    found = [one for one in read_export(path, timezone=ZONE) if isinstance(one, Message)]
+    assert [(one.sender_name, one.text) for one in found] == [("群友1", "第1句"), ("群友2", "第2句"), ("群友1", "第3句"), ("群友4", "第4句")]
+
+
 @pytest.mark.parametrize("damaged", ["May 02, 2024 12:00q03 PM", "May 02( 2024 12:00:03 PM", "Ma9 02, 2024 12:00:03 PM"])
 def test_in_imessage_too(damaged: str, tmp_path: Path) -> None:
     text = "".join(f"May 02, 2024 12:00:0{n} PM\n+1555867530{n}\n第{n}句\n\n" for n in range(1, 5))

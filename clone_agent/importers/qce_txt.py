@@ -18,14 +18,13 @@
                   导出完成
 
 UTF-8, LF. A record begins where a line that ends with a colon stands right above `时间: YYYY-`, and, where that is damaged, where it
-stands below two blank lines and in the second line above `内容:`. There are no ids, the owner is not told and a recalled
+stands below two blank lines and in the second line above `内容:`; a damaged name is known by the same. There are no ids, the owner is not told and a recalled
 message is not marked: JSON of the same program is better.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import NamedTuple
 
 from clone_agent.importers.chats import Bubble, Chat, named
@@ -72,6 +71,8 @@ class _Entry(NamedTuple):
     body: list[str]  # the first line without 内容
 
 
+_NO_RECORD = _Entry(0, "", "", [])  # its lines stand above the first record, or belong to none that can be read
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """What a record's lines say."""
@@ -90,21 +91,18 @@ def matches(head: Head) -> bool:
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record]:
     """Every record of the text."""
-    lines = enumerate(lines_of(source), start=1)
     facts: dict[str, str] = {}
-    first: list[tuple[int, str]] = []
-    for number, line in lines:
+    for line in lines_of(source):
         if line.lstrip().startswith(_TITLE) and not _KNOWN_TITLE.fullmatch(line.strip()):
             yield Skipped(source=source.name, reason="unknown version of QQ Chat Exporter, read as far as possible")
         if (fact := _FACT.fullmatch(line)) is not None:
             facts.setdefault(fact[1], clean_name(fact[2]))
-        first = [*first[-1:], (number, line)]
-        if _TIME.fullmatch(line):
+        if _TIME.fullmatch(line) or line.startswith(_CONTENT):
             break
     kind = _CHATS.get(facts.get("聊天类型", ""))
     name = facts.get("聊天名称", "")
     chat = Chat(PLATFORM, _conversation(kind, name, source), name=name, kind=kind)
-    for entry in _entries(chain(first, lines), source.name):
+    for entry in _entries(source):
         if isinstance(entry, Skipped):
             yield entry
             continue
@@ -138,38 +136,58 @@ def _conversation(kind: ChatKind | None, name: str, source: Source) -> str:
     return chat_id(PLATFORM, "private", name) if kind is ChatKind.PRIVATE else group_chat_id(name)
 
 
-def _entries(lines: Iterator[tuple[int, str]], file: str) -> Iterator[_Entry | Skipped]:
-    """The text cut into records; the lines of a record that is too long are counted."""
-    current: _Entry | None = None
+def _entries(source: Source) -> Iterator[_Entry | Skipped]:
+    """The text cut into records; those whose name is damaged and the lines of one that is too long are counted."""
+    current = _NO_RECORD._replace(body=[])
     above: tuple[int, str] | None = None
     size = 0
-    for number, line in lines:
+    names: set[str] = set()
+    for number, line in enumerate(lines_of(source), start=1):
         time = _TIME.fullmatch(line)
         name = _NAME.fullmatch(above[1]) if above is not None and time is not None else None
         if time is not None and name is not None and above is not None:
-            if current is not None:
+            if current.line:
                 yield current
             current, above, size = _Entry(above[0], name[1], time[1], []), None, 0
+            names.add(name[1])
             continue
-        if line.startswith(_CONTENT) and current is not None and above is not None and (name := _damaged(current.body)) is not None:
-            yield current._replace(body=current.body[:-3])
-            current, above, size = _Entry(number - 2, name[1], "", [line]), None, 0
+        if line.startswith(_CONTENT) and above is not None and (found := _damaged(current.body, above[1], names)) is not None:
+            if current.line:
+                yield current._replace(body=current.body[:-3])
+            if found[0] is None:
+                yield Skipped(source=f"{source.name}:{number - 2}", reason="a damaged name")
+                current = _NO_RECORD._replace(body=[])
+            else:
+                current = _Entry(number - 2, found[0], found[1], [line])
+            above, size = None, 0
             continue
-        if above is not None and current is not None:
+        if above is not None:
             current.body.append(above[1])
             size += len(above[1])
         above = (number, line)
-        if size > LONGEST_RECORD and current is not None:
-            yield current
-            yield Skipped(source=f"{file}:{number}", reason="the rest of a record that is too long")
-            current, size = None, 0
-    if current is not None:
+        if size > LONGEST_RECORD:
+            if current.line:
+                yield current
+                yield Skipped(source=f"{source.name}:{number}", reason="the rest of a record that is too long")
+            current, size = _NO_RECORD._replace(body=[]), 0
+    if current.line:
         yield current._replace(body=_without_footer([*current.body, above[1]] if above is not None else current.body))
 
 
-def _damaged(body: list[str]) -> re.Match[str] | None:
-    """The name at the end of a body that belongs to a record whose time is damaged: below two blank lines."""
-    return _NAME.fullmatch(body[-1]) if len(body) > 2 and not body[-2].strip() and not body[-3].strip() else None
+def _damaged(body: list[str], above: str, names: Collection[str]) -> tuple[str | None, str] | None:
+    """Name and time of a record of which one is damaged, from the end of the body before it and the line above 内容; None for no record.
+
+    The time is "" where it is damaged. The name is None where it lacks its colon, unless it is known from elsewhere.
+    """
+    if len(body) < 3 or not body[-1].strip() or body[-2].strip() or body[-3].strip():
+        return None
+    if (name := _NAME.fullmatch(body[-1])) is not None:
+        return name[1], ""
+    if (time := _TIME.fullmatch(above)) is not None:
+        written = body[-1]
+        known = (written, *(() if written[-1].isalnum() else (written[:-1],)))  # a letter at the end may belong to another name
+        return next((one for one in known if one in names), None), time[1]
+    return None
 
 
 def _without_footer(body: list[str]) -> list[str]:

@@ -133,8 +133,9 @@ class _Cutter:
                     self._open, self._body = (self._number, header), []
                     is_free, size = False, 0
                     continue
-                if is_free and self._open is not None and is_damaged(line, *_STAMPS):
-                    yield self._closed()
+                if is_free and is_damaged(line, *_STAMPS):
+                    if self._open is not None:
+                        yield self._closed()
                     yield Skipped(source=f"{self._name}:{self._number}", reason="a damaged time stamp")
                     self._body, size = [], 0
                 is_free = self._open is None
