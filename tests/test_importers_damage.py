@@ -66,7 +66,12 @@ def test_a_name_with_a_damaged_colon_is_known_from_its_other_records(tmp_path: P
     path = tmp_path / "chat.txt"
     path.write_bytes(text.encode())
     found = [one for one in read_export(path, timezone=ZONE) if isinstance(one, Message)]
-    assert [(one.sender_name, one.text) for one in found] == [("群友1", "第1句"), ("群友2", "第2句"), ("群友1", "第3句"), ("群友4", "第4句")]
+    assert [(one.sender_name, one.text) for one in found] == [
+        ("群友1", "第1句"),
+        ("群友2", "第2句"),
+        ("群友1", "第3句"),
+        ("群友4", "第4句"),
+    ]
 
 
 @pytest.mark.parametrize("damaged", ["May 02, 2024 12:00q03 PM", "May 02( 2024 12:00:03 PM", "Ma9 02, 2024 12:00:03 PM"])

@@ -218,3 +218,32 @@ def test_what_python_cannot_decode_costs_one_row(tmp_path: Path, odd: str, place
     found, skipped = read(put(tmp_path, json.dumps(export, ensure_ascii=False).replace('"ODD"', odd), "chat.json"))
     assert [one.text for one in found] == (["第1句", "第3句"] if place == "inside" else ["第1句", "第2句", "第3句"])
     assert skipped == ["damaged, cannot be decoded"]
+
+
+def test_a_message_that_the_exporter_could_not_read_has_no_words(tmp_path: Path) -> None:
+    failed = words(2) | {"type": "error", "content": {"text": "[解析失败: Cannot read x]", "elements": []}}
+    found, _ = read(put(tmp_path, qce(words(1), failed), "chat.json"))
+    assert [(one.kind, one.text) for one in found] == [(Kind.TEXT, "第1句"), (Kind.UNKNOWN, "")]
+
+
+@pytest.mark.parametrize("own", ["[旺柴]\n走吧\n还有一句", "谁?\nNone\n没有人", "列表\n[\n1\n]", "看[图片]\n好"])
+def test_a_line_of_words_that_looks_like_a_tag_of_qqnt_export_is_words(tmp_path: Path, own: str) -> None:
+    text = f"2024-05-01 12:00:01 收\n[文本]\n哈哈\n{own}\n[图片]\na.jpg\n\n2024-05-01 12:00:10 发\n[文本]\n好\nNone\nNone\n[\n应\n\n"
+    (first, second), skipped = read(put(tmp_path, text, "小明.txt"))
+    assert (first.text, first.attachments, second.text, skipped) == (f"哈哈\n{own}", ("a.jpg",), "好", [])
+
+
+def test_a_time_line_with_one_friend_is_one_chat(tmp_path: Path) -> None:
+    lines = "[2024-05-01 12:00:00] 小明 -> 我的昵称: 在吗\n[2024-05-01 12:00:09] 我的昵称 -> 小明: 在\n"
+    records = list(read_export(put(tmp_path, lines, "chat_logs_timeline.txt"), timezone=ZONE))
+    assert [(one.name, one.owner) for one in records if isinstance(one, Conversation)] == [("小明、我的昵称", None)]
+    assert [(one.sender_name, one.text) for one in records if isinstance(one, Message)] == [("小明", "在吗"), ("我的昵称", "在")]
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8"])
+@pytest.mark.parametrize("many", [1500, 25_000])
+def test_an_encoding_shows_only_behind_a_long_english_beginning(tmp_path: Path, encoding: str, many: int) -> None:
+    lines = "".join(f"2020-01-01 {n // 3600}:{n // 60 % 60:02d}:{n % 60:02d} Ann(10001)\r\nhello there\r\n\r\n" for n in range(many))
+    text = f"{lines}2020-01-02 9:00:00 小明(10002)\r\n你好世界\r\n\r\n"
+    last = read(put(tmp_path, text.encode(encoding), "chat.txt"))[0][-1]
+    assert (last.sender_name, last.text) == ("小明", "你好世界")

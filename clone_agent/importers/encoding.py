@@ -16,6 +16,7 @@ _PADDING = re.compile("[\\x00\\x1a]")  # what fills up a file or ends it on some
 _FAR_MORE = 10  # bare line ends for each CRLF: where as many stand, the few CRLF are the strange ones
 _TOP = 3  # line ends at the beginning that are all CRLF are no strange ones, however long a text somebody pasted further down
 _CHUNK = 1 << 20  # bytes read at once
+_HEAD = 1 << 16  # bytes that the encoding was named by
 LONGEST_RECORD = 1 << 22  # characters; a longer record comes out in pieces, so that a file without line ends cannot fill the memory
 
 
@@ -86,7 +87,12 @@ def find_record_end(head: str) -> str:
 def _decoded(chunks: Iterator[bytes], encoding: str, *, is_whole: bool) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
     is_start = True
-    for chunk in chunks:
+    is_open = is_whole and encoding == "utf-8"  # a file that begins with nothing but ASCII may go on as GB18030
+    for number, chunk in enumerate(chunks):
+        if is_open and not chunk.isascii():
+            is_open = False
+            if number > 0 or chunk[:_HEAD].isascii():
+                decoder = codecs.getincrementaldecoder(_narrow_encoding(chunk))(errors="replace")
         text = decoder.decode(chunk)
         if "\0" in text or "\x1a" in text:
             text = _PADDING.sub("", text)

@@ -233,6 +233,8 @@ def _kind_and_words(row: Row, content: Row, elements: list[tuple[str, Row]]) -> 
         kinds = [_TYPES[told]]  # some exports leave the elements out
     elif not kinds and _LONE.fullmatch(written.strip()) is not None:
         kinds = [kind for kind, placeholder in _ANY_PLACEHOLDER.items() if placeholder.search(written)]
+    if told == "error":
+        return Kind.UNKNOWN, ""  # the exporter says here that it could not read the message
     if told in {"type_17", "market_face"}:
         return Kind.STICKER, ""
     if any(kind in _WORDLESS for kind in kinds) or _TYPES.get(told) in _WORDLESS:

@@ -17,9 +17,9 @@
     ===============================================
                   导出完成
 
-UTF-8, LF. A record begins where a line that ends with a colon stands right above `时间: YYYY-`, and, where that is damaged, where it
-stands below two blank lines and in the second line above `内容:`; a damaged name is known by the same. There are no ids, the owner is not told and a recalled
-message is not marked: JSON of the same program is better.
+UTF-8, LF. A record begins where a line that ends with a colon stands right above `时间: YYYY-`, and, where one of the two is damaged,
+where they stand below two blank lines and above `内容:`. There are no ids, the owner is not told and a recalled message is not marked:
+JSON of the same program is better.
 """
 
 import re
@@ -72,6 +72,7 @@ class _Entry(NamedTuple):
 
 
 _NO_RECORD = _Entry(0, "", "", [])  # its lines stand above the first record, or belong to none that can be read
+
 
 @dataclass(frozen=True, slots=True)
 class Body:

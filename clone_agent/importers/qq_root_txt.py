@@ -69,7 +69,11 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record]:
             continue
         sender = clean_name(row["sender"])
         receiver = clean_name(row["receiver"] or "")
-        peer = (receiver if sender == owner else sender) if receiver else (told["remark"] or told["nick"] or told["number"]) if told else ""
+        if receiver:
+            # Who of two is the owner is not known where there is one friend alone: their chat is still one.
+            peer = (receiver if sender == owner else sender) if owner else "、".join(sorted({sender, receiver}))
+        else:
+            peer = (told["remark"] or told["nick"] or told["number"]) if told else ""
         if peer not in chats:
             identity = (
                 f"{PLATFORM}:private:{told['number']}"

@@ -25,7 +25,7 @@ from clone_agent.importers.format import Head, ReadOptions, Record
 from clone_agent.importers.identity import chat_id
 from clone_agent.importers.opening import lines_of
 from clone_agent.importers.qq_pc_blocks import PLATFORM, group_chat_id
-from clone_agent.importers.qqnt_tags import DIRECTIONS, TAG, Part, is_tag, understand
+from clone_agent.importers.qqnt_tags import DIRECTIONS, TAG, Part, ends_words, is_tag, understand
 from clone_agent.importers.source import Source
 from clone_agent.importers.stamps import read_time
 from clone_agent.records import ChatKind, Kind, Skipped
@@ -147,11 +147,12 @@ class _Open:
 
 
 def _parts(body: list[str]) -> list[Part]:
-    """Tags with their contents. The line below a tag is content whatever it looks like."""
+    """Tags with their contents. The line below a tag is content whatever it looks like, and in words only a known tag is one."""
     parts: list[Part] = []
     current: _Open | None = None
-    for line in body:
-        if (current is None or current.lines) and is_tag(line):
+    for line, below in zip(body, [*body[1:], ""], strict=True):
+        is_inside = current is not None and current.tag.endswith("[文本]")
+        if (current is None or current.lines) and (ends_words(line, below) if is_inside else is_tag(line)):
             if current is not None:
                 parts.append(current.part)
             current = _Open(line, [])

@@ -48,6 +48,18 @@ def is_tag(line: str) -> bool:
     return line[:1] in {"[", "N"} and TAG.fullmatch(line) is not None
 
 
+def ends_words(line: str, below: str) -> bool:
+    """Whether a line inside of somebody's words is a tag: people write `[旺柴]`, `[` and `None` too.
+
+    Args:
+        line: that may be one.
+        below: the line under it.
+    """
+    if line == "None" or line == "[":
+        return below == ("None" if line == "None" else "应")
+    return is_tag(line) and (line.startswith(QUOTED) or line == "[文本]" or _kind(line) is not Kind.UNKNOWN)
+
+
 class Part(NamedTuple):
     """One element of a message."""
 
