@@ -150,7 +150,7 @@ def _parts(body: list[str]) -> list[Part]:
     """Tags with their contents. The line below a tag is content whatever it looks like, and in words only a known tag is one."""
     parts: list[Part] = []
     current: _Open | None = None
-    for line, below in zip(body, [*body[1:], ""], strict=True):
+    for line, below in zip(body, [*body[1:], ""], strict=False):
         is_inside = current is not None and current.tag.endswith("[文本]")
         if (current is None or current.lines) and (ends_words(line, below) if is_inside else is_tag(line)):
             if current is not None:
