@@ -23,6 +23,9 @@ from web_stage import GRADIO_WARNINGS, free_port
 from clone_agent.archive import Archive
 from clone_agent.extracting import lasting
 from clone_agent.home import DataHome
+from finetune.adapter_files import save_adapter
+from finetune.glm import load_model
+from finetune.methods.registry import attach
 from ui.cli import main
 from ui.config import _File
 
@@ -170,6 +173,34 @@ def test_compare_prints_a_table_and_where_the_answers_are(home: Path, tmp_path: 
     assert result.exit_code == 0
     assert "tuned+memory" in result.stdout
     assert (home / "comparisons" / "questions.jsonl").is_file()
+
+
+@pytest.fixture
+def tuned_in_full(home: Path, base: Path, tmp_path: Path) -> Path:
+    """A home whose newest adapter is one of full tuning, which leaves no base to switch to."""
+    copy = shutil.copytree(home, tmp_path / "home")
+    loaded = load_model(base)
+    facts = {"dataset": {"hash": "x"}, "losses": {"before": None, "after": None}, "training": {}, "samples": []}
+    save_adapter(copy / "adapters" / "full", attach(loaded.model, "full", {}), loaded, facts)
+    return copy
+
+
+def test_compare_shows_a_fully_tuned_model_alone_and_says_why(tuned_in_full: Path, tmp_path: Path) -> None:
+    (tmp_path / "questions.txt").write_text(QUESTION, encoding="utf-8")
+    result = run(tuned_in_full, "compare", tmp_path / "questions.txt", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert list(json.loads(result.stdout)["right"]) == ["tuned", "tuned+memory"]
+    assert "full was tuned in full" in result.stderr
+    assert "--adapter none" in result.stderr
+
+
+@pytest.mark.filterwarnings(*GRADIO_WARNINGS)
+def test_a_fully_tuned_model_chats_in_the_browser(tuned_in_full: Path) -> None:
+    port = free_port()
+    with chat_process(tuned_in_full, port) as (process, url):
+        assert "clone-agent" in httpx.get(url, trust_env=False, timeout=30).text
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
 
 
 def test_the_terminal_chat_answers_line_by_line(home: Path) -> None:

@@ -115,11 +115,14 @@ def base_of(adapter: "AdapterInfo | None") -> str | None:
     return None if adapter is None or adapter.base == SHIPPED_NAME else adapter.base
 
 
-def without_adapter(voice: Voice) -> Voice:
-    """The base model beside the tuned one; both share the weights."""
+def without_adapter(voice: Voice) -> Voice | None:
+    """The base model beside the tuned one; both share the weights. None where tuning changed the weights themselves."""
     from finetune.chat_model import GlmChatModel
 
     assert isinstance(voice.model, GlmChatModel)
+    adapter = voice.model.engine.adapter
+    if adapter is not None and adapter.switch is None:
+        return None
     return Voice(model=voice.model.without_adapter(), label=voice.model.engine.loaded.name, adapter=None)
 
 

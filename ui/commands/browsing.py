@@ -128,9 +128,9 @@ def _booth(call: Call, clone: "Clone", settings: "Settings", speaker: "Speaker")
     from ui.web.voting import Booth, contenders
     from ui.wiring import make_agent, without_adapter
 
-    home, base = call.home.root, None
-    if clone.voice.is_tuned:
-        base = replace(speaker, agent=make_agent(clone.archive, clone.memory, without_adapter(clone.voice), settings))
+    home = call.home.root
+    plain = without_adapter(clone.voice) if clone.voice.is_tuned else None
+    base = None if plain is None else replace(speaker, agent=make_agent(clone.archive, clone.memory, plain, settings))
     kind = "server" if settings.server is not None else "tuned" if clone.voice.is_tuned else "base"
     return Booth(
         pairs=contenders(speaker, base, kind=kind, has_memory=clone.memory is not None),

@@ -57,6 +57,10 @@ def compare(call: Call, path: Path, out: Path | None, **voice: object) -> None:
     with open_clone(call.home, settings, use_memory=True) as clone:
         remind(call.screen, clone)
         voices = kinds_of_voice(clone, settings)
+        if clone.voice.is_tuned and len(voices) == 1:
+            call.screen.note(
+                f"{clone.voice.adapter} was tuned in full: there is no base beside it. Compare that one by itself with --adapter none."
+            )
         with call.screen.progress("Answering", unit="answers") as advance:
             answers = answer_all(clone, settings, questions, voices, lambda done: advance(done, len(questions) * len(voices) * 2))
     write_answers(target, questions, answers)
@@ -68,14 +72,15 @@ def compare(call: Call, path: Path, out: Path | None, **voice: object) -> None:
 
 
 def kinds_of_voice(clone: "Clone", settings: "Settings") -> "list[tuple[str, Voice]]":
-    """Whom to compare: base and tuned; the base alone where nothing is tuned; the server where one was named."""
+    """Whom to compare: base and tuned; one of them alone where nothing is tuned, or all was; the server where one was named."""
     from ui.wiring import without_adapter
 
     if settings.server is not None:
         return [("server", clone.voice)]
     if not clone.voice.is_tuned:
         return [("base", clone.voice)]
-    return [("base", without_adapter(clone.voice)), ("tuned", clone.voice)]
+    base = without_adapter(clone.voice)
+    return [*([] if base is None else [("base", base)]), ("tuned", clone.voice)]
 
 
 def answer_all(
