@@ -11,7 +11,7 @@ from clone_agent.records import ChatTurn
 from clone_agent.traces import Traces
 from clone_agent.words import WordsFinder, folded
 from ui.web.bubbles import reply_bubbles, waiting
-from ui.web.running import WAITING, Answer, RunningTalks
+from ui.web.running import WAITING, Answer, RunningTalks, talk_name
 from ui.web.talk import Talk
 
 TABS = [f"{number:032d}" for number in range(3)]
@@ -74,6 +74,29 @@ def test_only_the_last_talks_are_kept_and_not_for_long() -> None:
     ask(brief, TABS[0], "早", "早呀")
     time.sleep(0.25)
     assert brief.find(TABS[0]) == Talk()
+
+
+def test_whoever_opens_many_tabs_drops_their_own_talks_and_nobody_elses() -> None:
+    talks = RunningTalks(most=4)
+    others = [talk_name("小明", "1"), talk_name("小红", "1"), talk_name("小红", "2")]
+    for tab in others:
+        ask(talks, tab, "早", "早呀")
+    many = [talk_name("小刚", str(number)) for number in range(10)]
+    for tab in many:
+        talks.add(tab, "嗨", CROWDED)
+    kept = [tab for tab in (*others, *many) if shown(talks, tab)]
+    assert kept == [others[0], others[2], many[8], many[9]], "of whoever holds most, the oldest; who holds one keeps it"
+
+
+def test_a_talk_that_is_being_answered_is_never_one_too_many() -> None:
+    talks, held = RunningTalks(most=2), threading.Event()
+    assert begin(talks, TABS[0], "早", answering("早", "早呀", held=held))
+    until(lambda: shown(talks, TABS[0]) == ["早", "早"])
+    for number in range(5):
+        talks.add(talk_name(f"user {number}", "1"), "嗨", CROWDED)
+    held.set()
+    until(lambda: not talks.is_answering(TABS[0]))
+    assert shown(talks, TABS[0]) == ["早", "早呀"]
 
 
 def test_an_answer_goes_on_while_nobody_looks_and_who_comes_back_sees_how_it_stands_and_its_end() -> None:

@@ -10,7 +10,8 @@ from gradio.components import Component
 from clone_agent.importers.cleaning import clean
 from ui.web.bubbles import failure, waiting
 from ui.web.parts import PRIVATE, language_asked
-from ui.web.running import SHORTEST, TAB, Answer, RunningTalks
+from ui.web.running import SHORTEST, TAB, Answer, RunningTalks, talk_name
+from ui.web.talk import Talk
 from ui.web.texts import say
 
 Shown = list[gr.ChatMessage]
@@ -37,6 +38,7 @@ def wire_chat(
     answer: Callable[..., Answer],
     *,
     may_look: Callable[[gr.Request], bool] = lambda _: True,
+    refusal: Callable[[str, gr.Request], str] = lambda *_: "",
 ) -> gr.State:
     """Wire a chat.
 
@@ -45,7 +47,8 @@ def wire_chat(
         parts: of the chat.
         talks: where its talks are kept.
         answer: a line, the request and the values of `parts.options` -> how the line is answered.
-        may_look: whether who asks may see their talk again after a reload.
+        may_look: whether who asks may see their talk.
+        refusal: why a line of any length is not to be answered; "" where it is, once for each, since it may count them.
 
     Returns:
         Which talk of `talks` this visitor's is.
@@ -58,21 +61,25 @@ def wire_chat(
 
     def take(request: gr.Request, text: str, number: str, *chosen: Any) -> tuple[Any, ...]:
         """Show the line at once: another visitor's answer may come first."""
-        line, language, where = clean(text).strip(), language_asked(request), _talk_of(number, request)
-        if not line or talks.is_answering(where):  # the line stays in the box
+        said, language, where = clean(text).strip(), language_asked(request), _talk_of(number, request)
+        line = said[: parts.box.max_length]  # the browser takes no more, a script may send it
+        if not line or talks.is_answering(where):  # the line stays in the box, as does one that is not taken
             return gr.skip(), where, gr.skip(), *_busy(parts, is_busy=talks.is_answering(where))
-        is_taken = talks.begin(
-            where,
-            line,
-            answer(line, request, *chosen),
-            meanwhile=waiting(language, "waiting"),
-            crowded=failure(language, say(language, "crowded")),
-        )
-        return "" if is_taken else gr.skip(), where, list(talks.find(where).shown), *_busy(parts, is_busy=is_taken)
+        if not may_look(request):
+            return gr.skip(), "", list(Talk().begun(line, failure(language, refusal(said, request))).shown), *_busy(parts, is_busy=False)
+        crowded = failure(language, say(language, "crowded"))
+        if talks.is_crowded():  # asked first: what nobody could answer does not count
+            talks.add(where, line, crowded)
+        elif reason := refusal(said, request):
+            talks.add(where, line, failure(language, reason))
+        elif talks.begin(where, line, answer(line, request, *chosen), meanwhile=waiting(language, "waiting"), crowded=crowded):
+            return "", where, list(talks.find(where).shown), *_busy(parts, is_busy=True)
+        return gr.skip(), where, list(talks.find(where).shown), *_busy(parts, is_busy=False)
 
-    async def follow(where: str) -> AsyncIterator[Shown]:
-        async for talk in talks.follow(where):
-            yield list(talk.shown)
+    async def follow(where: str, request: gr.Request) -> AsyncIterator[Shown]:
+        if where and may_look(request):
+            async for talk in talks.follow(where):
+                yield list(talk.shown)
 
     def stop(where: str) -> Shown:
         talks.stop(where)
@@ -110,8 +117,7 @@ def wire_chat(
 
 
 def _talk_of(number: str, request: gr.Request) -> str:
-    """Whose talk it is: this tab's, and nobody's who logs in under another name in it."""
-    return f"{request.username or ''}\n{number if len(number) >= SHORTEST else request.session_hash}"
+    return talk_name(request.username or "", number if len(number) >= SHORTEST else str(request.session_hash))
 
 
 def _busy(parts: ChatParts, *, is_busy: bool) -> tuple[gr.Button, ...]:

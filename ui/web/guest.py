@@ -51,13 +51,20 @@ def build_guest_page(desk: GuestDesk, *, name: str) -> gr.Blocks:
 
         page.load(greet, None, [top, log], **PRIVATE)
         parts = ChatParts(log=log, box=box, send=send, clear=clear)
-        wire_chat(page, parts, talks, answer, may_look=lambda request: desk.book.is_open(str(request.username or "")))
+        wire_chat(
+            page,
+            parts,
+            talks,
+            answer,
+            may_look=lambda request: desk.book.is_open(str(request.username or "")),
+            refusal=lambda line, request: _refusal(desk, line, str(request.username or ""), language_asked(request)),
+        )
     return page
 
 
 def _reply(desk: GuestDesk, text: str, talk: Talk, *, guest: str, language: str) -> Iterator[Talk]:
-    if refusal := _refusal(desk, text, guest, language):
-        yield talk.begun(text, failure(language, refusal))
+    if not desk.book.is_open(guest):  # sent away while the line waited
+        yield talk.begun(text, failure(language, say(language, "guest_closed")))
         return
     asked = talk.begun(text)
     yield asked.going_on(waiting(language, "thinking"))

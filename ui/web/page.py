@@ -16,7 +16,7 @@ from ui.web.bubbles import escape
 from ui.web.chat import ChatParts, wire_chat
 from ui.web.loops import in_an_event_loop
 from ui.web.memories import memories_tab
-from ui.web.parts import PRIVATE, chat_log, labels_for_browser, language_asked, nothing_said, question_box
+from ui.web.parts import LONGEST, PRIVATE, chat_log, labels_for_browser, language_asked, nothing_said, question_box
 from ui.web.running import Answer, RunningTalks
 from ui.web.talk import Speaker, Talk
 from ui.web.texts import say
@@ -135,7 +135,7 @@ def _compare_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.
 
     def answer(text: str, request: gr.Request) -> Iterator[tuple[Shown, Shown]]:
         """Both sides by turns in one event: two events of one trigger would be answered one after the other."""
-        asked, language = clean(text).strip(), language_asked(request)
+        asked, language = clean(text).strip()[:LONGEST], language_asked(request)
         shown: list[Shown] = [[], []]
         sides = [speaker.answer(Talk(), asked, use_memory=use_memory, language=language) for use_memory in (False, True)]
         for first, second in zip_longest(*sides) if asked else ():

@@ -7,6 +7,7 @@ import gradio as gr
 from ui.web.bubbles import escape
 from ui.web.texts import labels, language_of, say
 
+LONGEST = 2_000  # characters of a line; the browser takes no more, and what a script sends is cut
 # Of every event. Gradio would tell the labels of public ones to whoever sees the login page.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -34,7 +35,7 @@ def chat_log(elem_id: str) -> gr.Chatbot:
     )
 
 
-def question_box(placeholder: Any, *, elem_id: str, longest: int = 2_000) -> gr.Textbox:
+def question_box(placeholder: Any, *, elem_id: str, longest: int = LONGEST) -> gr.Textbox:
     """Where one writes."""
     return gr.Textbox(
         placeholder=placeholder,

@@ -6,10 +6,11 @@ its talk as it stands, and follows an answer that is still being written.
 """
 
 import asyncio
+import hashlib
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -52,11 +53,21 @@ class _Running:
     forgotten: list[Traces] = field(default_factory=list)  # while it is
 
 
+def talk_name(user: str, number: str) -> str:
+    """Which talk a user's tab has: nobody's who logs in under another name in it, and short, whatever a script sends for a number."""
+    return f"{user}\n{hashlib.sha256(number.encode(errors='replace')).hexdigest()}"
+
+
+def _user_of(tab: str) -> str:
+    return tab.rpartition("\n")[0]
+
+
 class RunningTalks:
     """The talk of each tab, and who is answered next.
 
     Args:
-        most: talks kept; the oldest goes when there are too many.
+        most: talks kept. When there are more, the oldest of whoever holds most goes, so that nobody loses theirs for another's many;
+            one that is being answered stays.
         lasts_s: how long a talk is kept after its last word.
     """
 
@@ -72,6 +83,11 @@ class RunningTalks:
         with self._guard:
             running = self._talks.get(tab)
             return running.talk if running is not None and time.monotonic() - running.at < self._lasts_s else Talk()
+
+    def is_crowded(self) -> bool:
+        """Whether so many questions wait that no more is taken."""
+        with self._guard:
+            return len(self._waiting) >= WAITING
 
     def is_answering(self, tab: str) -> bool:
         """Whether a line of this tab is being answered, or waits for it."""
@@ -99,6 +115,12 @@ class RunningTalks:
             else:
                 self._keep(tab, _Running(at=time.monotonic(), talk=before.begun(line, crowded)))
             return is_taken
+
+    def add(self, tab: str, line: str, reason: ChatMessage) -> None:
+        """Show a line that is not answered, and below it why."""
+        before = self.find(tab)
+        with self._guard:
+            self._keep(tab, _Running(at=time.monotonic(), talk=before.begun(line, reason)))
 
     async def follow(self, tab: str) -> AsyncIterator[Talk]:
         """How the talk stands, and each state after it, until nothing is being answered any more."""
@@ -134,10 +156,13 @@ class RunningTalks:
     def _keep(self, tab: str, running: _Running) -> None:
         self._talks[tab] = running
         self._talks.move_to_end(tab)
-        oldest = next(iter(self._talks.values()))
-        while len(self._talks) > self._most or time.monotonic() - oldest.at >= self._lasts_s:
-            self._talks.popitem(last=False)
-            oldest = next(iter(self._talks.values()))
+        idle = [one for one, kept in self._talks.items() if one != tab and kept.answer is None]  # oldest first
+        for one in idle:
+            if time.monotonic() - self._talks[one].at >= self._lasts_s:
+                del self._talks[one]
+        while len(self._talks) > self._most and (left := [one for one in idle if one in self._talks]):
+            held = Counter(map(_user_of, self._talks))
+            del self._talks[max(left, key=lambda one: held[_user_of(one)])]  # the first of several: the oldest
 
     def _work(self) -> None:
         while True:

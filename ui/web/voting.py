@@ -14,7 +14,7 @@ import gradio as gr
 from clone_agent.importers.cleaning import clean
 from ui.votes import SAME, Tally, Vote, ballot_of, tally_between
 from ui.web.bubbles import escape, question_bubble, waiting
-from ui.web.parts import PRIVATE, chat_log, language_asked, question_box
+from ui.web.parts import LONGEST, PRIVATE, chat_log, language_asked, question_box
 from ui.web.talk import Speaker, Talk
 from ui.web.texts import say
 
@@ -149,7 +149,7 @@ def _side(i18n: gr.I18n, which: str) -> tuple[gr.Button, gr.Chatbot]:
 
 
 def _take(text: str, is_busy: bool) -> tuple[Any, ...]:
-    line = clean(text).strip()
+    line = clean(text).strip()[:LONGEST]
     return ("", line, True) if line and not is_busy else (gr.skip(), gr.skip(), gr.skip())  # the line stays in the box
 
 
