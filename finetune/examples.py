@@ -105,8 +105,8 @@ class _Builder:
         refused = self.options.wanted.refuses(session)
         for thread in self._threads(session) if refused is None else [session]:
             turns = _spoken(thread, self.counts)
-            words = [self._masked(text) for _, text in turns]
-            for number, (turn, _) in enumerate(turns):
+            words = [self._masked(turn.text) for turn in turns]
+            for number, turn in enumerate(turns):
                 if not turn.is_owner:
                     self.quality.hear(turn)
                     continue
@@ -114,7 +114,7 @@ class _Builder:
                 reason = refused or self._refusal(turn, context)
                 made = None if reason else self._example(session, turn, context, words[number])
                 ids = tuple(message.id for message in turn.messages)
-                said = [message.id for before, _ in turns[:number] for message in before.messages]
+                said = [message.id for before in turns[:number] for message in before.messages]
                 if made is None:
                     self.counts[reason or ""] += 1
                     self.tell(Verdict(message_ids=ids, example=None, reason=reason or ""))
@@ -157,29 +157,29 @@ class _Builder:
             text = scrubbed.text
         return text if self.options.pseudonyms is None else self.options.pseudonyms.replace(text)
 
-    def _named(self, turns: Sequence[tuple[Turn, str]]) -> Sequence[tuple[Turn, str]]:
+    def _named(self, turns: Sequence[Turn]) -> Sequence[Turn]:
         if self.options.pseudonyms is None:
             return turns
-        return [(replace(turn, speaker_name=self.options.pseudonyms.name(turn.speaker_name)), text) for turn, text in turns]
+        return [replace(turn, speaker_name=self.options.pseudonyms.name(turn.speaker_name)) for turn in turns]
 
 
-def _spoken(session: Session, counts: Counter[str]) -> list[tuple[Turn, str]]:
+def _spoken(session: Session, counts: Counter[str]) -> list[Turn]:
     """The session's turns that have words, neighbours of one speaker joined."""
-    spoken: list[tuple[Turn, str]] = []
+    spoken: list[Turn] = []
     for turn in session.turns:
         if not turn.bubbles:
             counts["without words"] += 1
-        elif spoken and spoken[-1][0].speaker == turn.speaker:
-            spoken[-1] = (spoken[-1][0], f"{spoken[-1][1]}\n{turn.text}")
+        elif spoken and spoken[-1].speaker == turn.speaker:
+            spoken[-1] = replace(spoken[-1], messages=(*spoken[-1].messages, *turn.messages))
         else:
-            spoken.append((turn, turn.text))
+            spoken.append(turn)
     return spoken
 
 
-def _context(session: Session, turns: Sequence[tuple[Turn, str]], words: Sequence[str], *, end: int, colon: str) -> tuple[ChatTurn, ...]:
+def _context(session: Session, turns: Sequence[Turn], words: Sequence[str], *, end: int, colon: str) -> tuple[ChatTurn, ...]:
     """The turns before `end`; in a group the speakers' names stand before their words, and others' turns in a row are one."""
     context: list[ChatTurn] = []
-    for (turn, _), text in zip(turns[:end], words[:end], strict=True):
+    for turn, text in zip(turns[:end], words[:end], strict=True):
         if turn.is_owner:
             context.append(ChatTurn(role="assistant", text=text))
             continue

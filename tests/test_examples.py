@@ -13,7 +13,7 @@ from clone_agent.errors import DatasetError
 from clone_agent.prompt import system_prompt
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Kind, Message, Persona, Session, Turn
 from finetune.dataset import export_pairs, read_dataset, read_examples, write_dataset
-from finetune.examples import Example, ExampleOptions, build_examples
+from finetune.examples import Example, ExampleOptions, Verdict, build_examples
 from finetune.splitting import SessionSpan, split_by_time
 
 ZONE = timezone(timedelta(hours=8))
@@ -84,6 +84,22 @@ def test_turns_without_words_are_dropped_and_join_what_stands_around_them() -> N
     (only,) = build(session((MING, ["看这个"]), (OWNER, ["等等"]), (MING, [""]), (OWNER, ["好看"])), counts=counts)
     assert only.response == "等等\n好看"
     assert counts["without words"] == 1
+
+
+def test_every_part_of_a_joined_turn_counts_when_answers_are_left_out() -> None:
+    def said(second: str) -> Session:
+        return session((MING, ["你到哪了"]), (OWNER, ["快了"]), (MING, [""]), (OWNER, [second]))
+
+    counts: Counter[str] = Counter()
+    verdicts: list[Verdict] = []
+    personal = said("我电话13577902468 到了打我")
+    options = ExampleOptions(mask=False, drop_personal=True)
+    assert list(build_examples([personal], ME, options, counts=counts, on_verdict=verdicts.append)) == []
+    assert counts["personal data"] == 1
+    ids = (personal.turns[1].messages[0].id, personal.turns[3].messages[0].id)
+    assert [(one.message_ids, one.reason) for one in verdicts] == [(ids, "personal data")]
+    assert build(said("帮我砍一刀 拼多多 复制这条信息打开"), counts=counts) == []
+    assert counts["advert"] == 1
 
 
 def test_an_opening_by_the_owner_is_counted_and_serves_as_context() -> None:
