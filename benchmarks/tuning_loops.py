@@ -129,7 +129,16 @@ def ours(options: argparse.Namespace, method: str = "lora") -> Row:
     known = {"steps": steps, "learning_rate": RATE, "step_tokens": config.pass_tokens(loaded.device.type)}
     plan = TunePlan(**dict.fromkeys(TunePlan.__dataclass_fields__, 0) | known)  # type: ignore[arg-type]
     prepared = Prepared(
-        loaded=loaded, adapter=adapter, train=texts, rows=options.batch_size, evaluation=[], looks=0, shown=[], dataset={}, plan=plan
+        loaded=loaded,
+        adapter=adapter,
+        train=texts,
+        rows=options.batch_size,
+        evaluation=[],
+        looks=0,
+        shown=[],
+        dataset={},
+        identity={},
+        plan=plan,
     )
     stepper, marks, tokens, loss = Stepper(config, prepared, ALONE), [], 0, 0.0
     stepper._autocast = autocast(options, loaded.model)  # else it goes by the hardware

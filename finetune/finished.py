@@ -16,12 +16,12 @@ _OF_DATASET = ("hash", "examples", "conversations", "first", "last")
 
 
 def finished_facts(
-    config: TuneConfig, report: TuneReport, dataset: Mapping[str, Any], ordinary_talk: Mapping[str, Any] | None
+    identity: Mapping[str, Any], report: TuneReport, dataset: Mapping[str, Any], ordinary_talk: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """What the manifest says of a run.
 
     Args:
-        config: what was to be done.
+        identity: of the settings (`TuneConfig.identity`).
         report: what was.
         dataset: the manifest of the dataset.
         ordinary_talk: everyday questions before and after (`probe.as_facts`); None: they were not asked.
@@ -30,7 +30,7 @@ def finished_facts(
         "dataset": {key: dataset.get(key) for key in _OF_DATASET},
         "losses": {"before": report.loss_before, "after": report.loss_after},
         "training": {
-            "config": config.identity(),
+            "config": identity,
             "plan": asdict(report.plan),
             "steps": report.steps,
             "best_step": report.best_step,

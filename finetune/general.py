@@ -7,6 +7,7 @@ JSON lines in any of three shapes, which may be mixed:
     an example of a dataset folder
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -30,17 +31,37 @@ def read_general(path: Path, *, system: str) -> Iterator[Example]:
         system: the system message of talks that bring none.
 
     Raises:
-        DatasetError: it is missing, or a line has none of the shapes.
+        DatasetError: it is missing, is no text in UTF-8, or a line has none of the shapes.
     """
+    number = 1
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield _example(f"general/{number}", line, system)
     except FileNotFoundError as cause:
-        raise DatasetError("The file of general talk is not there.", remedy="Name an existing file with --general.") from cause
+        raise _missing() from cause
+    except UnicodeDecodeError as cause:  # of a whole block that was read ahead: the line is not known
+        raise DatasetError(f"{path.name} is not UTF-8 text.", remedy="Save it as UTF-8.") from cause
     except (ValueError, KeyError, TypeError, AttributeError) as cause:
         raise DatasetError(f"{path.name}:{number}: not a talk.", remedy=_SHAPE) from cause
+
+
+def digest(path: Path) -> str:
+    """What tells the content of such a file from another's.
+
+    Raises:
+        DatasetError: it is missing.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as cause:
+        raise _missing() from cause
+
+
+def _missing() -> DatasetError:
+    return DatasetError("The file of general talk is not there.", remedy="Name an existing file with --general.")
 
 
 def _example(name: str, line: str, system: str) -> Example:

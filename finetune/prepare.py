@@ -50,6 +50,7 @@ class Prepared:
     looks: int  # at `evaluation` in the course of the run
     shown: list[Example]  # whose replies are written before and after
     dataset: dict[str, Any]  # its manifest
+    identity: dict[str, Any]  # of the settings, with the files that they name as they were when they were read
     plan: TunePlan
 
 
@@ -64,6 +65,7 @@ def prepare(config: TuneConfig, dataset_dir: Path, team: Team = ALONE) -> Prepar
     config.check()
     team.require_fitting(four_bit=find_method(config.method).four_bit)
     train, evaluation, manifest = read_dataset(dataset_dir)
+    identity = config.identity()
     device = find_device(team.device or config.device)
     require_words(config.base)
     require_room(find_model(config.base), config, device)
@@ -115,6 +117,7 @@ def prepare(config: TuneConfig, dataset_dir: Path, team: Team = ALONE) -> Prepar
         looks=config.evaluations or looks(run=steps * plan.tokens / per_epoch, held_out=_tokens(held_out)),
         shown=_spread(evaluation or train, config.samples),
         dataset=manifest,
+        identity=identity,
         plan=plan,
     )
 

@@ -141,7 +141,7 @@ class _Run:
         self.lost_ordinary_talk = ordinary is not None and ordinary["is_lost"]
         report = self.report(finished=True)
         self.tell(TuneProgress(phase="save", step=self.step, steps=self.plan.steps, eval_loss=self.best))
-        facts = finished_facts(self.config, report, self.prepared.dataset, ordinary)
+        facts = finished_facts(self.prepared.identity, report, self.prepared.dataset, ordinary)
         if self.team.leads:
             with disk_advice():
                 save_adapter(self.out, self.adapter, self.prepared.loaded, facts, state=self.best_state)
@@ -289,7 +289,7 @@ class _Run:
 
     def _identity(self) -> dict[str, Any]:
         return {
-            "config": json.loads(json.dumps(self.config.identity())),
+            "config": json.loads(json.dumps(self.prepared.identity)),
             "dataset": self.prepared.dataset.get("hash"),
             "base": self.prepared.loaded.fingerprint,
         }

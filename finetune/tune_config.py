@@ -1,11 +1,13 @@
 """What one tuning run does: its settings, and its plan once model and data are known."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clone_agent.errors import UsageError
+from finetune.general import digest
 from finetune.methods.adapter import SMALL, MethodDefaults
 from finetune.methods.registry import find_method, make_settings
 
@@ -50,8 +52,8 @@ class TuneConfig:
             raise UsageError("There is no such schedule.", remedy=f"Choose one of {', '.join(SCHEDULES)}.")
         for name in ("epochs", "max_steps", "learning_rate", "batch_size", "max_length", "step_tokens", "clip", "evaluations"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise UsageError(f"{name} must be more than 0.", remedy="Leave it out for a value that suits the method.")
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"{name} must be more than 0, and finite.", remedy="Leave it out for a value that suits the method.")
         if (self.weight_decay or 0) < 0:
             raise UsageError("weight_decay must not be less than 0.", remedy="Leave it out for a value that suits the method.")
         if not -(2**63) <= self.seed < 2**63:
@@ -82,11 +84,15 @@ class TuneConfig:
         return self.step_tokens or (_PASS_ON_CPU if device == "cpu" else _PASS_ON_GPU)
 
     def identity(self) -> dict[str, Any]:
-        """Everything that changes what is learnt, as JSON; a run is resumed only with the same."""
+        """Everything that changes what is learnt, as JSON; a run is resumed only with the same.
+
+        Raises:
+            DatasetError: the file of general talk is missing.
+        """
         value = asdict(self)
         for free in ("device", "samples", "step_tokens", "gradient_checkpointing"):
             del value[free]
-        value["rehearsal_file"] = str(self.rehearsal_file) if self.rehearsal_file else None
+        value["rehearsal_file"] = digest(self.rehearsal_file) if self.rehearsal_file else None  # wherever it lies
         value["settings"] = asdict(make_settings(self.method, self.settings))
         return value
 

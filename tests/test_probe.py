@@ -104,3 +104,13 @@ def test_general_talk_is_read_in_three_shapes(tmp_path: Path) -> None:
         list(read_general(path, system=""))
     with pytest.raises(DatasetError, match="not there"):
         list(read_general(tmp_path / "none", system=""))
+
+
+def test_general_talk_in_another_encoding_is_told_so_and_a_byte_order_mark_is_none_of_it(tmp_path: Path) -> None:
+    path, line = tmp_path / "general.jsonl", '{"prompt": "在吗", "response": "在"}\n'
+    path.write_text(line, encoding="utf-8-sig")
+    assert [one.response for one in read_general(path, system="")] == ["在"]
+    path.write_text(line, encoding="gbk")
+    with pytest.raises(DatasetError, match=r"general\.jsonl is not UTF-8") as error:
+        list(read_general(path, system=""))
+    assert error.value.remedy == "Save it as UTF-8."

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -257,6 +258,25 @@ def test_other_settings_do_not_resume_a_run(base: Path, dataset: Path, tmp_path:
     assert "--resume" in error.value.remedy
 
 
+def test_a_run_with_general_talk_resumes_with_the_same_talk_wherever_it_lies(base: Path, dataset: Path, tmp_path: Path) -> None:
+    file, moved = tmp_path / "general.jsonl", tmp_path / "moved.jsonl"
+    file.write_text('{"prompt": "你好", "response": "你好呀"}\n' * 40, encoding="utf-8")
+    on_progress, should_stop = stop_at(2)
+    tune(config(base, max_steps=4, rehearsal_file=file), dataset, tmp_path / "a", on_progress=on_progress, should_stop=should_stop)
+    shutil.copyfile(file, moved)
+    file.write_text('{"prompt": "早", "response": "早呀"}\n' * 40, encoding="utf-8")
+    with pytest.raises(UsageError, match="other settings"):
+        tune(config(base, max_steps=4, rehearsal_file=file), dataset, tmp_path / "a", resume=True)
+
+    def lose(progress: TuneProgress) -> None:
+        if progress.phase == "train":
+            moved.unlink(missing_ok=True)
+
+    assert tune(config(base, max_steps=4, rehearsal_file=moved), dataset, tmp_path / "a", resume=True, on_progress=lose).finished
+    with pytest.raises(DatasetError, match="not there"):
+        tune(config(base, max_steps=4, rehearsal_file=moved), dataset, tmp_path / "a", resume=True)
+
+
 def test_training_ends_when_the_held_out_loss_stops_falling(base: Path, dataset: Path, tmp_path: Path) -> None:
     report: TuneReport = tune(
         config(base, learning_rate=1.0, schedule="constant", epochs=10, evaluations=25, patience=2), dataset, tmp_path / "a"
@@ -287,6 +307,9 @@ def test_a_missing_dataset_or_senseless_setting_is_refused(base: Path, dataset: 
         tune(config(base), tmp_path, tmp_path / "a")
     with pytest.raises(UsageError, match="batch_size must be more than 0"):
         tune(config(base, batch_size=0), dataset, tmp_path / "a")
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="epochs must be more than 0, and finite"):
+            tune(config(base, epochs=value), dataset, tmp_path / "a")
     with pytest.raises(UsageError, match="cosine, linear, constant"):
         tune(config(base, schedule="wavy"), dataset, tmp_path / "a")
     with pytest.raises(UsageError, match="weight_decay must not be less than 0"):
