@@ -247,6 +247,18 @@ def test_what_is_kept_survives_a_cut_line_and_another_run_begins_anew(tmp_path):
     assert Kept(tmp_path / "work", {"seed": 2}).rows("a", 1, lambda todo: [(0, "anew")]) == ["anew"]
 
 
+def test_what_is_kept_survives_a_cut_within_a_character(tmp_path):
+    Kept(tmp_path / "work", {}).rows("a", 2, lambda todo: [(number, "好的") for number in todo])
+    path = tmp_path / "work" / "a.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    asked: list[int] = []
+    assert Kept(tmp_path / "work", {}).rows("a", 2, lambda todo: (asked.append(number) or (number, "再来") for number in todo)) == [
+        "好的",
+        "再来",
+    ]
+    assert asked == [1]
+
+
 def test_a_reply_with_any_line_end_of_unicode_is_kept(tmp_path):
     said = Kept(tmp_path / "work", {}).rows("a", 1, lambda todo: [(0, "好\u2028的")])
     assert Kept(tmp_path / "work", {}).rows("a", 1, lambda todo: [(0, "asked again")]) == said == ["好\u2028的"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.files import private_folder, private_umask, write_json
+from ui.line_log import read_lines
 
 _IDENTITY = "run.json"
 
@@ -67,11 +68,9 @@ def _read(path: Path) -> Any:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Any]]:
-    if not path.is_file():
-        return
-    for line in path.read_text(encoding="utf-8").split("\n"):
+    for line in read_lines(path):
         try:
             number, value = json.loads(line)
-        except (ValueError, TypeError):  # empty, or cut short when the run was killed
+        except (ValueError, TypeError):  # empty, or cut short when the run was killed, perhaps within a character
             continue
         yield int(number), value
