@@ -60,6 +60,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary file to write; it takes the name `path` when the block ends well, and vanishes when it does not."""
+    path = path.absolute()  # "." has neither a name nor a place beside it
     private_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
@@ -75,7 +76,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder to fill; it takes the name `path` when the block ends well, and an older folder of that name goes."""
+    """Give a temporary folder to fill; it takes the name `path` when the block ends well, and an older folder of that name goes.
+
+    An empty one that the program was started in is filled instead: it would be gone from under whoever stands in it.
+    """
+    path = path.absolute()
     private_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -87,7 +92,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             file.chmod(0o600)
             sync(file)
         sync(temporary)
-        if path.exists():
+        if path.is_dir() and path.samefile(".") and not any(path.iterdir()):
+            path.chmod(0o700)
+            for entry in temporary.iterdir():
+                entry.rename(path / entry.name)
+        elif path.exists():
             old = path.with_name(f".{path.name}.{os.getpid()}.old")
             path.rename(old)
             temporary.rename(path)
