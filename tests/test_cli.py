@@ -137,6 +137,27 @@ def test_wrong_usage_exits_2() -> None:
     assert run("import").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["tune", "--epochs"],
+        ["tune", "--learning-rate"],
+        ["tune", "--general-share"],
+        ["dataset", "--eval-share"],
+        ["dataset", "--half-life"],
+        ["dataset", "--balance"],
+        ["backtest", "--weeks"],
+        ["guest", "小明", "--hours"],
+    ],
+    ids=lambda arguments: arguments[-1],
+)
+def test_what_is_no_number_or_beyond_all_bounds_is_wrong_usage(arguments: list[str], tmp_path: Path) -> None:
+    for value in ("nan", "inf", "1e400") + (("1e12",) if arguments[-1] != "--learning-rate" else ()):
+        result = run(*arguments, value, home=tmp_path)
+        assert result.exit_code == 2, result.stderr
+        assert f"Invalid value for '{arguments[-1]}'" in result.stderr
+
+
 def test_an_import_says_what_it_read_and_what_comes_next(tmp_path: Path) -> None:
     result = run("import", COUSIN, "--timezone", "Asia/Shanghai", home=tmp_path)
     assert result.exit_code == 0

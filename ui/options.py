@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, wraps
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,17 @@ _F = TypeVar("_F", bound=Callable[..., None])
 INTERRUPTED = 130
 PARTIAL = 3
 _WHOLE = 1_000  # characters
+
+
+class FiniteRange(click.FloatRange):
+    """Numbers within bounds, one of which may be left open; click lets "nan" through any bounds, and "inf" through an open one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it."""
+        number = float(super().convert(value, param, ctx))
+        if not isfinite(number):
+            self.fail(f"{value} is no number to count with.", param, ctx)
+        return number
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import click
 from clone_agent.errors import UsageError
 from clone_agent.storage import require_writable
 from ui.commands.demonstrating import import_life, life_home, life_questions
-from ui.options import PARTIAL, Call, common
+from ui.options import PARTIAL, Call, FiniteRange, common
 
 if TYPE_CHECKING:
     from clone_agent.archive import Archive
@@ -38,7 +38,7 @@ def _run_options(function: _F) -> _F:
 
 
 @click.command(epilog="Example: clone-agent backtest --life --methods lora")
-@click.option("--weeks", default=8.0, type=click.FloatRange(0, min_open=True), help="Last weeks to hide.")
+@click.option("--weeks", default=8.0, type=FiniteRange(0, 5_200, min_open=True), help="Last weeks to hide.")
 @click.option("--limit", default=200, type=click.IntRange(10), help="Hidden replies to compare, at even distances.")
 @click.option(
     "--questions", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Questions about the time before, as for compare."

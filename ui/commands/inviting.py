@@ -9,7 +9,7 @@ import click
 from clone_agent.errors import ModelError, UsageError
 from ui.commands.answering import VoiceOptions, choose_voice, voice_options
 from ui.commands.browsing import announce, terminated_like_interrupted
-from ui.options import Call, agree, common
+from ui.options import Call, FiniteRange, agree, common
 from ui.show import Screen, count
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: clone-agent guest 小明 小红 --hours 3 --share")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
-@click.option("--hours", default=24.0, type=click.FloatRange(0, 24 * 31, min_open=True), help="How long the invitations hold.")
+@click.option("--hours", default=24.0, type=FiniteRange(0, 24 * 31, min_open=True), help="How long the invitations hold.")
 @click.option("--share", is_flag=True, help="Make a public link; else the page is for this machine, to try.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the page.  [default: 7860]")
 @click.option("--revoke", metavar="NAME", help="Send a guest of a running page away.")

@@ -12,7 +12,7 @@ from clone_agent.records import LIVE_PLATFORM
 from ui.commands.explaining import show_verdict
 from ui.commands.judging import open_judge
 from ui.moments import PERIOD_START
-from ui.options import Call, common
+from ui.options import Call, FiniteRange, common
 from ui.show import count
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ DATASET_FACT = "dataset_revision"
     "--export", type=click.Path(dir_okay=False, path_type=Path), help='Also write {"prompt", "response", "history"} lines to this file.'
 )
 @click.option("--history", "max_turns", default=8, type=click.IntRange(1, 64), help="The prompt and the turns before it, at most.")
-@click.option(
-    "--eval-share", default=0.1, type=click.FloatRange(0, 0.5), help="Share of the examples, the latest ones, kept for evaluation."
-)
+@click.option("--eval-share", default=0.1, type=FiniteRange(0, 0.5), help="Share of the examples, the latest ones, kept for evaluation.")
 @click.option("--mask/--no-mask", default=True, help="Replace phone numbers, addresses and the like by placeholders.")
 @click.option("--drop-personal", is_flag=True, help="Leave out answers of yours that hold such data.")
 @click.option("--pseudonyms", is_flag=True, help="Replace the names of everybody but you, the same person by the same name.")
@@ -40,8 +38,8 @@ DATASET_FACT = "dataset_revision"
 )
 @click.option("--since", type=PERIOD_START, metavar="DAY", help="Learn from replies of this day on, like 2021-06-01, 2021-06 or 2021.")
 @click.option("--until", type=PERIOD_START, metavar="DAY", help="Learn from replies before this day.")
-@click.option("--half-life", type=click.FloatRange(0, min_open=True), metavar="DAYS", help="A reply that much older counts half as much.")
-@click.option("--balance", default=0.7, type=click.FloatRange(0, 1), help="1 draws replies as they are, less draws long ones more often.")
+@click.option("--half-life", type=FiniteRange(0.01, 100_000), metavar="DAYS", help="A reply that much older counts half as much.")
+@click.option("--balance", default=0.7, type=FiniteRange(0, 1), help="1 draws replies as they are, less draws long ones more often.")
 @click.option("--contacts", is_flag=True, help="Say in each prompt whom you talk to, so that the tone follows; ask with --contact later.")
 @click.option("--judge", metavar="URL", help="OpenAI-compatible server whose model leaves out answers that do not fit what was said.")
 @click.option("--judge-model", metavar="NAME", help="Which of its models.")

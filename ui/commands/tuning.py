@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clone_agent.errors import DatasetError, UsageError
-from ui.options import Call, common
+from ui.options import Call, FiniteRange, common
 from ui.show import count
 
 if TYPE_CHECKING:
@@ -21,16 +21,14 @@ _LOSS = "{:.3f}"
 @click.option("--method", default="lora", help="Tuning method: lora, qlora (on a 4-bit base), ptuning (P-Tuning v2), unipelt or full.")
 @click.option("--base", metavar="NAME_OR_PATH", help="GLM to tune: a folder or a hub name.  [default: the one that ships]")
 @click.option("--name", help="Name of the adapter.  [default: the method]")
-@click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Passes over the examples.  [default: what suits the method]")
+@click.option("--epochs", type=FiniteRange(0, 1_000_000, min_open=True), help="Passes over the examples.  [default: what suits the method]")
 @click.option("--max-steps", type=click.IntRange(1), help="End earlier than the epochs would.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Learning rate.  [default: what suits the method]")
+@click.option("--learning-rate", type=FiniteRange(0, min_open=True), help="Learning rate.  [default: what suits the method]")
 @click.option("--batch-size", default=16, type=click.IntRange(1), help="Examples a step.")
 @click.option("--max-length", default=512, type=click.IntRange(32), help="Tokens an example, at most.")
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of the method, like r=8 or num_virtual_tokens=32.")
 @click.option("--general", "rehearsal_file", type=click.Path(dir_okay=False, path_type=Path), help="General talk to mix in: JSON lines.")
-@click.option(
-    "--general-share", "rehearsal", type=click.FloatRange(0, 0.9), help="Its share.  [default: 0.2 with --general or the small GLM]"
-)
+@click.option("--general-share", "rehearsal", type=FiniteRange(0, 0.9), help="Its share.  [default: 0.2 with --general or the small GLM]")
 @click.option("--seed", default=0, help="Seed of everything random.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run of this name.")
 @click.option("--dry-run", is_flag=True, help="Measure and say what would happen, then stop.")
