@@ -266,7 +266,7 @@ class Archive:
             " SELECT id, line FROM (SELECT id, source, substr(source, length(?2) + 1) + 0 AS line FROM messages"
             " WHERE substr(source, 1, length(?2)) = ?2 AND substr(source, length(?2) + 1) NOT GLOB '*[^0-9]*')"
             " WHERE line <= ?3 ORDER BY 2 DESC LIMIT 1",
-            (key, file, min(int(line), _LAST_LINE) if line.isascii() and line.isdigit() else 0),
+            (key, file, min(int(line.lstrip("0")[:19] or 0), _LAST_LINE) if line.isascii() and line.isdigit() else 0),
         ).fetchone()
         found = self.messages_by_id([row[0]]) if row else []
         return found[0] if found else None
