@@ -156,16 +156,16 @@ class Matcher:
             by_id = {row[ID]: row for row in rows}
             place.shift = known_shift(place.number, [(by_id[found], *times) for found, n, *times in own if n <= place.newest])
         aliases = self._connection.execute(
-            "SELECT a.id, a.message, m.person FROM json_each(?) w JOIN message_aliases a ON a.id = w.value"
+            "SELECT a.id, a.message, m.person, m.kind FROM json_each(?) w JOIN message_aliases a ON a.id = w.value"
             " LEFT JOIN messages m ON m.n = a.message",
             (ids,),
         ).fetchall()
         if len(place.seen) > _MOST_SEEN:
             place.seen.clear()
-        place.seen |= {n for _, n, *_ in own if n <= place.newest} | {n for _, n, _ in aliases}
-        people = {row[ID]: int(row[PERSON] or 0) for row in rows} if aliases else {}
-        for alias, _, person in aliases:
-            if person is not None and person != people[alias]:
+        place.seen |= {n for _, n, *_ in own if n <= place.newest} | {n for _, n, *_ in aliases}
+        people = {row[ID]: int(row[PERSON] or 0) for row in rows if row[KIND] not in _PROGRAM} if aliases else {}
+        for alias, _, person, kind in aliases:
+            if person is not None and kind not in _PROGRAM and person != people.get(alias, person):
                 place.votes[people[alias], person] += 1
         return {found for found, *_ in own} | {found for found, *_ in aliases}
 
@@ -244,13 +244,13 @@ class Matcher:
         return found
 
     def _vote(self, place: Place, rows: Sequence[Row], stored: dict[int, list[_Stored]]) -> None:
-        """Note which accounts say the same in the same second, where only one on each side says it."""
+        """Note which accounts say the same in the same second, where only one on each side says it; the program is nobody."""
         said: dict[tuple[int, str], list[int]] = defaultdict(list)
         for row in rows:
             if row[TEXT] and row[KIND] not in _PROGRAM:
                 said[second_of(row), str(row[TEXT])].append(int(row[PERSON] or 0))
         for (second, text), people in said.items():
-            others = [one.person for one in stored.get(second, ()) if one.text == text]
+            others = [one.person for one in stored.get(second, ()) if one.text == text and one.kind not in _PROGRAM]
             if len(people) == len(others) == 1 and people != others:
                 place.votes[people[0], others[0]] += 1
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 from clone_agent.archive_matching import Matcher, Place
 from clone_agent.archive_schema import Row, second_of
@@ -83,9 +84,8 @@ class ArchiveWriter:
         """Store the records; see `Archive.add`."""
         try:
             self._store(records, on_record)
-        except BaseException:
+        finally:
             self._drop_begun()
-            raise
         report = ImportReport(
             messages=self._messages,
             added=self._added,
@@ -114,7 +114,7 @@ class ArchiveWriter:
         self._flush(is_last=True)
 
     def _drop_begun(self) -> None:
-        """Take back the chats that a failed import has begun and put nothing into."""
+        """Take back the chats that the import has begun and put nothing into: it failed, or all of it was forgotten before."""
         numbers = json.dumps([chat.place.number for chat in self._chats.values()])
         with suppress(sqlite3.Error):  # a full disk: the import's own error says so
             self._connection.execute(
@@ -267,10 +267,11 @@ class ArchiveWriter:
 
     def _write_chat(self, chat: _Chat, *, is_last: bool) -> int:
         """Store a chat's rows and say how many of them wait for the next batch: those of one second are matched together."""
-        held: list[Row] = []
+        ready = len(chat.rows)
         if chat.place.is_known and not is_last:
-            held = [row for row in chat.rows[-_MOST_HELD:] if second_of(row) == second_of(chat.rows[-1])]
-        rows = chat.rows[: len(chat.rows) - len(held)]
+            second = second_of(chat.rows[-1])
+            ready -= sum(1 for _ in takewhile(lambda row: second_of(row) == second, reversed(chat.rows[-_MOST_HELD:])))
+        rows, held = chat.rows[:ready], chat.rows[ready:]
         added = self._connection.executemany(_INSERT, self._matcher.fresh(chat.place, rows)).rowcount if rows else 0
         if added > 0:
             self._connection.execute("UPDATE conversations SET revision = revision + 1 WHERE n = ?", (chat.place.number,))

@@ -14,6 +14,7 @@ from same_chat import QQ, WECHAT, Files, part_of, put, scene
 from clone_agent import archive_writer
 from clone_agent.archive import Archive
 from clone_agent.errors import UsageError
+from clone_agent.forgetting import Forgetting, Wish
 from clone_agent.importers import read_export
 from clone_agent.importers.identity import MessageIds, chat_id
 from clone_agent.records import ChatKind, Conversation, Kind, Message
@@ -212,3 +213,26 @@ def test_a_message_taken_back_is_one_whichever_exporter_comes_first(tmp_path: Pa
     for number, imports in enumerate([(kept, lines), (lines, kept)]):
         with Archive.open(tmp_path / str(number), create=True) as archive:
             assert taken_back(archive, *imports) == {"text": 4, "recall": 1, "system": 1}, "the later line is about something else"
+
+
+def test_messages_whose_times_are_out_of_order_are_all_kept_when_another_chat_begins(archive: Archive) -> None:
+    archive.add(made(NUMBERED, [(0, "10001", "早上好呀")]))
+    said = [(0.0, "10001", "早上好呀"), (100.0, "10001", "到车站了"), (101.0, "10002", "我在出口等"), (100.0, "10001", "人好多")]
+    other = Conversation(id="qq:30003", platform="qq", name="别人", kind=ChatKind.PRIVATE)
+    assert archive.add([*made(NUMBERED, said), *made(other, [(5, "30003", "另一个聊天")])]).added == 4
+    assert [message.text for message in archive.messages(NUMBERED.id)] == ["早上好呀", "到车站了", "人好多", "我在出口等"]
+
+
+def test_lines_of_the_program_join_nobody_with_the_program_however_often_they_come(archive: Archive) -> None:
+    talk = [(second, "10002", f"普通的回复{second}") for second in range(30, 1500, 100)]
+    taken = made(NUMBERED, [(second - 30, "10001", f"说过又撤回的话{second}") for second, *_ in talk])
+    kept = [replace(one, kind=Kind.RECALL) if isinstance(one, Message) else one for one in taken] + made(NUMBERED, talk)[1:]
+    told = made(NUMBERED, [(second - 20, "10000", "阿宝撤回了一条消息") for second, *_ in talk])
+    lines = [replace(one, kind=Kind.SYSTEM) if isinstance(one, Message) else one for one in told] + made(NUMBERED, talk)[1:]
+    mum = Conversation(id="qq:40004", platform="qq", name="妈妈", kind=ChatKind.PRIVATE)
+    friends, *words = made(mum, [(5, "10000", "你们已成为好友"), (50, "40004", "到家了吗")])
+    archive.add([friends, replace(words[0], kind=Kind.SYSTEM), *words[1:]])  # type: ignore[type-var]  # a message
+    for records in (kept, lines, lines):
+        archive.add(records)
+    assert sorted(len(person.accounts) for person in archive.people()) == [1, 1, 1, 1]
+    assert set(Forgetting(archive.connection, Wish(people=("qq:10001",))).chosen.spans) == {NUMBERED.id}
