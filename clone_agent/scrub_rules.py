@@ -16,6 +16,8 @@ _ID_CHECKS = "10X98765432"
 _ORDER = re.compile(
     r"(?:会议号?|meeting|单号?|编号|流水号?|订单|运单|快递|物流|尾号|序列号|货号|型号|案号|卷号|时间戳|uid|UID)\s?[:：#是为]?\s?\Z"
 )
+# What couriers write right before the digits of a waybill: SF Express, YTO, ZTO, STO, Yunda, J&T, Deppon, TTK, Best, EMS, JD.
+_COURIER = re.compile(r"(?<![A-Za-z])(?:SF|YTO?|ZTO|STO|YD|JT|DPK|TTK|HTKY|EMS|JD[A-Z]{0,2})\Z")
 _VERSION = re.compile(r"(?:版本号?|[vV]|[vV]er|[vV]ersion|固件)\s?[:：]?\s?\Z")
 _STREET_WORDS = re.compile(r"(?:[一走赶上半迷带顺铁公在多几出问开绕堵逛沿]路|[逛上沿扫]街|[知难说频通味渠一管赛跑轨报只几谁讲]道|[搞]弄)\Z")
 _STREET_START = re.compile(r"[到在住放是去寄送离从搬回往址于给叫][^\u4e00-\u9fff]?|[^\u4e00-\u9fffA-Za-z0-9]")
@@ -77,6 +79,10 @@ def _is_no_order(found: re.Match[str]) -> bool:
     return _ORDER.search(_before(found)) is None
 
 
+def _is_mobile(found: re.Match[str]) -> bool:
+    return _is_no_order(found) and _COURIER.search(_before(found)) is None
+
+
 def _is_plate(found: re.Match[str]) -> bool:
     return sum(letter.isdigit() for letter in found[0]) >= 3
 
@@ -101,6 +107,14 @@ def _is_street(found: re.Match[str]) -> bool:
 
 
 _SEP = "[-–. ]?"
+# What stands before a WeChat id and before a secret, the only personal data without a digit or an @.
+_WECHAT = r"[微薇威vV]信|(?<![A-Za-z])(?i:vx|wx|wechat|weixin)|\+[vV](?=\s)|(?<![A-Za-z])[vV](?=[:：])"
+_SECRET = (
+    r"密码|口令|(?<![A-Za-z])(?i:wifi)(?=\s?[:：])(?![^\n]{0,40}(?:密码|password))"
+    r"|(?<![A-Za-z])(?i:password|passwd|pwd|passcode|pin|verification code|security code)"
+    r"|验证码|校验码|动态码|取件码|提取码|取餐码|邀请码"
+)
+OPENINGS = rf"wxid_|{_WECHAT}|{_SECRET}"  # a pattern; a text without a digit, an @ and one of these holds nothing that a rule finds
 _FLOORS = (
     r"(?:[\u4e00-\u9fffA-Za-z0-9]{0,8}?(?:\d{1,4}(?:号楼|号院|栋|幢|座|单元|室|层|楼|房|户|号)|[A-Za-z]座)){0,4}"
     r"(?:[\u4e00-\u9fff]{0,6}\d{1,3}-\d{1,2}-\d{2,4}(?!\d)|(?:[\u4e00-\u9fff]{1,6}(?:大厦|大楼|广场|中心))?\d{2,4}室?(?!\d))?"
@@ -151,12 +165,12 @@ RULES = (
         kind="phone",
         placeholder="[手机号]",
         pattern=re.compile(
-            rf"(?<![\d.])(?<![A-Z]{{2}})(?:(?:\+|00)?86[- ]?|\(\+?86\) ?)?"
+            rf"(?<![\d.])(?:(?:\+|00)?86[- ]?|\(\+?86\) ?)?"
             rf"1[3-9](?:\d{_SEP}\d{{4}}{_SEP}\d{{4}}|\d{{2}}{_SEP}\d{{3}}{_SEP}\d{{4}}|\d{_SEP}\d{{3}}{_SEP}\d{{5}}"
             r"|\d{3}[- ]\d{6}|\d{4}[- ]\d{5})"
             r"(?!\d|\.\d|\s?(?:元|块|万|亿|次|步|字节))"
         ),
-        is_real=_is_no_order,
+        is_real=_is_mobile,
     ),
     Rule(  # with the country's code
         kind="phone",
@@ -197,7 +211,7 @@ RULES = (
         kind="wechat",
         placeholder="[微信号]",
         pattern=re.compile(
-            r"(?:[微薇威vV]信|(?<![A-Za-z])(?i:vx|wx|wechat|weixin)|\+[vV](?=\s)|(?<![A-Za-z])[vV](?=[:：]))"
+            rf"(?:{_WECHAT})"
             r"(?P<told>号码?|\s?(?i:id)|(?=\s?[:：是]))?\s?(?:还是|就是|改成|改为|换成|(?i:is)(?= )|[:：是为叫])?\s?"
             r"(?P<value>[a-zA-Z][-_a-zA-Z0-9]{5,19})(?![-_a-zA-Z0-9@.])"
         ),
@@ -261,9 +275,7 @@ RULES = (
         kind="secret",
         placeholder="[密码]",
         pattern=re.compile(
-            r"(?:密码|口令|(?<![A-Za-z])(?i:wifi)(?=\s?[:：])(?![^\n]{0,40}(?:密码|password))"
-            r"|(?<![A-Za-z])(?i:password|passwd|pwd|passcode|pin|verification code|security code)"
-            r"|验证码|校验码|动态码|取件码|提取码|取餐码|邀请码)"
+            rf"(?:{_SECRET})"
             r"(?:还是|就是|是|为|改成|改为|改|换成|了|(?i: is| code)(?= )|(?P<told>[:：=])|\s){0,3}(?P<value>[!-~]{4,32})"
         ),
         is_real=_is_secret,

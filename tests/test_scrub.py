@@ -1,12 +1,17 @@
 """Personal data is masked by type; what only looks like it stays."""
 
 import random
+import re
 import string
+from pathlib import Path
 
 import pytest
 
-from clone_agent.masking_score import WORST_LENGTH, WORST_UNITS
-from clone_agent.scrub import scrub
+import clone_agent.scrub
+from clone_agent.masking_score import WORST_LENGTH, WORST_UNITS, read_labelled
+from clone_agent.scrub import find, scrub
+
+SETS = Path(__file__).parent.parent / "benchmarks" / "masking"
 
 ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
@@ -52,6 +57,17 @@ def phone(draw: random.Random) -> str:
         ("我住武林路88号2单元301室 别走错", "我住[地址] 别走错"),
         ("快递放5栋2单元301", "快递放[地址]"),
         ("身份证号：110101900307123", "身份证号：[身份证号]"),
+        ("加我VX13812345678", "加我VX[手机号]"),
+        ("TEL13812345678", "TEL[手机号]"),
+        ("提取码：kxyz", "提取码：[密码]"),
+        ("邀请码: QWERTY", "邀请码: [密码]"),
+        ("wifi: abcdefgh", "wifi: [密码]"),
+        ("passcode: hunter", "passcode: [密码]"),
+        ("pin: abcd", "pin: [密码]"),
+        ("验证码：ABCD", "验证码：[密码]"),
+        ("V：abc_def", "V：[微信号]"),
+        ("weixin: abc_defg", "weixin: [微信号]"),
+        ("ＶＸ：ａｂｃ_ｄｅｆ", "ＶＸ：[微信号]"),
     ],
 )
 def test_personal_data_is_masked_and_the_rest_stays(text: str, masked: str) -> None:
@@ -64,6 +80,8 @@ def test_personal_data_is_masked_and_the_rest_stays(text: str, masked: str) -> N
         "订单号20231104123456789",
         "快递单号13800138000",
         "单号SF1380012345678",
+        "快递到了 SF13800123456",
+        "JDVA13800123456已签收",
         "现在是2023年11月4日",
         "2020-01-01 12:00:00",
         "时间戳1699999999999",
@@ -95,6 +113,15 @@ def test_personal_data_is_masked_and_the_rest_stays(text: str, masked: str) -> N
 def test_what_only_looks_like_it_stays(text: str) -> None:
     assert scrub(text).text == text
     assert scrub(text).found == {}
+
+
+def test_the_quick_look_passes_whatever_a_rule_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where letters stand for the digits by which most texts are suspected."""
+    texts = [message.text for name in ("messages", "marked") for message in read_labelled(SETS / f"{name}.jsonl")]
+    texts += [text.translate(str.maketrans("0123456789", "qwertyuiop")) for text in texts]
+    found = [find(text) for text in texts]
+    monkeypatch.setattr(clone_agent.scrub, "_SUSPECT", re.compile(""))
+    assert [text for text, pieces in zip(texts, found, strict=True) if find(text) != pieces] == []
 
 
 def test_numbers_with_checksums_are_found_in_every_spelling() -> None:
