@@ -7,8 +7,8 @@ with it. Erasing leaves tombstones (`clone_agent.tombstones`) and blanks what ot
 """
 
 import json
+import re
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from clone_agent.words import WordsFinder, bare, folded
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNFINISHED = "forgetting_unfinished"
+_MARK = re.compile("[:#/]")
 _JSON = "(SELECT value FROM json_each(?))"
 # The accounts of the people with these ids.
 _ACCOUNTS = f"(SELECT n FROM people WHERE coalesce(main, n) IN (SELECT coalesce(main, n) FROM people WHERE id IN {_JSON}))"  # noqa: S608
@@ -110,13 +111,12 @@ class Forgetting:
         """Take the messages out, leave tombstones, blank quotes, drop people and chats of which nothing is left."""
         connection = self._connection
         self._bury()
-        sources = self._lone_sources()
         connection.execute(
             "UPDATE conversations SET revision = revision + 1 WHERE n IN (SELECT conversation FROM temp.chosen JOIN messages USING (n))"
         )
         connection.execute(f"UPDATE messages SET quoted = '' WHERE n IN {_JSON}", (json.dumps(self._quotes),))  # noqa: S608
         connection.execute("DELETE FROM messages WHERE n IN (SELECT n FROM temp.chosen)")
-        connection.execute(f"UPDATE imports SET source = '' WHERE source IN {_JSON}", (json.dumps(sources),))  # noqa: S608
+        connection.execute(f"UPDATE imports SET source = '' WHERE source IN {_JSON}", (json.dumps(self._lone_sources()),))  # noqa: S608
         self._drop_empty()
         connection.execute("INSERT OR REPLACE INTO facts VALUES (?, '1')", (_UNFINISHED,))
 
@@ -187,9 +187,9 @@ class Forgetting:
 
     def _find_quotes(self) -> list[int]:
         """Messages that stay, but carry words of those that go, of these people or with these phrases."""
-        replies = self._connection.execute(
-            "SELECT r.n FROM temp.chosen JOIN messages m USING (n) JOIN messages r ON r.conversation = m.conversation"
-            " AND r.reply_to = m.source_id WHERE r.quoted != '' AND r.n NOT IN (SELECT n FROM temp.chosen)"
+        replies = self._connection.execute(  # `IN` makes a table of the pairs first; a join would walk the chat for every message
+            "SELECT n FROM messages WHERE quoted != '' AND n NOT IN (SELECT n FROM temp.chosen) AND (conversation, reply_to) IN"
+            " (SELECT conversation, source_id FROM temp.chosen JOIN messages USING (n) WHERE source_id IS NOT NULL)"
         )
         found = {row[0] for row in replies}
         names = self._names()
@@ -243,11 +243,17 @@ class Forgetting:
         return [*conversations, *(row[0] for row in rows)]
 
     def _lone_sources(self) -> list[str]:
-        """Names of export files of which nothing is left: they tend to be the names of people."""
-        going = "SELECT source FROM temp.chosen JOIN messages USING (n)"
-        staying = "SELECT source FROM messages WHERE n NOT IN (SELECT n FROM temp.chosen)"
-        files = [Counter(row[0].rpartition(":")[0] for row in self._connection.execute(query)) for query in (going, staying)]
-        return sorted(files[0].keys() - files[1].keys() - {""})
+        """Names of exports that no message stands in: they tend to be the names of people.
+
+        A message names the file that it came with first, so one whose messages were all known before goes, too, and so does the name
+        of a zip or a folder, since nothing tells whose files were in it.
+        """
+        lone = {row[0] for row in self._connection.execute("SELECT DISTINCT source FROM imports WHERE source != ''")}
+        for (place,) in self._connection.execute("SELECT source FROM messages"):  # `chat.txt:7`, `chat.json#7`, `chat.db/table#7`
+            if not lone:
+                break
+            lone -= {place[: mark.start()] for mark in _MARK.finditer(place)}
+        return sorted(lone)
 
 
 def is_unfinished(connection: sqlite3.Connection) -> bool:

@@ -1,12 +1,15 @@
 """What else in a data home holds words of messages that are to be forgotten: answers, comparisons, reports, scratch files.
 
 Every file is looked into but the archive and its vectors, which are cleaned by themselves, and weights, which hold no text. Of a JSONL file
-the lines concerned go, of every other kind the file. A file is concerned when it holds one of the messages' texts, as text or inside JSON,
-or names one of the messages inside JSON; texts shorter than `words.SHORTEST` are everybody's. What is packed or encrypted cannot be looked
-into.
+the lines concerned go, of every other kind the file. A file is concerned when it holds one of the messages' texts, as it is or as JSON,
+HTML or Markdown write it, or names one of the messages inside JSON; texts shorter than `words.SHORTEST` are everybody's. A file that shows
+people's words cut, masked or taken up by a model (`SHOWN` in its name) cannot be searched for them and goes with whatever is forgotten.
+What is packed or encrypted cannot be looked into.
 """
 
+import html
 import json
+import re
 import shutil
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
@@ -15,9 +18,15 @@ from pathlib import Path
 from clone_agent.home import DataHome
 from clone_agent.words import WordsFinder, holds_any
 
+SHOWN = ".words"  # before the ending of a file that shows people's words
 _BLOCK = 1 << 22  # characters
 _KEPT = frozenset({"clone-agent.toml", "owner.lock", "owner.pid", "profile.toml"})  # the profile loses lines: `clone_agent.profile`
 _WITHOUT_TEXT = frozenset({".safetensors"})
+_MARKUP = frozenset({".html", ".svg"})
+_WIDEST = 8  # characters that a format may take for one
+_TAG = re.compile(r"<[^<>]{1,500}>")
+_ESCAPED = re.compile(r"<br>|\\([!-/:-@\[-`{-~])")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +47,14 @@ def find_leftovers(home: DataHome, *, finder: WordsFinder, ids: Set[str]) -> lis
     """
     found = []
     for path in _files(home):
-        if path.suffix == ".jsonl":
-            lines = tuple(number for number, line in enumerate(_lines(path)) if _is_concerned(line, finder, ids))
+        kind = path.suffix.lower()
+        if kind == ".jsonl":
+            lines = tuple(number for number, line in enumerate(_lines(path)) if _is_concerned(line, kind, finder, ids))
             if lines:
                 found.append(Leftover(path=path, lines=lines))
-        elif any(_is_concerned(block, finder, ids) for block in _blocks(path, overlap=2 * finder.longest + 64)):
+        elif SHOWN in path.suffixes or any(
+            _is_concerned(block, kind, finder, ids) for block in _blocks(path, overlap=_WIDEST * finder.longest + 64)
+        ):
             found.append(Leftover(path=path, lines=None))
     return found
 
@@ -82,14 +94,29 @@ def _blocks(path: Path, *, overlap: int) -> Iterator[str]:
         before = ""
         while block := file.read(_BLOCK):
             yield before + block
-            before = block[-overlap:]
+            before = (before + block)[-overlap:]
 
 
-def _is_concerned(text: str, finder: WordsFinder, ids: Set[str]) -> bool:
+def _is_concerned(text: str, kind: str, finder: WordsFinder, ids: Set[str]) -> bool:
+    """Whether a text, of a file with this ending, holds words or ids of the messages."""
     try:
         return holds_any(json.loads(text), finder=finder, ids=ids)  # JSON may write 黄 as \u9ec4
+    except (ValueError, RecursionError):  # no JSON, cut off by a kill, or nested deeper than Python follows
+        if finder.is_in(text):
+            return True
+    if kind in _MARKUP:
+        return finder.is_in(html.unescape(_TAG.sub("", text)))
+    if kind == ".md":
+        return finder.is_in(_ESCAPED.sub(r"\1", text))
+    return kind in {".json", ".jsonl"} and any(holds_any(_unquoted(found[0]), finder=finder, ids=ids) for found in _STRING.finditer(text))
+
+
+def _unquoted(written: str) -> str:
+    """A string of JSON; as it stands where it is none."""
+    try:
+        return str(json.loads(written, strict=False))
     except ValueError:
-        return finder.is_in(text)
+        return written
 
 
 def _drop_lines(path: Path, numbers: frozenset[int]) -> None:

@@ -10,12 +10,14 @@ from memory.table import PassageTable
 def drop_messages(table: PassageTable, message_ids: Iterable[str]) -> int:
     """Take out every session with one of these messages, and leave the vector store's directory behind; returns the passages that go.
 
-    What else was said in those sessions is indexed again at the next `index`. The caller holds the transaction.
+    What else was said in those sessions is indexed again at the next `index`. The caller holds the transaction, and has erased the
+    messages: chats that are gone leave no id behind.
     """
     sessions = concerned_sessions(table, message_ids)
     removed = sum(table.remove_session(session) for session in sessions)
+    table.drop_gone()
+    table.drop_keys()
     if removed:
-        table.drop_keys()
         retire_generation(table, vectors=False)
     return removed
 

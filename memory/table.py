@@ -131,6 +131,13 @@ class PassageTable:
         self.connection.execute("DELETE FROM memory_sessions WHERE n = ?", (session,))
         return len(texts)
 
+    def drop_gone(self) -> None:
+        """Forget that conversations were indexed which the archive in the same file has no more and which have no passages."""
+        self.connection.execute(
+            "DELETE FROM memory_state WHERE conversation NOT IN (SELECT conversation FROM memory_sessions) AND conversation NOT IN"
+            " (SELECT k.n FROM memory_keys k JOIN conversations c ON c.id = k.key)"
+        )
+
     def drop_keys(self) -> None:
         """Drop the ids of people and conversations of which nothing is left."""
         self.connection.execute(

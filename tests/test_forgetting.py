@@ -17,11 +17,14 @@ from clone_agent.leftovers import find_leftovers, remove_leftovers
 from clone_agent.records import ChatKind, Conversation, Kind, Message
 from clone_agent.words import WordsFinder
 from memory.embed import normalised
+from memory.indexing import Progress, update_words
 from memory.recall import MemoryIndex
 from memory.refill import refill
 from memory.table import PassageTable
 from memory.twins import apart
 from ui.erasing import carry_out, plan_forgetting
+from ui.report.document import Document, Heading, Table
+from ui.report.writing import write_report
 
 COPY = Conversation(id="qq:other-number", platform="qq", name="爬山", kind=ChatKind.GROUP)
 
@@ -39,6 +42,10 @@ def chosen(archive: Archive, wish: Wish) -> Chosen:
 
 def forget(archive: Archive, home: Path, wish: Wish) -> None:
     carry_out(DataHome(home), archive, plan_forgetting(DataHome(home), archive, wish))
+
+
+def exports(archive: Archive) -> list[str]:
+    return [row[0] for row in archive.connection.execute("SELECT source FROM imports ORDER BY n")]
 
 
 def texts(archive: Archive) -> list[str]:
@@ -94,6 +101,61 @@ def test_the_archive_keeps_no_name_of_a_person_or_of_their_export_file(archive: 
     forget(archive, tmp_path, Wish(people=("qq:77",)))
     assert not is_unfinished(archive.connection)
     assert "老郑头".encode() not in b"".join(path.read_bytes() for path in tmp_path.glob("archive.sqlite3*"))
+
+
+def test_names_of_exports_go_unless_a_message_stands_in_them(archive: Archive, tmp_path: Path) -> None:
+    """Those that brought nothing new go, too, and zips, of which no message tells."""
+    base = next(one for one in messages() if isinstance(one, Message) and one.conversation == HIKERS.id)
+    lines = [replace(base, id=f"line {number}", text=f"行{number}", source=f"爬山.txt:{number}") for number in range(2)]
+    rows = [replace(base, id=f"row {number}", text=f"列{number}", source=f"爬山.json#{number}") for number in range(2)]
+    archive.add([HIKERS, *lines], source="爬山.txt")
+    archive.add([HIKERS, *lines], source="陈一宁-2024.html")
+    archive.add([HIKERS, *rows], source="爬山.json")
+    archive.add([HIKERS, *lines], source="WhatsApp Chat - 陈一宁.zip")
+    forget(archive, tmp_path, Wish(messages=("row 0",)))
+    assert exports(archive) == ["", "爬山.txt", "", "爬山.json", ""]
+    forget(archive, tmp_path, Wish(messages=("row 1",)))
+    assert exports(archive) == ["", "爬山.txt", "", "", ""]
+
+
+def test_a_chat_forgotten_line_by_line_does_not_come_back_as_a_name(archive: Archive, tmp_path: Path) -> None:
+    forget(archive, tmp_path, Wish(messages=tuple(message.id for message in archive.messages(WITH_YU.id))))
+    assert archive.add(messages()).forgotten == 13
+    assert [info.conversation.id for info in archive.conversations()] == [HIKERS.id]
+
+
+def test_the_memory_keeps_no_id_of_a_chat_without_words(archive: Archive, tmp_path: Path) -> None:
+    private = Conversation(id="qq:77889900", platform="qq", name="小明", kind=ChatKind.PRIVATE)
+    picture = replace(messages()[-1], conversation=private.id, sender="77889900", id="picture", kind=Kind.IMAGE, text="")  # type: ignore[type-var]  # a message
+    archive.add([private, picture])
+    table = PassageTable(archive.connection)
+    update_words(archive, table, progress=Progress(None))
+    assert private.id in table.revisions()
+    forget(archive, tmp_path, Wish(people=("qq:77889900",)))
+    assert b"77889900" not in b"".join(path.read_bytes() for path in tmp_path.glob("archive.sqlite3*"))
+    assert set(table.revisions()) == {HIKERS.id, WITH_YU.id}
+
+
+def test_replies_are_found_in_steps_that_grow_with_the_chat_and_not_with_its_square(tmp_path: Path) -> None:
+    steps = []
+    for many in (500, 2000):
+        with Archive.open(tmp_path / str(many), create=True) as archive:
+            base = next(one for one in messages() if isinstance(one, Message) and one.conversation == HIKERS.id)
+            told = [
+                replace(base, id=f"{n}", sender=(NING, YU)[n % 2], text=f"第{n}句", source_id=f"{n}", reply_to=f"{n - 1}", quoted="嗯")
+                for n in range(many)
+            ]
+            archive.add([HIKERS, *told])
+            steps.append(0)
+
+            def count() -> None:
+                steps[-1] += 1
+
+            archive.connection.set_progress_handler(count, 100)
+            found = chosen(archive, Wish(people=(f"qq:{NING}",)))
+            archive.connection.set_progress_handler(None, 0)
+            assert (found.messages, found.quotes) == (many // 2, many // 2)
+    assert steps[1] < 8 * steps[0], "four times the chat takes four times the steps, its square sixteen"
 
 
 def test_quotes_and_forwards_of_forgotten_words_are_blanked(archive: Archive, tmp_path: Path) -> None:
@@ -174,3 +236,35 @@ def test_words_are_found_however_the_blanks_fall_and_short_ones_are_everybodys(t
     assert [(one.path.name, one.lines) for one in found] == [("big.txt", None)], "words on the seam of two blocks; the settings stay"
     remove_leftovers(home, found)
     assert not (tmp_path / "big.txt").exists()
+
+
+def test_words_are_found_as_html_markdown_and_json_of_any_depth_write_them(tmp_path: Path) -> None:
+    home, folder = DataHome(tmp_path).create(), tmp_path / "reports"
+    said = "I don't think <we>\nmake_it & you"
+    write_report(Document(title="t", blocks=[Table(("voice", "figure"), [(said, "1")])]), folder, "r")
+    write_report(Document(title="t", blocks=[Table(("voice", "figure"), [("别的", "1")])]), folder, "other")
+    (folder / "deep.json").write_text("[" * 99_999 + json.dumps("我找到新工作了") + "]" * 99_999, encoding="utf-8")
+    (folder / "cut.jsonl").write_text('{"a": 1}\n{"a": ' + json.dumps("我找到新工作了"), encoding="utf-8")
+    (folder / "id.json").write_text("[" * 99_999 + '"m1"', encoding="utf-8")
+    found = find_leftovers(home, finder=WordsFinder([said, "我找到新工作了"]), ids=frozenset({"m1"}))
+    assert {one.path.name: one.lines for one in found} == {
+        "r.html": None,
+        "r.md": None,
+        "deep.json": None,
+        "cut.jsonl": (1,),
+        "id.json": None,
+    }
+
+
+def test_words_that_a_report_shows_cut_or_masked_go_with_anything_and_its_figures_stay(archive: Archive, tmp_path: Path) -> None:
+    shown = Table(("received", "the owner"), [("我的号码[手机号]，那天晚上我们从车站走到…", "嗯")], is_text=True)
+    figures = Table(("voice", "loss"), [("lora", "4.89")])
+    written = write_report(Document(title="Backtest", blocks=[figures, Heading("Some replies"), shown]), tmp_path / "reports", "backtest")
+    names = ["backtest.html", "backtest.md", "backtest.words.html", "backtest.words.md"]
+    assert sorted(path.name for path in written) == names
+    assert ["4.89" in path.read_text("utf-8") for path in sorted(written)] == [True, True, False, False]
+    assert ["那天晚上" in path.read_text("utf-8") for path in sorted(written)] == [False, False, True, True]
+    forget(archive, tmp_path, Wish())
+    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == names, "nothing was forgotten"
+    forget(archive, tmp_path, Wish(phrases=("新工作",)))
+    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == names[:2]

@@ -74,8 +74,8 @@ def carry_out(home: DataHome, archive: Archive, plan: Plan) -> None:
     table = PassageTable(archive.connection)
     ids = plan.forgetting.message_ids()
     with table.transaction():
-        drop_messages(table, ids)
         plan.forgetting.erase()
+        drop_messages(table, ids)
     finish(home, archive)
 
 

@@ -36,7 +36,7 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows below column names; all columns but the first hold figures unless `is_text`."""
+    """Rows below column names; all columns but the first hold figures unless `is_text`, which is for people's words."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]

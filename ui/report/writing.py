@@ -1,9 +1,14 @@
-"""A document as Markdown with its charts as files, and as one HTML page that loads nothing."""
+"""A document as Markdown with its charts as files, and as one HTML page that loads nothing.
+
+Tables of people's words are written apart, so that they can go, and the figures stay, when something is forgotten (`leftovers.SHOWN`).
+"""
 
 import re
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
+from clone_agent.leftovers import SHOWN
 from finetune.files import write_lines
 from ui.report.charts import Chart
 from ui.report.document import Block, Code, Document, Heading, Paragraph, Points, Table
@@ -23,12 +28,27 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 
 
 def write_report(document: Document, folder: Path, name: str) -> list[Path]:
-    """Write `NAME.md`, `NAME.html` and a folder `NAME/` of charts, all readable by the user alone; returns the first two."""
-    markdown, page = folder / f"{name}.md", folder / f"{name}.html"
+    """Write `NAME.md`, `NAME.html` and a folder `NAME/` of charts, all readable by the user alone; returns the first two.
+
+    People's words are in `NAME.words.md` and `NAME.words.html`, which are returned, too, where there are any.
+    """
     for block in document.blocks:
         if isinstance(block, Chart):
             write_lines(folder / name / f"{block.name}.svg", [block.svg()])
-    write_lines(markdown, [to_markdown(document, charts=name)])
+    words = [block for block in document.blocks if isinstance(block, Table) and block.is_text]
+    place = Paragraph(f"In {name}{SHOWN}.md, which goes when something is forgotten.")
+    rest = [place if isinstance(block, Table) and block.is_text else block for block in document.blocks]
+    written = _write(replace(document, blocks=rest), folder, name, charts=name)
+    if words:
+        return [*written, *_write(replace(document, blocks=words), folder, f"{name}{SHOWN}", charts=name)]
+    for ending in (".md", ".html"):
+        (folder / f"{name}{SHOWN}{ending}").unlink(missing_ok=True)  # of an earlier run
+    return written
+
+
+def _write(document: Document, folder: Path, name: str, *, charts: str) -> list[Path]:
+    markdown, page = folder / f"{name}.md", folder / f"{name}.html"
+    write_lines(markdown, [to_markdown(document, charts=charts)])
     write_lines(page, [to_html(document)])
     return [markdown, page]
 
