@@ -109,12 +109,12 @@ def _is_street(found: re.Match[str]) -> bool:
 _SEP = "[-–. ]?"
 # What stands before a WeChat id and before a secret, the only personal data without a digit or an @.
 _WECHAT = r"[微薇威vV]信|(?<![A-Za-z])(?i:vx|wx|wechat|weixin)|\+[vV](?=\s)|(?<![A-Za-z])[vV](?=[:：])"
-_SECRET = (
+_CODES = (
     r"密码|口令|(?<![A-Za-z])(?i:wifi)(?=\s?[:：])(?![^\n]{0,40}(?:密码|password))"
     r"|(?<![A-Za-z])(?i:password|passwd|pwd|passcode|pin|verification code|security code)"
     r"|验证码|校验码|动态码|取件码|提取码|取餐码|邀请码"
 )
-OPENINGS = rf"wxid_|{_WECHAT}|{_SECRET}"  # a pattern; a text without a digit, an @ and one of these holds nothing that a rule finds
+OPENINGS = rf"wxid_|{_WECHAT}|{_CODES}"  # what rules find without a digit or an @ begins with one of these
 _FLOORS = (
     r"(?:[\u4e00-\u9fffA-Za-z0-9]{0,8}?(?:\d{1,4}(?:号楼|号院|栋|幢|座|单元|室|层|楼|房|户|号)|[A-Za-z]座)){0,4}"
     r"(?:[\u4e00-\u9fff]{0,6}\d{1,3}-\d{1,2}-\d{2,4}(?!\d)|(?:[\u4e00-\u9fff]{1,6}(?:大厦|大楼|广场|中心))?\d{2,4}室?(?!\d))?"
@@ -275,7 +275,7 @@ RULES = (
         kind="secret",
         placeholder="[密码]",
         pattern=re.compile(
-            rf"(?:{_SECRET})"
+            rf"(?:{_CODES})"
             r"(?:还是|就是|是|为|改成|改为|改|换成|了|(?i: is| code)(?= )|(?P<told>[:：=])|\s){0,3}(?P<value>[!-~]{4,32})"
         ),
         is_real=_is_secret,
