@@ -84,7 +84,10 @@ class ArchiveWriter:
         """Store the records; see `Archive.add`."""
         try:
             self._store(records, on_record)
-        finally:
+        except BaseException:
+            self._drop_begun()
+            raise
+        if self._forgotten:
             self._drop_begun()
         report = ImportReport(
             messages=self._messages,
@@ -114,7 +117,7 @@ class ArchiveWriter:
         self._flush(is_last=True)
 
     def _drop_begun(self) -> None:
-        """Take back the chats that the import has begun and put nothing into: it failed, or all of it was forgotten before."""
+        """Take back the chats that the import has begun and put nothing into: it failed, or all of theirs was forgotten."""
         numbers = json.dumps([chat.place.number for chat in self._chats.values()])
         with suppress(sqlite3.Error):  # a full disk: the import's own error says so
             self._connection.execute(
