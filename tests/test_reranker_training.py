@@ -385,6 +385,18 @@ def test_a_small_model_is_trained_further_without_what_is_frozen_or_held_out(com
     assert row["of"] == 3 * 8 // 2  # the questions of the one world that is not held out
 
 
+def test_a_share_of_the_weights_before_is_kept(
+    begun: Path, tokenizer: PreTrainedTokenizerFast, worlds: list[World], tmp_path: Path
+) -> None:
+    model = fresh(begun)
+    train(model, tokenizer, worlds, [], RECIPE, tmp_path, seed=3, kept=0.25, export=tmp_path / "small")
+    before, trained = fresh(begun).state_dict(), torch.load(tmp_path / "checkpoint.pt", weights_only=True)["model"]
+    for name, value in model.state_dict().items():
+        assert torch.allclose(value, 0.75 * trained[name] + 0.25 * before[name], atol=1e-6), name
+    small = load_small(tmp_path / "small")[0].state_dict()["classifier.bias"]
+    assert torch.allclose(small, model.state_dict()["classifier.bias"], atol=1e-4)
+
+
 def test_dropout_is_what_is_asked_for(
     model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast, worlds: list[World]
 ) -> None:

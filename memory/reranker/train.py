@@ -224,15 +224,18 @@ def train(
     evaluate_every: int = 0,
     save_every: int = 200,
     seconds: float = math.inf,
+    kept: float = 0.0,
     export: Path | None = None,
 ) -> None:
     """Train until the last epoch ends, or for so many seconds; `checkpoint.pt` in `out` is written every `save_every` steps.
 
-    The model in 8 bits is written to `export` before the last measuring, which may take as long as many steps.
+    At the end a share `kept` of every weight is what it was before the training (Wortsman et al. 2022, arXiv 2109.01903). The model in 8
+    bits is written to `export` before the last measuring, which may take as long as many steps.
     """
     batches = Batches(worlds, tokenizer, recipe, seed=seed)
     optimizer = _optimizer(model, recipe)
     step, total, device = 0, len(batches), model.device
+    before = {name: value.clone() for name, value in model.state_dict().items()} if kept else {}
     if resume:
         if not (out / "checkpoint.pt").is_file():
             raise CloneError(f"{out}: no training was begun there.", remedy="Leave --resume out, or name the folder of the stopped run.")
@@ -262,6 +265,8 @@ def train(
             fresh = out / "checkpoint.tmp"
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, fresh)
             fresh.replace(out / "checkpoint.pt")
+        if is_last:
+            _keep(model, before, share=kept)
         if is_last and export:
             save_small(model, tokenizer, export)
         if step % 20 == 0 or is_last:
@@ -273,6 +278,13 @@ def train(
                 log.write(json.dumps({name: round(value, 4) for name, value in row.items()}) + "\n")
         if is_last:
             break
+
+
+@torch.no_grad()
+def _keep(model: BertForSequenceClassification, before: dict[str, Tensor], *, share: float) -> None:
+    values = model.state_dict()
+    for name, value in before.items():
+        values[name].lerp_(value, share)
 
 
 def _optimizer(model: BertForSequenceClassification, recipe: Recipe) -> torch.optim.AdamW:
@@ -359,6 +371,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--warmup-steps", type=int, default=Recipe().warmup_steps)
     parser.add_argument("--dropout", type=float, help="[default: the model's]")
     parser.add_argument("--frozen", type=int, metavar="LAYERS", help="keep the word vectors and so many of the lowest layers as they are")
+    parser.add_argument(
+        "--kept", type=float, default=0.0, metavar="SHARE", help="of every weight that is as before the training, at its end"
+    )
     parser.add_argument("--half", action="store_true", help="bfloat16 on a CPU too: twice as fast where it computes that")
     parser.add_argument("--held", type=int, default=12, help="every so many-th world is held out; 0: none")
     parser.add_argument("--held-titles", type=Path, metavar="FILE", help="instead, the worlds of these titles, one a line, are held out")
@@ -399,6 +414,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         half=options.half or device.type == "cuda",
         evaluate_every=options.evaluate_every,
         seconds=60 * options.minutes if options.minutes else math.inf,
+        kept=options.kept,
         export=options.export,
     )
 
