@@ -19,9 +19,10 @@ from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
 from clone_agent.errors import CloneError, ModelError
 from clone_agent.worlds import World, read_worlds
 from memory.reranker import train as training
+from memory.reranker.examples import Batches, Example, Likeness, Recipe, batch_of, draw, shown
 from memory.reranker.pairs import MOST_TOKENS
 from memory.reranker.start import Start, build_encoder, choose_pieces, read_start
-from memory.reranker.train import Batches, Likeness, Recipe, batch_of, draw, loss_of, measure, scores_of, settle, train
+from memory.reranker.train import loss_of, measure, scores_of, settle, train
 from memory.reranker.weights import is_small, load_small, save_small
 
 WORLD = """
@@ -259,7 +260,7 @@ def test_what_resembles_the_question_most_is_shown_in_every_draw(worlds: list[Wo
 
 
 def test_a_batch_is_cut_at_so_many_tokens_and_never_in_the_question(tokenizer: PreTrainedTokenizerFast) -> None:
-    example = training.Example("去年 师傅 怎么了", ["没来 " * 200, "早"], [True, False])
+    example = Example("去年 师傅 怎么了", ["没来 " * 200, "早"], [True, False])
     ids, gold, sizes = batch_of(tokenizer, [example, example])
     assert ids["input_ids"].shape == (4, MOST_TOKENS)
     assert ids["attention_mask"].sum(dim=1).tolist()[0] == MOST_TOKENS
@@ -428,5 +429,5 @@ def test_going_on_where_nothing_was_begun_is_an_error_with_a_remedy(
 def test_people_stand_as_the_question_calls_them(worlds: list[World]) -> None:
     world, question = worlds[0], worlds[0].questions[0]
     assert question.asked_on == date(2023, 10, 1)
-    assert training.shown(world, 4, question, "阿树") == "今年1月9日 周一 我 / 你: 修好了 / <mask> 我: 是泵坏了 <mask> / 你: 早"
-    assert training.shown(world, 4, question, None) == "今年1月9日 周一 阿树 / 你: 修好了 / <mask> 阿树: 是泵坏了 <mask> / 你: 早"
+    assert shown(world, 4, question, "阿树") == "今年1月9日 周一 我 / 你: 修好了 / <mask> 我: 是泵坏了 <mask> / 你: 早"
+    assert shown(world, 4, question, None) == "今年1月9日 周一 阿树 / 你: 修好了 / <mask> 阿树: 是泵坏了 <mask> / 你: 早"

@@ -1,0 +1,134 @@
+"""What the cross-encoder is trained on: questions of the invented worlds beside passages, drawn anew in every epoch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from clone_agent.worlds import Passage, Question, World
+from memory.embed import load_embedder
+from memory.reranker.pairs import ASKER, GROUP, MOST_TOKENS, OWNER, Said, language_of, passage_text, question_text
+
+_UNKNOWN = 0.2  # share of questions of whose asker nothing is known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Settings of a training."""
+
+    epochs: int = 4
+    questions: int = 12  # a step
+    near: int = 30  # passages of the same world shown with a question
+    alike: int = 0  # of the near ones, those that resemble the question most
+    far: int = 6  # passages of other worlds
+    learning_rate: float = 1e-4
+    warmup_steps: int = 100
+    weight_decay: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question beside passages; which of them answer it."""
+
+    question: str
+    passages: list[str]
+    gold: list[bool]
+
+
+def draw(world: World, question: Question, others: Sequence[World], recipe: Recipe, rng: Random, *, alike: Sequence[int] = ()) -> Example:
+    """One question of a world beside the talks that answer it, other passages of the world and some of others; a new draw each time.
+
+    `alike` are places of the world's passages, those that resemble the question most first; the first of them are in every draw.
+    """
+    asker = None if rng.random() < _UNKNOWN else question.asker
+    talks = {world.passages[place].talk for place in question.gold}
+    places = [place for place in range(len(world.passages)) if place not in question.gold]
+    rng.shuffle(places)
+    # What stands beside the answer is what recall mistakes for it most, so that it comes before all else.
+    places.sort(key=lambda place: world.passages[place].talk not in talks)
+    first = [place for place in alike if place not in question.gold][: recipe.alike]
+    chosen = list(dict.fromkeys([*question.gold, *first, *places]))[: max(recipe.near, len(question.gold))]
+    texts = [shown(world, place, question, asker) for place in chosen]
+    for _ in range(recipe.far if others else 0):
+        other = rng.choice(others)
+        texts.append(shown(other, rng.randrange(len(other.passages)), question, asker))
+    gold = [place < len(question.gold) for place in range(len(texts))]
+    return Example(question_text(question.text, question.asked_on, asker=asker), texts, gold)
+
+
+def shown(world: World, place: int, question: Question, asker: str | None) -> str:
+    """A passage as recall would show it beside the question."""
+    passage = world.passages[place]
+
+    def called(name: str) -> str:
+        return ASKER if name == asker else OWNER if name == world.owner else name
+
+    def said(other: Passage) -> Said:
+        return Said(called(other.speaker), other.text)
+
+    near = [(place + step, world.passages[place + step]) for step in (-2, -1, 1) if 0 <= place + step < len(world.passages)]
+    near = [(number, other) for number, other in near if other.talk == passage.talk]
+    return passage_text(
+        said(passage),
+        said_on=passage.said_on,
+        asked_on=question.asked_on,
+        chat=called(passage.chat) if passage.chat else GROUP,
+        before=[said(other) for number, other in near if number < place],
+        after=[said(other) for number, other in near if number > place],
+        language=language_of(question.text),
+    )
+
+
+class Likeness:
+    """Which passages of a world resemble each of its questions most, by the sentence embedding that ships."""
+
+    def __init__(self) -> None:
+        self._embedder = load_embedder()
+
+    def orders(self, world: World) -> list[list[int]]:
+        """For every question the places of all passages, best first: what a passage says counts as much as what stands around it."""
+        texts = [passage.text for passage in world.passages]
+        around = ["\n".join(texts[max(0, place - 2) : place + 2]) for place in range(len(texts))]
+        questions = self._embedder.encode([question.text for question in world.questions])
+        likeness = questions @ (self._embedder.encode(texts) + self._embedder.encode(around)).T
+        found: list[list[int]] = (-likeness).argsort(axis=1, kind="stable").tolist()
+        return found
+
+
+def batch_of(tokenizer: PreTrainedTokenizerFast, examples: Sequence[Example]) -> tuple[dict[str, Tensor], Tensor, list[int]]:
+    """Token ids of all pairs, which are gold, and how many each question has."""
+    pairs = [(example.question, passage) for example in examples for passage in example.passages]
+    encoded = tokenizer(pairs, padding=True, truncation="only_second", max_length=MOST_TOKENS, return_tensors="pt")
+    gold = torch.tensor([right for example in examples for right in example.gold])
+    return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}, gold, [len(each.gold) for each in examples]
+
+
+class Batches(torch.utils.data.Dataset[tuple[dict[str, Tensor], Tensor, list[int]]]):
+    """The steps of a training; the same step is always the same batch."""
+
+    def __init__(self, worlds: Sequence[World], tokenizer: PreTrainedTokenizerFast, recipe: Recipe, *, seed: int) -> None:
+        self._worlds, self._tokenizer, self._recipe, self._seed = worlds, tokenizer, recipe, seed
+        self._order: tuple[int, list[int]] = (-1, [])
+        self._all = [(number, question) for number, world in enumerate(worlds) for question in world.questions]
+        likeness = Likeness() if recipe.alike else None
+        self._alike = [order for world in worlds for order in likeness.orders(world)] if likeness else [()] * len(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all) * self._recipe.epochs // self._recipe.questions
+
+    def __getitem__(self, step: int) -> tuple[dict[str, Tensor], Tensor, list[int]]:
+        start, size = step * self._recipe.questions, self._recipe.questions
+        examples = []
+        for place in range(start, start + size):
+            epoch, index = divmod(place, len(self._all))
+            if self._order[0] != epoch:
+                self._order = (epoch, Random(f"{self._seed} {epoch}").sample(range(len(self._all)), len(self._all)))
+            chosen = self._order[1][index]
+            number, question = self._all[chosen]
+            world = self._worlds[number]
+            others = [other for other in self._worlds if other is not world and other.is_chinese == world.is_chinese]
+            examples.append(draw(world, question, others, self._recipe, Random(f"{self._seed} {place}"), alike=self._alike[chosen]))
+        return batch_of(self._tokenizer, examples)
