@@ -6,8 +6,8 @@ import pytest
 
 from clone_agent.migrations import migrate
 from memory.lexical import TURNS_ALONE, LexicalIndex, terms
-from memory.table import _STEPS as STEPS
 from memory.table import PassageTable
+from memory.table_schema import STEPS as STEPS
 
 TEXTS = {
     1: "国庆我们去了黄山，腿都断了",
