@@ -7,7 +7,7 @@ import pytest
 from clone_agent.migrations import migrate
 from memory.lexical import TURNS_ALONE, LexicalIndex, terms
 from memory.table import PassageTable
-from memory.table_schema import STEPS as STEPS
+from memory.table_schema import STEPS
 
 TEXTS = {
     1: "国庆我们去了黄山，腿都断了",
