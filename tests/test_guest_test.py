@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from web_stage import ATTACK, GRADIO_WARNINGS, ZONE, fill, free_port
 
@@ -14,11 +15,12 @@ from clone_agent.archive import Archive
 from clone_agent.records import Hit, Message, Persona, Recalled
 from memory.passages import bursts
 from ui.environment import prepare_browser, silence
-from ui.guest_test.attack import LASTING, Tally, guests_needed, intrude, talk
+from ui.guest_test.attack import LASTING, Tally, guests_needed, intrude, sent, talk
 from ui.guest_test.attacks import read_attacks
 from ui.guest_test.judge import Judge, texts_in
 from ui.guest_test.parrot import Parrot
 from ui.guest_test.planted import NAME, planted
+from ui.guest_test.probes import Probe
 from ui.guests import Curtain, Event, GuestBook, GuestDesk, GuestMemory, read_log, write_event
 
 pytestmark = list(map(pytest.mark.filterwarnings, GRADIO_WARNINGS))
@@ -119,6 +121,16 @@ def test_no_request_gets_past_the_page(evening: Evening) -> None:
     )
     assert sum(tally.tried for tally in tallies.values()) >= 90
     assert through(tallies) == []
+
+
+def test_a_number_that_the_server_draws_is_no_leak(evening: Evening) -> None:
+    page = '{"app_id":6246968989652902948,"name":"6246968989652902948"}'  # a bank card's number, by its prefix, length and check digit
+    answers = httpx.MockTransport(lambda _: httpx.Response(200, text=page))
+    with httpx.Client(transport=answers, base_url="http://page") as client:
+        probe = Probe(kind="requests", what="the page's configuration", method="GET", path="/config", is_guest=True, must_refuse=False)
+        is_refused, told = sent(client, probe)
+    assert is_refused
+    assert evening.judge.leaks(told, []) == {"personal data": 1}, "the name alone"
 
 
 def test_the_same_talks_leak_where_nothing_is_covered(evening: Evening) -> None:

@@ -24,6 +24,7 @@ class Recipe:
     near: int = 30  # passages of the same world shown with a question
     alike: int = 0  # of the near ones, those that resemble the question most
     far: int = 6  # passages of other worlds
+    apart: float = 0.0  # weight of the same question put to the passages that are of no talk with its answer, where nothing answers it
     learning_rate: float = 1e-4
     warmup_steps: int = 100
     weight_decay: float = 0.01
@@ -31,11 +32,12 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question beside passages; which of them answer it."""
+    """A question beside passages; which of them answer it, and which are of a talk that answers it."""
 
     question: str
     passages: list[str]
     gold: list[bool]
+    talk: list[bool]
 
 
 def draw(world: World, question: Question, others: Sequence[World], recipe: Recipe, rng: Random, *, alike: Sequence[int] = ()) -> Example:
@@ -56,7 +58,8 @@ def draw(world: World, question: Question, others: Sequence[World], recipe: Reci
         other = rng.choice(others)
         texts.append(shown(other, rng.randrange(len(other.passages)), question, asker))
     gold = [place < len(question.gold) for place in range(len(texts))]
-    return Example(question_text(question.text, question.asked_on, asker=asker), texts, gold)
+    talk = [world.passages[place].talk in talks for place in chosen] + [False] * (len(texts) - len(chosen))
+    return Example(question_text(question.text, question.asked_on, asker=asker), texts, gold, talk)
 
 
 def shown(world: World, place: int, question: Question, asker: str | None) -> str:
@@ -98,15 +101,29 @@ class Likeness:
         return found
 
 
-def batch_of(tokenizer: PreTrainedTokenizerFast, examples: Sequence[Example]) -> tuple[dict[str, Tensor], Tensor, list[int]]:
-    """Token ids of all pairs, which are gold, and how many each question has."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The pairs of some questions, one question after the other."""
+
+    ids: dict[str, Tensor]  # of tokens, and where they end; shape (pairs, longest)
+    gold: Tensor  # which passages answer; shape (pairs,)
+    talk: Tensor  # which are of a talk that answers; the same shape
+    groups: list[int]  # how many passages each question has
+
+
+def batch_of(tokenizer: PreTrainedTokenizerFast, examples: Sequence[Example]) -> Batch:
+    """Questions beside passages, as the model reads them."""
     pairs = [(example.question, passage) for example in examples for passage in example.passages]
     encoded = tokenizer(pairs, padding=True, truncation="only_second", max_length=MOST_TOKENS, return_tensors="pt")
-    gold = torch.tensor([right for example in examples for right in example.gold])
-    return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}, gold, [len(each.gold) for each in examples]
+    return Batch(
+        {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]},
+        torch.tensor([right for example in examples for right in example.gold]),
+        torch.tensor([same for example in examples for same in example.talk]),
+        [len(example.passages) for example in examples],
+    )
 
 
-class Batches(torch.utils.data.Dataset[tuple[dict[str, Tensor], Tensor, list[int]]]):
+class Batches(torch.utils.data.Dataset[Batch]):
     """The steps of a training; the same step is always the same batch."""
 
     def __init__(self, worlds: Sequence[World], tokenizer: PreTrainedTokenizerFast, recipe: Recipe, *, seed: int) -> None:
@@ -119,7 +136,7 @@ class Batches(torch.utils.data.Dataset[tuple[dict[str, Tensor], Tensor, list[int
     def __len__(self) -> int:
         return len(self._all) * self._recipe.epochs // self._recipe.questions
 
-    def __getitem__(self, step: int) -> tuple[dict[str, Tensor], Tensor, list[int]]:
+    def __getitem__(self, step: int) -> Batch:
         start, size = step * self._recipe.questions, self._recipe.questions
         examples = []
         for place in range(start, start + size):

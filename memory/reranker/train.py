@@ -24,26 +24,35 @@ from transformers import AutoTokenizer, BertForSequenceClassification, PreTraine
 from clone_agent.errors import CloneError
 from clone_agent.worlds import HERE, World, read_worlds
 from memory.embedding.corpora import read_dialogues
-from memory.reranker.examples import Batches, Example, Recipe, batch_of, shown
+from memory.reranker.examples import Batch, Batches, Example, Recipe, batch_of, shown
 from memory.reranker.pairs import question_text
 from memory.reranker.start import build_encoder, choose_pieces, read_start
 from memory.reranker.weights import load_small, save_small
 
 
-def loss_of(scores: Tensor, gold: Tensor, groups: Sequence[int]) -> Tensor:
+def loss_of(scores: Tensor, batch: Batch, *, apart: float = 0.0) -> Tensor:
     """Mean over questions of minus the log-probability that a gold passage, or nothing where there is none, is the answer.
 
     Args:
-        scores: of all passages, one question after the other; shape (passages,).
-        gold: which of them answer; the same shape, on the CPU, so that nothing waits for a GPU.
-        groups: how many passages each question has.
+        scores: of all passages of the batch, one question after the other; shape (passages,).
+        batch: the questions; its flags stay on the CPU, so that nothing waits for a GPU.
+        apart: weight of the same loss of answerable questions over the passages that are of no talk with an answer: nothing answers then.
     """
-    losses = []
-    for mine, chosen in zip(torch.split(scores, list(groups)), torch.split(gold, list(groups)), strict=True):
-        right = chosen.nonzero()[:, 0].to(scores.device, non_blocking=True)
+    losses, groups = [], list(batch.groups)
+    for mine, gold, talk in zip(torch.split(scores, groups), torch.split(batch.gold, groups), torch.split(batch.talk, groups), strict=True):
         total = torch.logsumexp(functional.pad(mine, (0, 1)), dim=0)
-        losses.append(total - torch.logsumexp(mine[right], dim=0) if len(right) else total)
+        if not gold.any():
+            losses.append(total)
+            continue
+        loss = total - torch.logsumexp(mine[_places(gold, scores)], dim=0)
+        if apart:
+            loss = loss + apart * torch.logsumexp(functional.pad(mine[_places(~talk, scores)], (0, 1)), dim=0)
+        losses.append(loss)
     return torch.stack(losses).mean()
+
+
+def _places(flags: Tensor, scores: Tensor) -> Tensor:
+    return flags.nonzero()[:, 0].to(scores.device, non_blocking=True)
 
 
 def scores_of(model: BertForSequenceClassification, ids: dict[str, Tensor], *, parts: int = 4) -> Tensor:
@@ -71,10 +80,10 @@ def measure(
     for world in worlds:
         for question in world.questions:
             texts = [shown(world, place, question, question.asker) for place in range(len(world.passages))]
-            example = Example(question_text(question.text, question.asked_on, asker=question.asker), texts, [False] * len(texts))
-            ids, _, _ = batch_of(tokenizer, [example])
+            none = [False] * len(texts)
+            example = Example(question_text(question.text, question.asked_on, asker=question.asker), texts, none, none)
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-                scores = scores_of(model, ids).float().cpu()
+                scores = scores_of(model, batch_of(tokenizer, [example]).ids).float().cpu()
             best[bool(question.gold)].append(float(scores.max()))
             if question.gold:
                 order = scores.argsort(descending=True).tolist()
@@ -124,14 +133,14 @@ def train(
     model.train()
     loader = torch.utils.data.DataLoader(batches, batch_size=None, sampler=range(step, total), num_workers=workers)
     began, running = time.monotonic(), []
-    for ids, gold, sizes in loader:
+    for batch in loader:
         share = min(1.0, max(step / total, (time.monotonic() - began) / seconds))
         for group in optimizer.param_groups:
             group["lr"] = _rate(recipe, step, share)
         torch.manual_seed((seed << 32) + step)  # of the dropout; by the step alone, so that a resumed run agrees
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-            scores = scores_of(model, ids)
-        loss = loss_of(scores.float(), gold, sizes)
+            scores = scores_of(model, batch.ids)
+        loss = loss_of(scores.float(), batch, apart=recipe.apart)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -246,6 +255,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--near", type=int, default=Recipe().near)
     parser.add_argument("--alike", type=int, default=Recipe().alike, help="of the near ones, those that resemble the question most")
     parser.add_argument("--far", type=int, default=Recipe().far)
+    parser.add_argument(
+        "--apart", type=float, default=Recipe().apart, metavar="WEIGHT", help="of questions put to passages without their answer"
+    )
     parser.add_argument("--warmup-steps", type=int, default=Recipe().warmup_steps)
     parser.add_argument("--dropout", type=float, help="[default: the model's]")
     parser.add_argument("--frozen", type=int, metavar="LAYERS", help="keep the word vectors and so many of the lowest layers as they are")
@@ -276,6 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         near=options.near,
         alike=options.alike,
         far=options.far,
+        apart=options.apart,
         learning_rate=options.learning_rate,
         warmup_steps=options.warmup_steps,
     )
