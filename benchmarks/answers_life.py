@@ -22,6 +22,7 @@ from clone_agent.records import ChatTurn, Delta, Hit, Recalled, Reply, Scope, Se
 from clone_agent.sample_life.questions import LifeQuestion, gold_ids, key_ids, load_questions
 from finetune.chat_model import load_chat_model
 from finetune.model_files import recall_habits
+from memory.corrections import settled
 from memory.passages import bursts
 from memory.recall import MemoryIndex
 from ui.questions import Question, says_unknown
@@ -55,9 +56,9 @@ class AskedBy:
 
 
 def gold_shelf(question: LifeQuestion, ids: dict[str, str], passages: dict[str, Hit]) -> Shelf:
-    """The lines that hold the answer to a question, in time order."""
+    """The lines that hold the answer to a question, in time order, with what memory says of any it gives: which corrects which."""
     hits = {passages[message].memory.id: passages[message] for message in gold_ids(question, ids) if message in passages}
-    return Shelf(tuple(sorted(hits.values(), key=lambda hit: hit.memory.started_at)))
+    return Shelf(tuple(settled(question.question, sorted(hits.values(), key=lambda hit: hit.memory.started_at))))
 
 
 def all_passages(archive: Archive) -> dict[str, Hit]:

@@ -117,8 +117,8 @@ class CloneAgent:
         if memory is None:
             return Recalled(question=question)
         recalled = memory.search(question, history=history, scope=scope, top_k=self._top_k, now=now)
-        if self._shown is None:
-            return recalled
+        if self._shown is None:  # a model that reads many lines tells by itself what holds
+            return replace(recalled, hits=tuple(replace(hit, told=None) for hit in recalled.hits))
         return replace(recalled, hits=tuple(sorted(recalled.hits, key=lambda hit: -hit.score)))
 
     def _run(self, middleware: "_RecallMiddleware", messages: list[AnyMessage]) -> Iterator[Event]:
@@ -236,12 +236,14 @@ def about_as_sure(hits: Sequence[Hit]) -> Iterator[Hit]:
 def _adds(hit: Hit, best: Hit) -> bool:
     """Whether a line may be told beside the best one.
 
-    Not where that one tells what is asked for and this one nothing of the kind, or, in the same talk, another value that fits no better:
-    the two would contradict each other.
+    Not where that one tells what is asked for and this one nothing of the kind, or a value that fits no better in the same talk, or one
+    that was told before it: the two would contradict each other.
     """
     if hit.fits is None or best.fits is None or best.fits < TELLS:
         return True
-    return hit.fits >= TELLS and not (hit.fits <= best.fits and hit.memory.is_of_the_talk_of(best.memory))
+    if hit.fits < TELLS or hit.memory.started_at < best.memory.started_at:
+        return False
+    return hit.fits > best.fits or not hit.memory.is_of_the_talk_of(best.memory)
 
 
 def _as_messages(history: Sequence[ChatTurn]) -> list[AnyMessage]:

@@ -84,7 +84,7 @@ def memory_line(number: int, hit: Hit, persona: Persona) -> str:
     """
     memory, language = hit.memory, persona.language
     speaker = persona.name if memory.is_owner else memory.speaker_name
-    words = line_words(memory.text, memory.started_at)
+    words = line_words(hit.told or memory.text, memory.started_at)
     return f"[{number}] {stamp(memory.started_at, language)} {speaker}{_COLON[language]}{words}"
 
 

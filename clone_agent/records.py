@@ -149,6 +149,7 @@ class Hit:
     memory: Memory
     score: float  # 0 to 1, higher is closer
     fits: float | None = None  # 0 to 1: how well it could be the answer by its kind ("哪天" wants a day); None: the question does not tell
+    told: str | None = None  # the part of its words that tells the answer ("改初四了"), where the others tell what it takes back; None: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

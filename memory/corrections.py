@@ -11,18 +11,14 @@ from dataclasses import replace
 
 from clone_agent.records import Hit
 from memory.answers import asks, suits
-from memory.asked import Kind, wanted
+from memory.asked import wanted, wants_the_end
+from memory.telling import AT_FIRST, CERTAIN, CHANGES, telling
 
-_CERTAIN = (Kind.AMOUNT, Kind.MONEY, Kind.MOMENT, Kind.DAY, Kind.CLOCK, Kind.SIDE, Kind.MODEL)  # a line's form tells whether it has one
 _LOOKED_AT = 12  # lines that may correct the best one
 _SHARE = 0.6  # of the best line's score: what a correction has at least, and what the corrected line keeps
+_AS_SURE = 0.75  # ... what a later line of the same talk has at least that no word of change marks, where the end is asked for
 _TELLS = 0.5  # how well a line fits that tells a value of the kind
-_CHANGES = re.compile(
-    r"改[到成为在了]|改(?=[\d零一二两三四五六七八九十百千万])|换[成到]|[说记打搞弄算看]错|不对|不是|推迟|延[到期]|提前到|[涨降加减追]到|应该是|纠正|重新"
-    r"|(?:^|\s)最[后终]|\b(?:instead|changed (?:it )?to|moved (?:it )?to|make it|i mean[st]?|correction|wrong)\b",
-    re.IGNORECASE,
-)
-_AT_FIRST = re.compile(r"最初|起初|最开始|一开始|本来|原来|原先|原本|原定|\b(?:at first|originally|initially)\b", re.IGNORECASE)
+_CHANGES = re.compile(rf"{CHANGES.pattern}|不是|(?:^|\s)最[后终]", re.IGNORECASE)
 
 
 def settled(question: str, hits: Sequence[Hit]) -> list[Hit]:
@@ -33,11 +29,12 @@ def settled(question: str, hits: Sequence[Hit]) -> list[Hit]:
         hits: what was found.
     """
     want = wanted(question)
-    if want is None or want.kind not in _CERTAIN or not hits:
+    if want is None or want.kind not in CERTAIN or not hits:
         return list(hits)
-    judged = [replace(hit, fits=round(suits(hit.memory.text, want, question=question), 2)) for hit in hits]
+    judged = [replace(hit, fits=round(suits(hit.memory.text, want, question=question), 2), told=told(question, hit)) for hit in hits]
     best, *others = sorted(judged, key=lambda hit: -hit.score)
-    corrections = [] if _AT_FIRST.search(question) else [hit for hit in others[:_LOOKED_AT] if _corrects(hit, best)]
+    is_end = wants_the_end(question)
+    corrections = [] if AT_FIRST.search(question) else [hit for hit in others[:_LOOKED_AT] if _corrects(hit, best, is_end=is_end)]
     if not corrections:
         return judged
     latest = max(corrections, key=lambda hit: hit.memory.started_at)
@@ -45,12 +42,20 @@ def settled(question: str, hits: Sequence[Hit]) -> list[Hit]:
     return [replace(hit, score=changed.get(id(hit), hit.score)) for hit in judged]
 
 
-def _corrects(hit: Hit, best: Hit) -> bool:
+def told(question: str, hit: Hit) -> str | None:
+    """The part of a hit's words that tells the answer; None: all of them."""
+    part = telling(question, hit.memory.text)
+    return part if part != hit.memory.text else None
+
+
+def _corrects(hit: Hit, best: Hit, *, is_end: bool) -> bool:
     one, other = hit.memory, best.memory
     if hit.score < _SHARE * best.score or one.conversation != other.conversation or one.started_at <= other.started_at:
         return False
-    if not _tells(hit) or not _tells(best) or asks(one.text) or not _CHANGES.search(one.text):
+    if not _tells(hit) or not _tells(best) or asks(one.text):
         return False
+    if not _CHANGES.search(one.text):
+        return is_end and hit.score >= _AS_SURE * best.score and one.is_of_the_talk_of(other)
     return one.is_of_the_talk_of(other) or bool(_pairs(one.text) & _pairs(other.text))
 
 

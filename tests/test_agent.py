@@ -129,6 +129,18 @@ def test_lines_are_shown_and_cited_in_time_order_or_the_best_few_first_as_the_mo
     assert len(reply.sources) == 4  # also what was found and not shown to the model
 
 
+@pytest.mark.parametrize(("most", "shown"), [(None, "原来初五 改到初四了"), (3, "改到初四了")])
+def test_a_model_that_reads_few_lines_is_shown_the_part_that_holds_and_any_other_the_whole_line(most: int | None, shown: str) -> None:
+    model = reader(script=("[1] ", "好"))
+    line = replace(hit(4, "原来初五\n改到初四了"), told="改到初四了")
+    events = list(CloneAgent(model, persona=LIN_WAN, memory=Shelf(line), shown=most).answer("定在初几", now=NOW))
+    (told,) = (line.split("：")[1] for line in str(model.prompts[-1][0].content).splitlines() if line.startswith("["))
+    assert told == shown
+    reply = events[-1]
+    assert isinstance(reply, Reply)
+    assert [source.memory.text for source in reply.sources] == ["原来初五\n改到初四了"]
+
+
 def test_the_best_line_is_shown_however_low_it_scores() -> None:
     hits = [replace(hit(4), score=-0.1), replace(hit(5, "腿断了"), score=-0.3)]
     assert [one.memory.text for one in about_as_sure(hits)] == ["到黄山了"]

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from clone_agent.agent import about_as_sure
-from clone_agent.records import Hit, Memory
+from clone_agent.prompt import memory_line
+from clone_agent.records import Hit, Memory, Persona
 from memory.corrections import settled
 
 START = datetime(2024, 3, 4, 9, 0, tzinfo=timezone(timedelta(hours=8)))
@@ -72,6 +73,23 @@ def test_who_asks_for_what_was_said_at_first_is_not_told_the_correction() -> Non
     assert best("瑜伽课原来是几点", hit("瑜伽课晚上七点", 0.5), hit("瑜伽课改到八点了", 0.4, 20 * DAYS)) == "瑜伽课晚上七点"
 
 
+def test_asked_how_it_ended_the_later_of_two_equally_sure_lines_of_a_talk_holds() -> None:
+    first, then = hit("瑜伽课晚上七点", 0.5), hit("八点人少", 0.4, MINUTES)
+    assert best("瑜伽课最后几点", first, then) == "八点人少"
+    assert best("瑜伽课几点", first, then) == "瑜伽课晚上七点"
+    assert best("瑜伽课最后几点", first, replace(then, score=0.3)) == "瑜伽课晚上七点"
+    assert best("瑜伽课最后几点", first, hit("八点人少", 0.4, 9 * DAYS)) == "瑜伽课晚上七点"
+
+
+def test_a_line_says_which_part_of_it_holds() -> None:
+    line = hit("聚餐本来周五\n改到周六了", 0.5)
+    (settled_line,) = settled("聚餐是星期几", [line])
+    assert settled_line.told == "改到周六了"
+    assert settled_line.memory == line.memory  # the source is shown whole
+    assert memory_line(1, settled_line, Persona(name="林晚")) == "[1] 2024-03-04 周一 09:00 小姨：改到周六了"
+    assert settled("聚餐是星期几", [hit("聚餐周六", 0.5)])[0].told is None
+
+
 def test_the_last_of_several_corrections_holds() -> None:
     lines = hit("聚餐定在周五", 0.5), hit("聚餐改到周六", 0.45, DAYS), hit("聚餐又改到周日了", 0.4, 2 * DAYS)
     assert best("聚餐是星期几", *lines) == "聚餐又改到周日了"
@@ -90,6 +108,7 @@ def test_a_second_line_is_told_where_it_adds_to_the_best_one() -> None:
     assert told("蒸了多少个包子", whole, other) == ["一共二十三个"]  # two values of one thing contradict each other
     assert told("蒸了多少个包子", whole, hit("都没吃完", 0.49, 9 * DAYS)) == ["一共二十三个"]  # no value at all
     assert told("蒸了多少个包子", whole, hit("这回三十个", 0.49, 9 * DAYS)) == ["一共二十三个", "这回三十个"]  # another time
+    assert told("蒸了多少个包子", whole, hit("上回三十个", 0.49, -9 * DAYS)) == ["一共二十三个"]  # which the later one may have replaced
     assert told("蒸了多少个包子", hit("包子好吃", 0.5), other) == ["包子好吃", "原来是二十六个"]  # the best one has no value
     better = hit("23个", 0.49, MINUTES)
     assert told("蒸了多少个包子", hit("第3名蒸的", 0.5), better) == ["第3名蒸的", "23个"]
