@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 
 MOST_TERMS = 12
-# Below this the clone says that it does not remember. From .42 to .48 nothing changes on the sample life's development half: the middle of it.
+# Below this the clone says that it does not remember. On the sample life's development half nothing changes from .42 to .48.
 CONFIDENT = 0.45
 
 

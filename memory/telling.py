@@ -1,8 +1,8 @@
 """A found line -> the part of it that tells what is asked, without the values that it takes back.
 
-"本来说初五 初五机票贵 改初四了" answers "定在初几" with 改初四了: who says the whole line again gives two answers. Of a line's clauses those
-count that hold a value of the kind that is asked for. Where there are several, what stands before a change ("说错了", "改到") is left out, then
-the clauses that deny their value, ask for it or recall a former one ("不是X-T30", "原来四个").
+"本来说初五 初五机票贵 改初四了" answers "定在初几" with 改初四了: who says the whole line again gives two answers. Of a line's clauses
+those count that hold a value of the kind that is asked for. Where there are several, what stands before a change ("说错了", "改到") is left
+out, then the clauses that deny their value, ask for it or recall a former one ("不是X-T30", "原来四个").
 """
 
 import re
