@@ -31,6 +31,7 @@ from memory.question import named_people, parts, resolve, says_i
 from memory.ranking import Named, Ranker, together
 from memory.reranker.pairs import ASKER
 from memory.reranking import Asked, Reranker, load_reranker
+from memory.sayers import who_said
 from memory.table import PassageTable
 from memory.when import find_span
 
@@ -304,7 +305,9 @@ class _Known:
         askers = self.called(asker) if asker else frozenset()
         chats = {chat.id: chat.name for chat in self.conversations if chat.id in self.private_speakers}
         private = {chat: ASKER if askers & self.private_speakers[chat] else name for chat, name in chats.items()}
-        return Asked(question=question, on=now.date(), asker=asker, askers=askers, private=private)
+        owner = frozenset(person.id for person in self.people if person.is_owner)
+        sayers = who_said(question, called=self.called, asker=askers, owner=owner)
+        return Asked(question=question, on=now.date(), asker=asker, askers=askers, sayers=sayers, private=private)
 
     def private_chats(self, people: Collection[str]) -> frozenset[str]:
         """The private conversations with any of these people."""

@@ -35,6 +35,7 @@ NAMED_DEPTH = 30  # ... by one that is named
 # of its score, which has the weight 5.
 _SOFTNESS = 5.0
 _KIND = 0.65
+_SAYER = 1.0
 
 Scores = NDArray[np.float32]
 Memories = Callable[[Sequence[int]], Sequence[Memory]]
@@ -48,6 +49,7 @@ class Asked:
     on: date
     asker: str | None = None  # their name
     askers: Collection[str] = ()  # their ids among the speakers
+    sayers: Collection[str] = ()  # ids of who said what is asked for, where the question tells: "你说几点"
     private: Mapping[str, str] = field(default_factory=dict)  # private conversations, with the other's name, or ASKER
     before: datetime | None = None  # what goes on until then is hidden, also as the surroundings of a passage
 
@@ -102,7 +104,8 @@ class SmallReranker:
         odds = self._loaded().scores(question_text(asked.question, asked.on, asker=asked.asker), _shown(best, asked, table, memories))
         want = wanted(asked.question)
         kinds = [suits(text, want, question=asked.question) if want else 0.0 for text in table.texts(best)]
-        gains = (odds + _KIND * np.array(kinds, dtype=np.float32)) / _SOFTNESS
+        said = [memory.speaker in asked.sayers for memory in memories(best)]
+        gains = (odds + _KIND * np.array(kinds, dtype=np.float32) + _SAYER * np.array(said, dtype=np.float32)) / _SOFTNESS
         factors = np.exp(gains - gains.max())
         whole = np.array(ranking.scores, dtype=np.float32)
         whole[: len(best)] *= factors
