@@ -34,8 +34,8 @@ TOP_K = 8
 # Shares of the best line's score from which another one is told beside it, chosen on the sample life's development questions. What stands
 # in the same talk needs less: a reply that tells the exchange holds the answer more often than one that adds a line of another day.
 OF_THE_TALK = 0.2
-ABOUT_AS_SURE = 0.85
-TELLS = 0.9  # how well a line fits that surely tells a value of the kind that is asked for
+ABOUT_AS_SURE = 0.8
+TELLS = 0.8  # how well a line fits that surely tells a value of the kind that is asked for
 Event = Recalled | Delta | Reply
 
 
@@ -236,14 +236,14 @@ def about_as_sure(hits: Sequence[Hit]) -> Iterator[Hit]:
 def _adds(hit: Hit, best: Hit) -> bool:
     """Whether a line may be told beside the best one.
 
-    Not where that one tells what is asked for and this one nothing of the kind, or a value that fits no better in the same talk, or one
-    that was told before it: the two would contradict each other.
+    Not where that one tells what is asked for and this one nothing of the kind, or a value that was told before it, or in the same talk
+    one that fits no better and is less sure: the two would contradict each other.
     """
     if hit.fits is None or best.fits is None or best.fits < TELLS:
         return True
     if hit.fits < TELLS or hit.memory.started_at < best.memory.started_at:
         return False
-    return hit.fits > best.fits or not hit.memory.is_of_the_talk_of(best.memory)
+    return hit.fits > best.fits or not hit.memory.is_of_the_talk_of(best.memory) or hit.score >= ABOUT_AS_SURE * best.score
 
 
 def _as_messages(history: Sequence[ChatTurn]) -> list[AnyMessage]:

@@ -49,13 +49,16 @@ _SOME = "(?<![那这前后哪])(?<!(?<!过)头)(?<!(?<!说)好)几"  # 那几天
 _COUNTED = re.compile(rf"(?:多少|好多|{_SOME}(?![乎何率]))[十百千万]?(?:来|多)?({MEASURES}){_NOT_MEASURED}")
 _COUNTS = re.compile(rf"多少|{_SOME}(?![乎何率个])")
 _MONEY_WORDS = re.compile(
-    r"[多好][少多]钱|(?<![吃切分剩咬])(?<![吃切分剩咬]了)几块|几毛|几个钱|多少[块元]|多贵|[花摊掏付收赚挣赔退]了?(?:你|我|他|她)?(?:掉|出去)?(?:多少|几)|(?:工资|房租|租金|押金|成本|价格|报价|奖金|红包|月薪)[^，。]{0,6}多少"
-    r"|多少(?:工资|房租|租金|押金|成本|奖金|红包|份子|[\u4e00-\u9fff]{1,2}费)|\bhow much (?:money|did .* (?:cost|pay|spend)|was|is)\b|\bwhat price\b",
+    r"[多好][少多]钱|(?<![吃切分剩咬])(?<![吃切分剩咬]了)几块|几毛|几个钱|多少[块元]|多贵|[花摊掏付收赚挣赔退]了?(?:你|我|他|她)?(?:掉|出去)?(?:多少|几)"
+    r"|(?:工资|房租|租金|押金|成本|价格|报价|奖金|红包|月薪)[^，。]{0,6}多少"
+    r"|多少(?:工资|房租|租金|押金|成本|奖金|红包|份子|[\u4e00-\u9fff]{1,2}费)"
+    r"|\bhow much (?:money|did .* (?:cost|pay|spend)|was|is)\b|\bwhat price\b",
     re.IGNORECASE,
 )
 _MEASURED = re.compile(r"多([大高重长久远宽深快])")
 _ENGLISH_AMOUNT = re.compile(
-    r"\bhow (?:much|many|long|old|far|late|often|big|tall|heavy|fast|high|deep|cold|hot|warm)\b|\bwhat (?:price|score|number|percentage|size|age)\b",
+    r"\bhow (?:much|many|long|old|far|late|often|big|tall|heavy|fast|high|deep|cold|hot|warm)\b"
+    r"|\bwhat (?:price|score|number|percentage|size|age)\b",
     re.IGNORECASE,
 )
 _ANY_OF_THEM = re.compile(r"[谁哪啥何几多]|什么|\b(?:wh|how\b)", re.IGNORECASE)  # without one, none of the kinds is asked for
@@ -73,9 +76,7 @@ _PLACE_WORDS = re.compile(
 _NAME_WORDS = re.compile(
     r"(?:叫(?:做|个)?|姓)(?:什么|啥)|什么名字|啥名字?|\bwhat(?:'s| is| was) .{0,30}(?:called|name)\b|\bname of\b", re.IGNORECASE
 )
-_SIDE_WORDS = re.compile(
-    r"哪一?[边侧只条]的?(?:手|脚|腿|眼|耳|膝|肩|胳膊|脸)|哪一?[边侧]|\bwhich (?:side|hand|foot|leg|eye|arm)\b"
-)
+_SIDE_WORDS = re.compile(r"哪一?[边侧只条]的?(?:手|脚|腿|眼|耳|膝|肩|胳膊|脸)|哪一?[边侧]|\bwhich (?:side|hand|foot|leg|eye|arm)\b")
 _MODEL_WORDS = re.compile(r"型号|哪一?款|\bwhich model\b|\bwhat model\b", re.IGNORECASE)
 # What stands behind a number that measures, by the word that asks for it.
 _UNITS = {
@@ -90,8 +91,8 @@ _UNITS = {
     "快": "秒|分|码|公里",
 }
 _HOW_IT_ENDED = re.compile(
-    r"最后|最终|到底|究竟|后来|现在|如今|改[到成]|定的|算下来|结果|正式"
-    r"|\b(?:end(?:ed)? up|in the end|final(?:ly)?|now|currently|these days)\b",
+    r"最后|最终|到底|究竟|后来|现在|如今|改[到成]|定的|算下来|结果|正式|一共|总共"
+    r"|\b(?:in total|altogether|end(?:ed)? up|in the end|final(?:ly)?|now|currently|these days)\b",
     re.IGNORECASE,
 )
 

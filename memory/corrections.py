@@ -11,12 +11,16 @@ from dataclasses import replace
 
 from clone_agent.records import Hit
 from memory.answers import asks, suits
-from memory.asked import wanted, wants_the_end
-from memory.telling import AT_FIRST, CERTAIN, CHANGES, telling
+from memory.asked import Wanted, wanted, wants_the_end
+from memory.telling import AT_FIRST, CERTAIN, CHANGES, denies, telling
 
 _LOOKED_AT = 12  # lines that may correct the best one
 _SHARE = 0.6  # of the best line's score: what a correction has at least, and what the corrected line keeps
-_AS_SURE = 0.75  # ... what a later line of the same talk has at least that no word of change marks, where the end is asked for
+_AS_SURE = {
+    True: 0.75,
+    False: 0.8,
+}  # ... what a later line has that no word of change marks, where the end is asked for: of its talk or not
+_DENIED = 0.3  # ... what a line has at least that denies the very value which the best one tells ("不是X-T30"), in whatever chat
 _TELLS = 0.5  # how well a line fits that tells a value of the kind
 _CHANGES = re.compile(rf"{CHANGES.pattern}|不是|(?:^|\s)最[后终]", re.IGNORECASE)
 
@@ -31,10 +35,10 @@ def settled(question: str, hits: Sequence[Hit]) -> list[Hit]:
     want = wanted(question)
     if want is None or want.kind not in CERTAIN or not hits:
         return list(hits)
-    judged = [replace(hit, fits=round(suits(hit.memory.text, want, question=question), 2), told=told(question, hit)) for hit in hits]
+    judged = [_judged(question, want, hit) for hit in hits]
     best, *others = sorted(judged, key=lambda hit: -hit.score)
     is_end = wants_the_end(question)
-    corrections = [] if AT_FIRST.search(question) else [hit for hit in others[:_LOOKED_AT] if _corrects(hit, best, is_end=is_end)]
+    corrections = [] if AT_FIRST.search(question) else [hit for hit in others[:_LOOKED_AT] if _corrects(hit, best, want, is_end=is_end)]
     if not corrections:
         return judged
     latest = max(corrections, key=lambda hit: hit.memory.started_at)
@@ -42,20 +46,24 @@ def settled(question: str, hits: Sequence[Hit]) -> list[Hit]:
     return [replace(hit, score=changed.get(id(hit), hit.score)) for hit in judged]
 
 
-def told(question: str, hit: Hit) -> str | None:
-    """The part of a hit's words that tells the answer; None: all of them."""
-    part = telling(question, hit.memory.text)
-    return part if part != hit.memory.text else None
+def _judged(question: str, want: Wanted, hit: Hit) -> Hit:
+    """A hit with how well it fits, and with the part of its words that holds."""
+    text = hit.memory.text
+    told = telling(question, text)
+    fits = 0.0 if told.is_taken_back else round(suits(text, want, question=question), 2)
+    return replace(hit, fits=fits, told=told.words if told.words != text else None)
 
 
-def _corrects(hit: Hit, best: Hit, *, is_end: bool) -> bool:
+def _corrects(hit: Hit, best: Hit, want: Wanted, *, is_end: bool) -> bool:
     one, other = hit.memory, best.memory
+    if hit.score >= _DENIED * best.score and denies(one.text, other.text, want):
+        return True
     if hit.score < _SHARE * best.score or one.conversation != other.conversation or one.started_at <= other.started_at:
         return False
     if not _tells(hit) or not _tells(best) or asks(one.text):
         return False
     if not _CHANGES.search(one.text):
-        return is_end and hit.score >= _AS_SURE * best.score and one.is_of_the_talk_of(other)
+        return is_end and hit.score >= _AS_SURE[one.is_of_the_talk_of(other)] * best.score
     return one.is_of_the_talk_of(other) or bool(_pairs(one.text) & _pairs(other.text))
 
 

@@ -14,9 +14,7 @@ _ANOTHERS = re.compile(r"[他她](?:爸|妈|哥|姐|弟|妹|爷|奶|叔|姨|舅|
 _PRONOUN = re.compile(r"(?P<asker>我)(?!们)|(?P<owner>你)(?!们)|\b(?:(?P<i>i)|(?P<you>you))\b", re.IGNORECASE)
 
 
-def who_said(
-    question: str, *, called: Callable[[str], frozenset[str]], asker: frozenset[str], owner: frozenset[str]
-) -> frozenset[str]:
+def who_said(question: str, *, called: Callable[[str], frozenset[str]], asker: frozenset[str], owner: frozenset[str]) -> frozenset[str]:
     """The ids of who said it; empty where the question does not tell.
 
     Args:

@@ -78,7 +78,16 @@ def test_asked_how_it_ended_the_later_of_two_equally_sure_lines_of_a_talk_holds(
     assert best("瑜伽课最后几点", first, then) == "八点人少"
     assert best("瑜伽课几点", first, then) == "瑜伽课晚上七点"
     assert best("瑜伽课最后几点", first, replace(then, score=0.3)) == "瑜伽课晚上七点"
-    assert best("瑜伽课最后几点", first, hit("八点人少", 0.4, 9 * DAYS)) == "瑜伽课晚上七点"
+    assert best("瑜伽课最后几点", first, hit("八点人少", 0.42, 9 * DAYS)) == "八点人少"
+    assert best("瑜伽课最后几点", first, hit("八点人少", 0.38, 9 * DAYS)) == "瑜伽课晚上七点"
+
+
+def test_a_line_that_denies_the_very_value_corrects_it_in_whatever_chat() -> None:
+    first = hit("新相机 R50！", 0.5)
+    assert best("买的哪款相机", first, hit("R10，不是R50", 0.2, DAYS, chat="qq:10")) == "R10，不是R50"
+    assert best("买的哪款相机", first, hit("R10，不是R50", 0.1, DAYS, chat="qq:10")) == "新相机 R50！"  # far from the subject
+    assert best("买的哪款相机", first, hit("R10，不是R6", 0.2, DAYS, chat="qq:10")) == "新相机 R50！"  # another value
+    assert best("买的哪款相机", first, hit("不是R50", 0.2, DAYS, chat="qq:10")) == "新相机 R50！"  # tells none itself
 
 
 def test_a_line_says_which_part_of_it_holds() -> None:
@@ -104,12 +113,14 @@ def test_a_second_line_is_told_where_it_adds_to_the_best_one() -> None:
     def told(question: str, *hits: Hit) -> list[str]:
         return [one.memory.text for one in about_as_sure(settled(question, hits))]
 
-    whole, other = hit("一共二十三个", 0.5), hit("原来是二十六个", 0.49, MINUTES)
+    whole, other = hit("一共二十三个", 0.5), hit("也就二十六个", 0.39, MINUTES)
     assert told("蒸了多少个包子", whole, other) == ["一共二十三个"]  # two values of one thing contradict each other
+    assert told("蒸了多少个包子", whole, replace(other, score=0.45)) == ["一共二十三个", "也就二十六个"]  # who knows which
+    assert told("蒸了多少个包子", whole, hit("原来是二十六个", 0.49, MINUTES)) == ["一共二十三个"]  # it takes its value back
     assert told("蒸了多少个包子", whole, hit("都没吃完", 0.49, 9 * DAYS)) == ["一共二十三个"]  # no value at all
     assert told("蒸了多少个包子", whole, hit("这回三十个", 0.49, 9 * DAYS)) == ["一共二十三个", "这回三十个"]  # another time
     assert told("蒸了多少个包子", whole, hit("上回三十个", 0.49, -9 * DAYS)) == ["一共二十三个"]  # which the later one may have replaced
-    assert told("蒸了多少个包子", hit("包子好吃", 0.5), other) == ["包子好吃", "原来是二十六个"]  # the best one has no value
+    assert told("蒸了多少个包子", hit("包子好吃", 0.5), other) == ["包子好吃", "也就二十六个"]  # the best one has no value
     better = hit("23个", 0.49, MINUTES)
     assert told("蒸了多少个包子", hit("第3名蒸的", 0.5), better) == ["第3名蒸的", "23个"]
-    assert told("包子怎么样", replace(whole, fits=None), other) == ["一共二十三个", "原来是二十六个"]
+    assert told("包子怎么样", replace(whole, fits=None), other) == ["一共二十三个", "也就二十六个"]

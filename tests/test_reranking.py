@@ -29,12 +29,12 @@ WORDS = ["tea", "lamp", "ship", "rain", "cat", "three", "mug"]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cross-encoder")
-    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]), encoding="utf-8")
+    vocabulary = {piece: place for place, piece in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])}
     torch.manual_seed(3)
     sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "vocab_size": 5 + len(WORDS)}
     bert = BertForSequenceClassification(BertConfig(**sizes, num_labels=1, max_position_embeddings=64, initializer_range=1.0))
     bert.save_pretrained(folder)
-    BertTokenizerFast(vocab_file=str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
+    BertTokenizerFast(vocab=vocabulary, model_max_length=64).save_pretrained(folder)
     return folder
 
 
@@ -168,6 +168,20 @@ def test_the_one_that_ships_is_surer_of_what_was_said_than_of_what_was_not(shipp
     assert said is not None
     assert never is not None
     assert said > never + 1
+
+
+def test_words_of_whom_the_question_names_as_the_speaker_come_before_others(shipped: SmallReranker) -> None:
+    table = lines()
+    ranking = Ranking(numbers=tuple(range(1, 7)), scores=(0.5,) * 6)
+    plain = asked("那天怎么走的", asker="ann", askers={"ann"}, private={"c": ASKER})
+    places = []
+    for about in (plain, replace(plain, sayers={"bob"}), replace(plain, sayers={"ann"})):
+        found = shipped.rerank(ranking, about, table, partial(owned, table))
+        places.append(sum(place for place, number in enumerate(found.numbers) if TALK[number - 1][0] == "bob"))
+        assert (
+            found.odds == shipped.rerank(ranking, plain, table, partial(owned, table)).odds
+        )  # it says nothing of whether any line answers
+    assert places[1] < places[0] < places[2]
 
 
 def test_passages_beyond_the_depth_stay_behind_in_their_order(shipped: SmallReranker, table: PassageTable) -> None:

@@ -109,7 +109,9 @@ def _holds(given: str, word: str) -> bool:
 
 
 def _folded(text: str) -> str:
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold()
+    """Without blanks and in one case; where numbers of two lines would run into one ("85" and "1号"), the line end stays."""
+    parted = re.sub(r"(?<=\d)\s*\n\s*(?=\d)", "|", unicodedata.normalize("NFKC", text))
+    return re.sub(r"\s+", "", parted).casefold()
 
 
 def right_share(marks: Sequence[bool | None]) -> tuple[int, int]:
