@@ -275,6 +275,13 @@ def test_a_number_in_an_answer_is_not_part_of_a_longer_one():
     assert not question.is_right("2019年")
 
 
+def test_numbers_of_two_lines_of_an_answer_do_not_run_into_one():
+    question = Question(text="多大岁数", accept=(("85", "八十五"),))
+    assert question.is_right("85\n1号给她过寿")
+    assert question.is_right("是8 5")  # blanks within a line do not count
+    assert not question.is_right("185")
+
+
 def test_a_report_is_escaped_and_its_charts_are_whole(tmp_path):
     chart = Chart("c", "A < B", ("without", "with"), [Bars("<lora>", [(0.5, "50 %"), (None, "–")])], [(0.9, "ceiling")], 1)
     table = Table(("voice", "loss"), [("<b>a|b</b>\nc", "1.0")])

@@ -25,10 +25,3 @@ def test_a_line_that_is_no_question_is_named_without_its_words(tmp_path: Path) -
     with pytest.raises(UsageError, match=r"q\.jsonl:2") as caught:
         read_questions(tmp_path / "q.jsonl")
     assert "黄山" not in str(caught.value)
-
-
-def test_numbers_of_two_lines_of_a_reply_do_not_run_into_one() -> None:
-    question = Question(text="多大岁数", accept=(("85", "八十五"),))
-    assert question.is_right("85\n1号给她过寿")
-    assert question.is_right("是8 5")  # blanks within a line do not count
-    assert not question.is_right("185")
