@@ -19,7 +19,7 @@ from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
 from clone_agent.errors import CloneError, ModelError
 from clone_agent.worlds import World, read_worlds
 from memory.reranker import train as training
-from memory.reranker.examples import Batches, Example, Likeness, Recipe, batch_of, draw, shown
+from memory.reranker.examples import Batch, Batches, Example, Likeness, Recipe, batch_of, draw, shown
 from memory.reranker.pairs import MOST_TOKENS
 from memory.reranker.start import Start, build_encoder, choose_pieces, read_start
 from memory.reranker.train import loss_of, measure, scores_of, settle, train
@@ -204,6 +204,7 @@ def test_a_folder_in_full_precision_is_not_a_small_one(begun: Path, tmp_path: Pa
 def test_the_loss_is_the_share_of_the_answers_among_all_and_none() -> None:
     scores = torch.tensor([1.0, -2.0, 0.5, 3.0, -1.0, 0.0, 2.0], requires_grad=True)
     gold = torch.tensor([True, False, True, False, False, False, True])
+    talk = torch.tensor([True, False, True, False, False, True, True])
     groups = [3, 2, 2]  # two answers; none; one
     e = math.exp
     expected = [
@@ -211,19 +212,23 @@ def test_the_loss_is_the_share_of_the_answers_among_all_and_none() -> None:
         -math.log(1 / (e(3.0) + e(-1.0) + 1)),
         -math.log(e(2.0) / (e(0.0) + e(2.0) + 1)),
     ]
-    loss = loss_of(scores, gold, groups)
+    batch = Batch({}, gold, talk, groups)
+    loss = loss_of(scores, batch)
     assert float(loss.detach()) == pytest.approx(sum(expected) / 3)
     loss.backward()
     assert scores.grad is not None
     assert (scores.grad[[3, 4]] > 0).all()  # what answers nothing is pushed below none
     assert scores.grad[6] < 0
+    # The same questions without their answers and what stands beside them: nothing answers, and what is left is pushed below none.
+    apart = [math.log(e(-2.0) + 1), 0.0, math.log(1)]
+    assert float(loss_of(scores, batch, apart=0.5).detach()) == pytest.approx((sum(expected) + 0.5 * sum(apart)) / 3)
 
 
 def test_scores_in_parts_are_those_of_all_at_once(
     model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast, worlds: list[World]
 ) -> None:
     model.eval()
-    ids, _, _ = Batches(worlds, tokenizer, RECIPE, seed=0)[0]
+    ids = Batches(worlds, tokenizer, RECIPE, seed=0)[0].ids
     with torch.no_grad():
         whole = model(**ids).logits[:, 0]
         for parts in (1, 2, 3, 50):
@@ -236,6 +241,7 @@ def test_a_question_stands_beside_its_answers_and_passages_of_other_worlds(world
         example = draw(world, question, worlds[1:], RECIPE, Random(seed))
         assert len(example.passages) == RECIPE.near + RECIPE.far
         assert example.gold == [True, True, False, False, False, False]
+        assert example.talk == [True, True, True, False, False, False]  # 早 is of the talk that answers
         assert "> " in example.passages[0]
         assert "是泵坏了 <mask>" in example.passages[0]
         assert "修好了 <mask>" in example.passages[1]
@@ -260,13 +266,14 @@ def test_what_resembles_the_question_most_is_shown_in_every_draw(worlds: list[Wo
 
 
 def test_a_batch_is_cut_at_so_many_tokens_and_never_in_the_question(tokenizer: PreTrainedTokenizerFast) -> None:
-    example = Example("去年 师傅 怎么了", ["没来 " * 200, "早"], [True, False])
-    ids, gold, sizes = batch_of(tokenizer, [example, example])
+    example = Example("去年 师傅 怎么了", ["没来 " * 200, "早"], [True, False], [True, True])
+    batch = batch_of(tokenizer, [example, example])
+    ids = batch.ids
     assert ids["input_ids"].shape == (4, MOST_TOKENS)
     assert ids["attention_mask"].sum(dim=1).tolist()[0] == MOST_TOKENS
     asked = tokenizer(example.question)["input_ids"]
     assert ids["input_ids"][0, : len(asked)].tolist() == asked
-    assert (gold.tolist(), sizes) == ([True, False, True, False], [2, 2])
+    assert (batch.gold.tolist(), batch.talk.tolist(), batch.groups) == ([True, False, True, False], [True] * 4, [2, 2])
 
 
 def test_a_step_is_the_same_batch_whichever_steps_were_drawn_before(worlds: list[World], tokenizer: PreTrainedTokenizerFast) -> None:
@@ -274,17 +281,16 @@ def test_a_step_is_the_same_batch_whichever_steps_were_drawn_before(worlds: list
     assert len(one) == 9 * RECIPE.epochs // RECIPE.questions
     in_order = [one[step] for step in range(len(one))]
     for step in (17, 3, 4, 0):
-        ids, gold, sizes = other[step]
-        assert torch.equal(ids["input_ids"], in_order[step][0]["input_ids"])
-        assert torch.equal(gold, in_order[step][1])
-        assert sizes == in_order[step][2]
+        assert same(other[step], in_order[step])
+        assert torch.equal(other[step].gold, in_order[step].gold)
+        assert other[step].groups == in_order[step].groups
     assert not same(in_order[0], Batches(worlds, tokenizer, RECIPE, seed=6)[0])
-    texts = [tokenizer.decode(ids["input_ids"][0]) for ids, _, _ in in_order]
+    texts = [tokenizer.decode(batch.ids["input_ids"][0]) for batch in in_order]
     assert len(set(texts)) > len(one) // 2
 
 
-def same(left: tuple[dict[str, Tensor], Tensor, list[int]], right: tuple[dict[str, Tensor], Tensor, list[int]]) -> bool:
-    return torch.equal(left[0]["input_ids"], right[0]["input_ids"])
+def same(left: Batch, right: Batch) -> bool:
+    return torch.equal(left.ids["input_ids"], right.ids["input_ids"])
 
 
 class Stopped(list[World]):
@@ -402,7 +408,7 @@ def test_dropout_is_what_is_asked_for(
     model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast, worlds: list[World]
 ) -> None:
     model.train()
-    ids, _, _ = Batches(worlds, tokenizer, RECIPE, seed=0)[0]
+    ids = Batches(worlds, tokenizer, RECIPE, seed=0)[0].ids
     settle(model, frozen=None, dropout=None)
     assert not torch.equal(scores_of(model, ids), scores_of(model, ids))
     settle(model, frozen=None, dropout=0.0)
