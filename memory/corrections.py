@@ -2,12 +2,15 @@
 
 "左眼要做手术" and then "我说错了，是右眼" answer "哪边眼睛" with 右眼. A line corrects the best one if it was said after it in the same
 chat, tells a value of the kind that is asked for, has words of correction or change ("改到", "说错了", "最后"), and stands in the same talk
-or shares words with it. Only kinds that a line's form shows are looked at, and not where the question asks for what was said at first.
+or shares words with it; or if it denies the very value that the best one tells, in whatever chat; or, where the question asks how it ended,
+if it is about as sure as the best one. Only kinds that a line's form shows are looked at, and not where the question asks for what was said
+at first.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from clone_agent.records import Hit
 from memory.answers import asks, suits
@@ -16,17 +19,16 @@ from memory.telling import AT_FIRST, CERTAIN, CHANGES, denies, telling
 
 _LOOKED_AT = 12  # lines that may correct the best one
 _SHARE = 0.6  # of the best line's score: what a correction has at least, and what the corrected line keeps
-_AS_SURE = {
-    True: 0.75,
-    False: 0.8,
-}  # ... what a later line has that no word of change marks, where the end is asked for: of its talk or not
+# ... what a later line of its talk, or of another talk, has at least that no word of change marks, where the end is asked for.
+_AS_SURE = {True: 0.75, False: 0.8}
 _DENIED = 0.3  # ... what a line has at least that denies the very value which the best one tells ("不是X-T30"), in whatever chat
+_SAME_TIME = timedelta(hours=6)  # what was said so long before is as late
 _TELLS = 0.5  # how well a line fits that tells a value of the kind
 _CHANGES = re.compile(rf"{CHANGES.pattern}|不是|(?:^|\s)最[后终]", re.IGNORECASE)
 
 
 def settled(question: str, hits: Sequence[Hit]) -> list[Hit]:
-    """The hits, each with how well it fits, in the order given; the last line that corrects the best one has its score.
+    """The hits, each with how well it fits and what of it holds, in the order given; the last that corrects the best one has its score.
 
     Args:
         question: one that stands alone and asks one thing.
@@ -56,7 +58,8 @@ def _judged(question: str, want: Wanted, hit: Hit) -> Hit:
 
 def _corrects(hit: Hit, best: Hit, want: Wanted, *, is_end: bool) -> bool:
     one, other = hit.memory, best.memory
-    if hit.score >= _DENIED * best.score and denies(one.text, other.text, want):
+    is_as_late = one.started_at >= other.started_at - _SAME_TIME
+    if is_as_late and hit.score >= _DENIED * best.score and denies(one.text, other.text, want):
         return True
     if hit.score < _SHARE * best.score or one.conversation != other.conversation or one.started_at <= other.started_at:
         return False

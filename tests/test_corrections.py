@@ -88,6 +88,7 @@ def test_a_line_that_denies_the_very_value_corrects_it_in_whatever_chat() -> Non
     assert best("买的哪款相机", first, hit("R10，不是R50", 0.1, DAYS, chat="qq:10")) == "新相机 R50！"  # far from the subject
     assert best("买的哪款相机", first, hit("R10，不是R6", 0.2, DAYS, chat="qq:10")) == "新相机 R50！"  # another value
     assert best("买的哪款相机", first, hit("不是R50", 0.2, DAYS, chat="qq:10")) == "新相机 R50！"  # tells none itself
+    assert best("买的哪款相机", first, hit("R10，不是R50", 0.2, -DAYS, chat="qq:10")) == "新相机 R50！"  # said before it
 
 
 def test_a_line_says_which_part_of_it_holds() -> None:
