@@ -285,16 +285,21 @@ class _Known:
     def named(self, question: str, now: datetime, asker: str | None = None) -> Named:
         """What a question names."""
         people = self.called(question)
-        others = people - {person.id for person in self.people if person.is_owner}
+        others = people - self.owner
         names = (name for person in self.people for name in person.names if len(name) > 1 and name not in question)
         return Named(
             people=people,
             chats=self.private_chats(others),
             asker=self.called(asker) if asker and says_i(question) else frozenset(),
             span=find_span(question, now=now),
-            owner=frozenset(person.id for person in self.people if person.is_owner),
+            owner=self.owner,
             others=tuple(dict.fromkeys(islice(names, _MOST_NAMES))),
         )
+
+    @property
+    def owner(self) -> frozenset[str]:
+        """The ids of who the clone is."""
+        return frozenset(person.id for person in self.people if person.is_owner)
 
     def called(self, text: str) -> frozenset[str]:
         """The ids of the people whom a text names."""
@@ -305,8 +310,7 @@ class _Known:
         askers = self.called(asker) if asker else frozenset()
         chats = {chat.id: chat.name for chat in self.conversations if chat.id in self.private_speakers}
         private = {chat: ASKER if askers & self.private_speakers[chat] else name for chat, name in chats.items()}
-        owner = frozenset(person.id for person in self.people if person.is_owner)
-        sayers = who_said(question, called=self.called, asker=askers, owner=owner)
+        sayers = who_said(question, called=self.called, asker=askers, owner=self.owner)
         return Asked(question=question, on=now.date(), asker=asker, askers=askers, sayers=sayers, private=private)
 
     def private_chats(self, people: Collection[str]) -> frozenset[str]:

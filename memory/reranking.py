@@ -104,7 +104,7 @@ class SmallReranker:
         odds = self._loaded().scores(question_text(asked.question, asked.on, asker=asked.asker), _shown(best, asked, table, memories))
         want = wanted(asked.question)
         kinds = [suits(text, want, question=asked.question) if want else 0.0 for text in table.texts(best)]
-        said = [memory.speaker in asked.sayers for memory in memories(best)]
+        said = [memory.speaker in asked.sayers for memory in memories(best)] if asked.sayers else [False] * len(best)
         gains = (odds + _KIND * np.array(kinds, dtype=np.float32) + _SAYER * np.array(said, dtype=np.float32)) / _SOFTNESS
         factors = np.exp(gains - gains.max())
         whole = np.array(ranking.scores, dtype=np.float32)

@@ -9,9 +9,9 @@ _SAYS = re.compile(
     re.IGNORECASE,
 )
 _SUBJECT = 8  # characters before the word in which its subject stands, in English three words
-_TO_WHOM = re.compile(r"[跟对给向][^跟对给向]{1,6}$|[和][我你他她咱]们?$")
+_TO_WHOM = re.compile(r"[跟对给向][^跟对给向]{1,6}$|和[我你他她咱]们?$")
 _ANOTHERS = re.compile(r"[他她](?:爸|妈|哥|姐|弟|妹|爷|奶|叔|姨|舅|外|同)")  # "周屿他爸" is nobody of ours
-_PRONOUN = re.compile(r"(?P<asker>我)(?!们)|(?P<owner>你)(?!们)|\b(?:(?P<i>i)|(?P<you>you))\b", re.IGNORECASE)
+_PRONOUN = re.compile(r"(?P<asker>我(?!们)|\bi\b)|你(?!们)|\byou\b", re.IGNORECASE)
 
 
 def who_said(question: str, *, called: Callable[[str], frozenset[str]], asker: frozenset[str], owner: frozenset[str]) -> frozenset[str]:
@@ -32,5 +32,5 @@ def who_said(question: str, *, called: Callable[[str], frozenset[str]], asker: f
             return people
         pronouns = list(_PRONOUN.finditer(before))
         if pronouns:
-            return asker if pronouns[-1]["asker"] or pronouns[-1]["i"] else owner
+            return asker if pronouns[-1]["asker"] else owner
     return frozenset()

@@ -16,17 +16,17 @@ CERTAIN = frozenset((Kind.AMOUNT, Kind.MONEY, Kind.MOMENT, Kind.DAY, Kind.CLOCK,
 _BREAK = re.compile(r"\s*\n\s*|(?<=[，。！？；、!?;~～])\s*|(?<=[,.])\s+|\s+(?=(?:but|now|not)\b)|(?=改[到成为在]|换[成到])", re.IGNORECASE)
 _BLANK = re.compile(r"[ \u3000]+")  # in Chinese it ends a clause
 _HOLDS = 0.7  # how well a clause fits that holds a value
+_FIGURES = r"\d零一二两三四五六七八九十百千万"
 CHANGES = re.compile(
-    r"改[到成为在了]|改(?=[初周下\d零一二两三四五六七八九十百千万])|换[成到]|[说记打搞弄算看]错|不对|推迟到?|延[到期]|提前到|[涨降加减追]到|应该是|纠正|重新"
+    rf"改[到成为在了]|改(?=[初周下{_FIGURES}])|换[成到]|[说记打搞弄算看]错|不对|推迟到?|延[到期]|提前到|[涨降加减追]到|应该是|纠正|重新"
     r"|\b(?:now|instead|changed|moved|make it|i mean[st]?|correction|wrong)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"(?:(?<!是)不是|\bnot (?:the |on |at )?)\s*([\w.:\-]{2,10})", re.IGNORECASE)
-_DIGITS = r"\d零一二两三四五六七八九十百千万半"
 # What a number is of: 冰粉 in "冰粉一百二".
-_OF = re.compile(rf"((?:(?![{_DIGITS}的了是在有到第说要])[\u4e00-\u9fff]){{2,6}})[:： ]?(?=[{_DIGITS}])")
+_OF = re.compile(rf"((?:(?![{_FIGURES}半的了是在有到第说要])[\u4e00-\u9fff]){{2,6}})[:： ]?(?=[{_FIGURES}半])")
 _DENIES = re.compile(
-    r"(?<!是)不是|什么(?=[\d零一二两三四五六七八九十百千万])|原来|本来|原先|原定|原说|一开始|最开始|起初|之前说|先说"
+    rf"(?<!是)不是|什么(?=[{_FIGURES}])|原来|本来|原先|原定|原说|一开始|最开始|起初|之前说|先说"
     r"|\bnot\b|\bat first\b|\bfirst (?:they|he|she|we|i) said\b|\boriginally\b|\binstead of\b",
     re.IGNORECASE,
 )
@@ -57,9 +57,8 @@ def telling(question: str, text: str) -> Told:
     holding -= denied
     of_it = {place for place in holding if any(noun[-2:] in question for noun in _OF.findall(clauses[place]))}
     left_out = denied | (holding - of_it if of_it else set())
-    return Told(
-        "".join(clause for place, clause in enumerate(clauses) if place >= first and place not in left_out).strip().rstrip("，、；,;")
-    )
+    words = "".join(clause for place, clause in enumerate(clauses) if place >= first and place not in left_out)
+    return Told(words.strip().rstrip("，、；,;"))
 
 
 def denies(text: str, other: str, want: Wanted) -> bool:
