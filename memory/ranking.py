@@ -6,7 +6,7 @@ searched on its own when it holds few.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -50,6 +50,8 @@ class Ranking:
     scores: tuple[float, ...]  # 0 to 1
     signs: Signs = NO_SIGNS
     odds: float | None = None  # logarithm of the best passage's odds to answer the question, where a cross-encoder has looked
+    # What speaks for each passage, (passages, `memory.weights.NAMES`); None: something else ranked them.
+    reasons: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
     asks_of_a_time: bool = False  # alone ("去年国庆我们去哪了"): a line of another year would answer as well by its words
 
     @property
@@ -87,6 +89,7 @@ class Ranker:
         return Ranking(
             numbers=tuple(evidence.facts.numbers[order].tolist()),
             scores=tuple(scores[order].tolist()),
+            reasons=np.stack([evidence.columns[name][order] for name in NAMES], axis=1),
             signs=self._signs(subject, named, evidence, order[:_JUDGED].tolist(), scores),
             asks_of_a_time=named.span is not None and subject.is_bare,
         )
@@ -210,15 +213,20 @@ def together(rankings: Sequence[Ranking]) -> Ranking:
     if len(rankings) == 1:
         return rankings[0]
     best: dict[int, float] = {}
+    reasons: dict[int, NDArray[np.float32]] = {}
     for ranking in rankings:
         top = max(ranking.scores, default=0.0) or 1.0
-        for number, score in zip(ranking.numbers, ranking.scores, strict=True):
-            best[number] = max(best.get(number, 0.0), score / top)
+        for place, (number, score) in enumerate(zip(ranking.numbers, ranking.scores, strict=True)):
+            if score / top > best.get(number, 0.0):
+                best[number] = score / top
+                if ranking.reasons is not None:
+                    reasons[number] = ranking.reasons[place]
     order = sorted(best, key=lambda number: -best[number])
     scale = max((max(ranking.scores, default=0.0) for ranking in rankings), default=0.0)
     return Ranking(
         numbers=tuple(order),
         scores=tuple(best[number] * scale for number in order),
+        reasons=np.stack([reasons[number] for number in order]) if order and len(reasons) == len(order) else None,
         signs=mean([ranking.signs for ranking in rankings]),
         asks_of_a_time=all(ranking.asks_of_a_time for ranking in rankings),
     )

@@ -15,8 +15,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from clone_agent.archive import Archive
 from clone_agent.archive_people import Person
+from clone_agent.errors import UsageError
 from clone_agent.home import DataHome
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Memory, Recalled, Scope
 from memory.checking import disagreements, mend_words
@@ -30,7 +34,7 @@ from memory.packing import BUDGET, pack
 from memory.question import named_people, parts, resolve, says_i
 from memory.ranking import Named, Ranker, together
 from memory.reranker.pairs import ASKER
-from memory.reranking import Asked, Reranker, load_reranker
+from memory.reranking import Asked, Reranker, SmallReranker, load_reranker
 from memory.sayers import who_said
 from memory.table import PassageTable
 from memory.when import find_span
@@ -218,6 +222,23 @@ class MemoryIndex:
         known = self._known()
         allowed = self._allowed(scope, known)
         return [self._ranker.collect(part, named=known.named(part, now, asker), allowed=allowed) for part in parts(question)]
+
+    def second_look(
+        self, question: str, *, now: datetime, scope: Scope = Scope(), asker: str | None = None
+    ) -> tuple[Sequence[int], NDArray[np.float32]]:
+        """The passages that the cross-encoder reads, and what speaks for each then: what `benchmarks/memory_second_look.py` fits on.
+
+        Raises:
+            UsageError: the memory was opened without the cross-encoder that ships, or one like it.
+        """
+        if not isinstance(self._reranker, SmallReranker):
+            raise UsageError("Nothing looks again at what is found.", remedy="Open the memory with reranker='shipped'.")
+        known = self._known()
+        allowed = self._allowed(scope, known)
+        ranking = together([self._ranker.rank(part, named=known.named(part, now, asker), allowed=allowed) for part in parts(question)])
+        asked = replace(known.asked(question, now, asker), before=scope.before)
+        reasons = self._reranker.look(ranking, asked, self._table, self.memories)
+        return ranking.numbers[: len(reasons)], reasons
 
     @property
     def _ranker(self) -> Ranker:

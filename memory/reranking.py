@@ -1,8 +1,9 @@
 """A second look at the best passages by a cross-encoder, which reads question and passage together.
 
 The one that ships (`memory.reranker`) knows who asks, who the owner is and how long ago a passage was said; it gives the logarithm of the
-odds that the passage answers the question, by which the ranking's score is multiplied, softened. Any other one, named by the user, is
-shown a passage with the one before and the one after it; what it gives and what the ranking gave count the same.
+odds that the passage answers the question, which is weighed together with what spoke for the passage before (`memory.weights.SECOND`).
+Any other one, named by the user, is shown a passage with the one before and the one after it; what it gives and what the ranking gave
+count the same.
 """
 
 import math
@@ -18,11 +19,10 @@ from numpy.typing import NDArray
 
 from clone_agent.errors import ModelError
 from clone_agent.records import Memory
-from memory.answers import suits
-from memory.asked import wanted
 from memory.ranking import Ranking
 from memory.reranker.pairs import ASKER, GROUP, OWNER, Said, language_of, passage_text, question_text
 from memory.table import PassageTable
+from memory.weights import NAMES, SECOND, SECOND_NAMES, values
 
 if TYPE_CHECKING:
     from memory.reranker.scoring import PairScorer
@@ -31,11 +31,7 @@ SHIPPED, NONE = "shipped", "none"  # names that are no model's
 SHIPPED_FOLDER = Path(__file__).parent / "reranker" / "model"
 DEPTH = 24  # passages looked at by the one that ships: more change nothing, fewer miss answers
 NAMED_DEPTH = 30  # ... by one that is named
-# A listwise regression on the development questions of the sample life: what the odds and the kind of a passage count beside the logarithm
-# of its score, which has the weight 5.
-_SOFTNESS = 5.0
-_KIND = 0.65
-_SAYER = 1.6  # of a line by whom the question names as the speaker ("我喊你…", "你说…"); from 1.6 to 2.4 nothing changes there
+_SOFTNESS = 5.0  # the scores of two passages compare as the fifth root of how likely each is the answer
 
 Scores = NDArray[np.float32]
 Memories = Callable[[Sequence[int]], Sequence[Memory]]
@@ -98,25 +94,29 @@ class SmallReranker:
 
     def rerank(self, ranking: Ranking, asked: Asked, table: PassageTable, memories: Memories) -> Ranking:
         """See `Reranker`; what lies deeper counts as the worst of those looked at. A question of a time alone is left as it is."""
-        best = list(ranking.numbers[:DEPTH])
-        if not best or ranking.asks_of_a_time:
+        if not ranking.numbers or ranking.asks_of_a_time:
             return ranking
-        odds = self._loaded().scores(question_text(asked.question, asked.on, asker=asked.asker), _shown(best, asked, table, memories))
-        want = wanted(asked.question)
-        kinds = [suits(text, want, question=asked.question) if want else 0.0 for text in table.texts(best)]
-        said = [memory.speaker in asked.sayers for memory in memories(best)] if asked.sayers else [False] * len(best)
-        gains = (odds + _KIND * np.array(kinds, dtype=np.float32) + _SAYER * np.array(said, dtype=np.float32)) / _SOFTNESS
-        factors = np.exp(gains - gains.max())
+        reasons = self.look(ranking, asked, table, memories)
+        gains = reasons @ values(SECOND) / _SOFTNESS
         whole = np.array(ranking.scores, dtype=np.float32)
-        whole[: len(best)] *= factors
-        whole[len(best) :] *= factors.min()
+        seen, deeper = whole[: len(gains)], whole[len(gains) :]
+        deeper *= np.exp(gains.min() - gains.max()) * seen[0] / seen[-1]
+        seen[:] = np.exp(gains - gains.max()) * seen[0]
         order = np.argsort(-whole, kind="stable")
         return replace(
             ranking,
             numbers=tuple(ranking.numbers[place] for place in order),
             scores=tuple(whole[order].tolist()),
-            odds=float(odds.max()),
+            odds=float(reasons[:, SECOND_NAMES.index("odds")].max()),
         )
+
+    def look(self, ranking: Ranking, asked: Asked, table: PassageTable, memories: Memories) -> Scores:
+        """What speaks for each of the best `DEPTH` passages: float32 of shape (passages, `memory.weights.SECOND_NAMES`)."""
+        best = list(ranking.numbers[:DEPTH])
+        reasons = np.zeros((len(best), len(NAMES)), dtype=np.float32) if ranking.reasons is None else ranking.reasons[: len(best)]
+        odds = self._loaded().scores(question_text(asked.question, asked.on, asker=asked.asker), _shown(best, asked, table, memories))
+        says = [memory.speaker in asked.sayers for memory in memories(best)] if asked.sayers else [False] * len(best)
+        return np.column_stack([reasons, np.log(ranking.scores[: len(best)]), odds, says]).astype(np.float32)
 
     def _loaded(self) -> "PairScorer":
         with self._lock:

@@ -1,11 +1,13 @@
 """What each reason for a passage counts. Fitted by `benchmarks/memory_weights.py` on the development sets, and kept here by hand.
 
-Chinese and English have weights of their own: the sets differ, and the embedding that ships hardly knows English.
+Chinese and English have weights of their own: the sets differ, and the embedding that ships hardly knows English. What a reason counts
+beside a cross-encoder's odds, `benchmarks/memory_second_look.py` fits.
 """
 
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memory.embed import Embedder
 from memory.evidence import Evidence
@@ -38,6 +40,15 @@ class Weights:
     last: float  # ... of the kind, where is asked how something came out
     settles: float  # tells how something came out, of the kind and near the question's words
     owner: float  # said by the owner: what others tell is asked for more often
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondWeights(Weights):
+    """... once a cross-encoder has read the passages: beside the reasons for each, its odds and what it scored by them before."""
+
+    score: float  # logarithm of the score by the reasons alone
+    odds: float  # logarithm of the odds that the passage answers
+    says: float  # by whom the question names as the speaker ("我喊你…", "你说…")
 
 
 CHINESE = Weights(
@@ -88,7 +99,35 @@ ENGLISH = Weights(
     settles=0.04,
     owner=-0.05,
 )
+SECOND = SecondWeights(
+    turn=-0.36,
+    near=-1.26,
+    far=0.57,
+    before=-0.15,
+    long_before=1.58,
+    dense_turn=-0.42,
+    dense_segment=-0.22,
+    dense_before=-0.09,
+    person=-0.24,
+    time=1.12,
+    asker_chat=1.25,
+    asker_says=0.17,
+    kind=-0.00,
+    answer=0.82,
+    asks=-0.03,
+    follows=-0.55,
+    alike=-0.49,
+    length=-0.20,
+    late=2.27,
+    last=-0.05,
+    settles=0.19,
+    owner=-0.15,
+    score=4.15,
+    odds=0.60,
+    says=1.33,
+)
 NAMES = tuple(field.name for field in fields(Weights))
+SECOND_NAMES = tuple(field.name for field in fields(SecondWeights))
 
 
 def weights_for(question: str, embedder: Embedder | None) -> Weights:
@@ -102,8 +141,13 @@ def weights_for(question: str, embedder: Embedder | None) -> Weights:
     return weights
 
 
+def values(weights: Weights) -> NDArray[np.float32]:
+    """Weights in the order of their fields."""
+    return np.array([getattr(weights, field.name) for field in fields(weights)], dtype=np.float32)
+
+
 def fuse(evidence: Evidence, weights: Weights) -> Scores:
     """One score for each passage of the evidence, 0 to 1; 0 where no arm found it."""
-    values = np.array([getattr(weights, name) for name in NAMES], dtype=np.float32)
-    scores = values @ np.stack([evidence.columns[name] for name in NAMES])
-    return np.where(evidence.is_found, np.clip(scores / values[values > 0].sum(), 1e-6, 1), 0).astype(np.float32)
+    counts = values(weights)
+    scores = counts @ np.stack([evidence.columns[name] for name in NAMES])
+    return np.where(evidence.is_found, np.clip(scores / counts[counts > 0].sum(), 1e-6, 1), 0).astype(np.float32)

@@ -5,7 +5,7 @@ in the memory (`memory.passages`).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -54,14 +54,17 @@ class World:
         return any("\u4e00" <= char <= "\u9fff" for passage in self.passages[:5] for char in passage.text)
 
 
-def read_worlds(folder: Path = HERE) -> Iterator[World]:
+def read_worlds(folder: Path = HERE, *, kinds: Collection[str] = ()) -> Iterator[World]:
     """Read every `*.txt` below a folder, in order of their names; by default those that ship.
+
+    `kinds` are names of files without their number ("kin" for kin-1.txt); none: all.
 
     Raises:
         CloneError: a line is of no known form, or a question names a line that is not there.
     """
     for path in sorted(folder.rglob("*.txt")):
-        yield from _read(path)
+        if not kinds or path.stem.rsplit("-", maxsplit=1)[0] in kinds:
+            yield from _read(path)
 
 
 def _read(path: Path) -> Iterator[World]:
