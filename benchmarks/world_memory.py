@@ -57,6 +57,10 @@ class WorldMemory:
         found = self.table.memories(numbers)
         return [replace(each, speaker_name=self._names.get(each.speaker, ""), is_owner=each.speaker == OWNER) for each in found]
 
+    def number(self, memory: Memory) -> int:
+        """The number of a passage."""
+        return self._numbers[memory.message_ids[0]]
+
     def cases(self, place: int, questions: Sequence[Question]) -> Iterator[Case]:
         """Questions of one of the worlds."""
         mine = {person: [name] for person, name in self._names.items() if person.startswith(f"{place} ")}

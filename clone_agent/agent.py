@@ -31,10 +31,12 @@ from clone_agent.small_talk import is_small_talk
 
 MAX_SEARCHES = 3
 TOP_K = 8
-# Shares of the best line's score from which another one is told beside it, chosen on the sample life's development questions. What stands
-# in the same talk needs less: a reply that tells the exchange holds the answer more often than one that adds a line of another day.
-OF_THE_TALK = 0.2
+# Shares of the best line's score from which another one is told beside it, chosen by `benchmarks/told_lines.py`. Where the question
+# tells what kind of answer it wants, a line of another talk may hold another value and has to be about as sure, while what stands in the
+# same talk needs less. Elsewhere two lines seldom contradict each other.
+OF_THE_TALK = 0.3
 ABOUT_AS_SURE = 0.8
+OF_NO_KIND = 0.5
 TELLS = 0.8  # how well a line fits that surely tells a value of the kind that is asked for
 Event = Recalled | Delta | Reply
 
@@ -224,13 +226,19 @@ class _RecallMiddleware(AgentMiddleware[_State, Any, Any]):
 
 
 def about_as_sure(hits: Sequence[Hit]) -> Iterator[Hit]:
-    """Of hits, the best first, it, what belongs to its talk and what memory is about as sure of, if it adds to it; the same words once."""
+    """Of hits, the best first, it and what memory is sure enough of beside it, if it adds to it; the same words once."""
     said: set[str] = set()
     for hit in hits:
-        share = OF_THE_TALK if hit.memory.is_of_the_talk_of(hits[0].memory) else ABOUT_AS_SURE
-        if hit is hits[0] or (hit.score >= share * hits[0].score and hit.memory.text not in said and _adds(hit, hits[0])):
+        if hit is hits[0] or (hit.score >= _share(hit, hits[0]) * hits[0].score and hit.memory.text not in said and _adds(hit, hits[0])):
             said.add(hit.memory.text)
             yield hit
+
+
+def _share(hit: Hit, best: Hit) -> float:
+    """Which share of the best line's score another one needs."""
+    if best.fits is None:
+        return OF_NO_KIND
+    return OF_THE_TALK if hit.memory.is_of_the_talk_of(best.memory) else ABOUT_AS_SURE
 
 
 def _adds(hit: Hit, best: Hit) -> bool:

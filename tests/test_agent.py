@@ -150,12 +150,15 @@ def test_beside_the_best_line_stands_what_belongs_to_its_talk_and_of_other_days_
     best, beside, far = hit(4, "下周三"), hit(9, "那我请假"), hit(7, "上次也是周三")
     other_day = replace(far.memory, started_at=far.memory.started_at - timedelta(days=9))
 
-    def told(talk: float, day: float) -> list[str]:
-        hits = best, replace(beside, score=talk), Hit(memory=other_day, score=day)
-        return [one.memory.text for one in about_as_sure(hits)]
+    def told(talk: float, day: float, fits: float | None) -> list[str]:
+        hits = best, replace(beside, score=talk * best.score), Hit(memory=other_day, score=day * best.score)
+        return [one.memory.text for one in about_as_sure([replace(each, fits=fits) for each in hits])]
 
-    assert told(talk=0.25, day=0.6) == ["下周三", "那我请假"]
-    assert told(talk=0.15, day=0.7) == ["下周三", "上次也是周三"]
+    assert told(talk=0.35, day=0.75, fits=0.5) == ["下周三", "那我请假"]
+    assert told(talk=0.25, day=0.85, fits=0.5) == ["下周三", "上次也是周三"]
+    # Where the question does not tell the kind of its answer, the talk makes no difference.
+    assert told(talk=0.45, day=0.55, fits=None) == ["下周三", "上次也是周三"]
+    assert told(talk=0.55, day=0.45, fits=None) == ["下周三", "那我请假"]
 
 
 def test_a_reply_that_cites_two_lines_has_both_as_its_first_sources() -> None:

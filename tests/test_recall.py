@@ -17,10 +17,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from clone_agent.archive import Archive
-from clone_agent.errors import ModelError, StoreError
+from clone_agent.errors import ModelError, StoreError, UsageError
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Kind, Message, Recalled, Scope
 from memory.embed import SHIPPED_MODEL
+from memory.ranking import Ranking, together
 from memory.recall import MemoryIndex
+from memory.weights import SECOND_NAMES
 
 ZONE = ZoneInfo("Asia/Shanghai")
 OWNER, YU, NING = "10001", "10002", "10003"
@@ -120,6 +122,26 @@ def test_a_hit_names_speaker_chat_date_and_messages(memory: MemoryIndex) -> None
     assert hit.memory.started_at == datetime(2023, 10, 1, 21, 4, tzinfo=ZONE)
     assert hit.memory.message_ids == ("qq:yu/2023-10-01 21:04/0", "qq:yu/2023-10-01 21:04/1")
     assert 0 < hit.score <= 1
+
+
+def test_a_passage_that_answers_two_parts_keeps_the_reasons_of_the_part_where_it_is_better() -> None:
+    one = Ranking(numbers=(1, 2), scores=(0.8, 0.4), reasons=np.array([[0.1], [0.2]], dtype=np.float32))
+    other = Ranking(numbers=(2, 3), scores=(0.5, 0.1), reasons=np.array([[0.3], [0.4]], dtype=np.float32))
+    both = together([one, other])
+    assert both.reasons is not None
+    assert dict(zip(both.numbers, both.reasons[:, 0].tolist(), strict=True)) == pytest.approx({1: 0.1, 2: 0.3, 3: 0.4})
+    assert together([one, replace(other, reasons=None)]).reasons is None
+
+
+def test_what_is_read_again_is_given_with_its_reasons(tmp_path: Path, archive: Archive, memory: MemoryIndex) -> None:
+    with pytest.raises(UsageError, match="looks again"):
+        memory.second_look("八点半在哪碰头", now=NOW)
+    memory.close()
+    looking = MemoryIndex.open(tmp_path, archive, reranker="shipped")
+    numbers, reasons = looking.second_look("八点半在哪碰头", now=NOW)
+    assert reasons.shape == (len(numbers), len(SECOND_NAMES))
+    assert any("八点半碰头" in passage.text for passage in looking.memories(numbers))
+    looking.close()
 
 
 def test_hits_stand_in_time_order_and_within_their_number_and_budget(memory: MemoryIndex) -> None:

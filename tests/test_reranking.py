@@ -22,6 +22,7 @@ from memory.ranking import Ranking
 from memory.reranker.pairs import ASKER
 from memory.reranking import DEPTH, NAMED_DEPTH, SHIPPED_FOLDER, Asked, NamedReranker, SmallReranker, load_reranker
 from memory.table import PassageTable
+from memory.weights import NAMES, SECOND_NAMES
 
 WORDS = ["tea", "lamp", "ship", "rain", "cat", "three", "mug"]
 
@@ -181,6 +182,25 @@ def test_words_of_whom_the_question_names_as_the_speaker_come_before_others(ship
         places.append(sum(place for place, number in enumerate(found.numbers) if TALK[number - 1][0] == "bob"))
         assert found.odds == unnamed.odds  # whether any line answers is another matter
     assert places[0] < places[1]
+
+
+def test_what_spoke_for_a_passage_before_is_weighed_again_beside_its_odds(shipped: SmallReranker) -> None:
+    table = lines()
+    about = asked("你那次几点到的", asker="ann", askers={"ann"}, private={"c": ASKER}, sayers={"bob"})
+    plain = Ranking(numbers=tuple(range(1, 7)), scores=tuple(0.5 - n / 100 for n in range(6)))
+    before = shipped.rerank(plain, about, table, partial(owned, table))
+    speaks = np.zeros((6, len(NAMES)), dtype=np.float32)
+    speaks[before.numbers[-1] - 1, [NAMES.index("late"), NAMES.index("time")]] = 1.0
+    after = shipped.rerank(replace(plain, reasons=speaks), about, table, partial(owned, table))
+    assert after.numbers.index(before.numbers[-1]) < 5
+    assert after.odds == before.odds  # whether any line answers is another matter
+    looked = shipped.look(replace(plain, reasons=speaks), about, table, partial(owned, table))
+    assert looked.shape == (6, len(SECOND_NAMES))
+    assert (looked[:, : len(NAMES)] == speaks).all()
+    by_name = dict(zip(SECOND_NAMES, looked.T, strict=True))
+    assert by_name["score"].tolist() == pytest.approx(np.log(plain.scores))
+    assert by_name["says"].tolist() == [speaker == "bob" for speaker, _ in TALK]
+    assert by_name["odds"].max() == before.odds
 
 
 def test_passages_beyond_the_depth_stay_behind_in_their_order(shipped: SmallReranker, table: PassageTable) -> None:

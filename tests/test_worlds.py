@@ -53,6 +53,13 @@ def test_a_file_holds_worlds_with_their_owners(tmp_path: Path) -> None:
     assert second.questions == [Question("Tom", date(2022, 1, 2), "who wrote", (0,))]
 
 
+def test_files_are_chosen_by_their_names_without_the_number(tmp_path: Path) -> None:
+    for name in ("kin-1", "kin-12", "kinder-1"):
+        (tmp_path / f"{name}.txt").write_text(f"# {name}\n@ Ann\n", encoding="utf-8")
+    assert [world.title for world in read_worlds(tmp_path, kinds=("kin",))] == ["kin-1", "kin-12"]
+    assert len(list(read_worlds(tmp_path))) == 3
+
+
 def test_neighbouring_bubbles_of_one_person_are_one_passage_within_a_talk(tmp_path: Path) -> None:
     passages = read(tmp_path, TWO)[0].passages
     assert [(passage.talk, passage.speaker, passage.text) for passage in passages] == [
