@@ -1,4 +1,4 @@
-"""Whether the lines that a reply is made of hold the answer: `python benchmarks/told_lines.py [--worlds 2]`.
+"""Whether the lines that a reply is made of hold the answer: `python benchmarks/told_lines.py [--report] [--worlds 2]`.
 
 Recall finds lines, and of them the model that ships is shown three at most (`clone_agent.agent.about_as_sure`). On the sample life's
 development questions: whether those lines together are a right answer, and memory is confident of them. With `--worlds N` also on N
@@ -19,7 +19,7 @@ from clone_agent.agent import about_as_sure
 from clone_agent.day_words import spoken_day
 from clone_agent.prompt import line_words
 from clone_agent.records import Hit, Scope
-from clone_agent.sample_life.questions import LifeQuestion, is_right
+from clone_agent.sample_life.questions import LifeQuestion, is_right, load_questions
 from clone_agent.worlds import World
 from memory.asked import Kind, wanted
 from memory.corrections import settled
@@ -45,11 +45,11 @@ def quoted(question: LifeQuestion, hit: Hit) -> str:
     return f"{spoken_day(hit.memory.started_at, 'zh')} {named}" if is_dated else named
 
 
-def of_life() -> Iterator[tuple[bool, bool, int]]:
-    """For each question: whether what is told is right, whether memory is confident, and how many lines are told."""
+def of_life(questions: Sequence[LifeQuestion]) -> Iterator[tuple[bool, bool, int]]:
+    """For each question with an answer: whether what is told is right, whether memory is confident, and how many lines are told."""
     with life_memory() as (_, memory):
         memory.index()
-        for question in development_questions():
+        for question in questions:
             if not question.never_happened:
                 scope = Scope(before=question.asked_at)
                 recalled = memory.search(question.question, scope=scope, now=question.asked_at, top_k=TOP_K, asker=asker_of(question))
@@ -78,11 +78,14 @@ def of_worlds(worlds: Sequence[World], most: int) -> Iterator[tuple[bool, int]]:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--report", action="store_true", help="the life's report half: to report, not to choose by")
     parser.add_argument("--worlds", type=int, default=0, metavar="N", help="questions of every world (default: none)")
     arguments = parser.parse_args()
-    right, confident, lines = (np.array(column) for column in zip(*of_life(), strict=True))
+    report = [question for question in load_questions() if question.split == "report"]
+    questions, half = (report, "report half") if arguments.report else (development_questions(), "development")
+    right, confident, lines = (np.array(column) for column in zip(*of_life(questions), strict=True))
     figures = f"right {right.mean():.4f}, and trusted {(right & confident).mean():.4f} of {len(right)}, {lines.mean():.2f} lines"
-    print(f"sample life, development: {figures}")
+    print(f"sample life, {half}: {figures}")
     if arguments.worlds:
         right, lines = (np.array(column) for column in zip(*of_worlds(unseen_worlds(), arguments.worlds), strict=True))
         print(f"worlds: an answer is told for {right.mean():.4f} of {len(right)}, {lines.mean():.2f} lines")
