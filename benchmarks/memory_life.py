@@ -15,7 +15,7 @@ from life_memory import asker_of, life_memory
 
 from clone_agent.day_words import spoken_day
 from clone_agent.prompt import line_words
-from clone_agent.records import Hit, Scope
+from clone_agent.records import Hit, Memory, Scope
 from clone_agent.sample_life.questions import LifeQuestion, gold_sets, is_right, key_ids, load_questions
 from memory.asked import Kind, wanted
 from memory.confidence import CONFIDENT
@@ -70,12 +70,16 @@ def main() -> None:
 
 def may_quote(question: LifeQuestion, hit: Hit) -> bool:
     """Whether a recalled line is by itself a right answer."""
-    memory = hit.memory
-    text = line_words(memory.text, memory.started_at)
+    return is_right(question, quoted(question, hit.memory, hit.memory.text))
+
+
+def quoted(question: LifeQuestion, memory: Memory, words: str) -> str:
+    """Words of a line as a model tells them: with who said it, and with the day where one is asked for."""
+    text = line_words(words, memory.started_at)
     named = text if memory.is_owner else f"{memory.speaker_name}说 {text}"
     want = wanted(question.question)
     is_dated = want is not None and want.kind in (Kind.DAY, Kind.MOMENT)
-    return is_right(question, f"{spoken_day(memory.started_at, 'zh')} {named}" if is_dated else named)
+    return f"{spoken_day(memory.started_at, 'zh')} {named}" if is_dated else named
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import torch
@@ -22,19 +21,16 @@ from memory_life import may_quote
 from memory_weights import is_of
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from world_memory import WorldMemory
+from world_memory import WorldMemory, unseen_worlds
 
 from clone_agent.records import Hit, Scope
 from clone_agent.sample_life.questions import gold_sets, key_ids
-from clone_agent.worlds import World, read_worlds
+from clone_agent.worlds import World
 from memory.embed import load_embedder
 from memory.question import parts
-from memory.ranking import Ranker
 from memory.reranking import DEPTH, SmallReranker
 from memory.weights import SECOND, SECOND_NAMES, SecondWeights, values
 
-UNSEEN = ("kin", "campus", "firm", "love", "town", "net", "daily", "near", "wide")  # files of worlds that the training did not have
-TOGETHER = 10  # worlds of a memory
 SHARE = 0.3  # of a world's question
 # Before the reasons of the first look were weighed again: the root of the score, the odds, the kind and the speaker.
 FORMER = SecondWeights(**dict.fromkeys(SECOND_NAMES, 0.0) | {"score": 5.0, "odds": 1.0, "kind": 0.65, "says": 1.6})
@@ -74,32 +70,18 @@ def of_worlds(numbered: tuple[int, Sequence[World]], most: int) -> list[Looked]:
     """Some questions of each of a few worlds, put to the memory of all of them."""
     number, worlds = numbered
     torch.set_num_threads(1)
-    embedder, reranker = load_embedder(None), SmallReranker()
-    memory = WorldMemory(worlds, embedder)
-    ranker = Ranker(memory.table, memory.vectors, embedder)
+    memory, reranker = WorldMemory(worlds, load_embedder(None)), SmallReranker()
     found = []
-    for place, world in enumerate(worlds):
-        answered = [question for question in world.questions if question.gold and len(parts(question.text)) == 1]
-        for case in memory.cases(place, Random(world.title).sample(answered, min(most, len(answered)))):
-            ranking = ranker.rank(case.question.text, named=case.named, allowed=case.allowed)
-            if ranking.numbers and not ranking.asks_of_a_time:
-                reasons = reranker.look(ranking, case.asked, memory.table, memory.memories)
-                is_gold = np.isin(ranking.numbers[:DEPTH], list(case.gold))
-                found.append(Looked(reasons, is_gold, f"worlds {number % 10}", is_of_life=False))
+    for case, ranking in memory.cases(most):
+        reasons = reranker.look(ranking, case.asked, memory.table, memory.memories)
+        is_gold = np.isin(ranking.numbers[:DEPTH], list(case.gold))
+        found.append(Looked(reasons, is_gold, f"worlds {number % 10}", is_of_life=False))
     return found
-
-
-def unseen_worlds() -> list[World]:
-    """The Chinese worlds that the cross-encoder which ships was not trained on, mixed."""
-    worlds = [world for world in read_worlds(kinds=UNSEEN) if world.is_chinese]
-    Random(5).shuffle(worlds)
-    return worlds
 
 
 def look(most: int, workers: int) -> list[Looked]:
     """Read for all questions, in so many processes."""
-    worlds = unseen_worlds()
-    groups = list(enumerate(worlds[start : start + TOGETHER] for start in range(0, len(worlds), TOGETHER)))
+    groups = list(enumerate(unseen_worlds()))
     with ProcessPoolExecutor(workers) as pool:
         found = pool.map(of_life, [(place, workers) for place in range(workers)]), pool.map(partial(of_worlds, most=most), groups)
         return [one for kind in found for some in kind for one in some]

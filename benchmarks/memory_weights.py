@@ -25,7 +25,7 @@ from memory.embed import load_embedder
 from memory.evidence import Evidence
 from memory.labelled import build_history, read_lines, understand
 from memory.ranking import Ranker
-from memory.weights import CHINESE, ENGLISH, NAMES, Weights
+from memory.weights import CHINESE, ENGLISH, NAMES, Weights, values
 
 SHARPNESS = 12.0  # of the softmax
 HELD_BACK = 5  # parts of which one is held back
@@ -100,11 +100,6 @@ def is_of(question: str, language: str) -> bool:
 def shipped(language: str) -> Weights:
     """The weights that ship."""
     return CHINESE if language == "zh" else ENGLISH
-
-
-def values(weights: Weights) -> NDArray[np.float32]:
-    """Weights in the order of the columns."""
-    return np.array([asdict(weights)[name] for name in NAMES], dtype=np.float32)
 
 
 def fit(groups: Sequence[Sequence[Case]], start: Weights, *, hold: float) -> Weights:

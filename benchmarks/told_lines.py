@@ -8,24 +8,17 @@ gold. What is told beside the best line is chosen by this.
 
 import argparse
 from collections.abc import Iterator, Sequence
-from random import Random
 
 import numpy as np
 from life_memory import asker_of, development_questions, life_memory
-from memory_second_look import TOGETHER, unseen_worlds
-from world_memory import WorldMemory
+from memory_life import quoted
+from world_memory import WorldMemory, unseen_worlds
 
 from clone_agent.agent import about_as_sure
-from clone_agent.day_words import spoken_day
-from clone_agent.prompt import line_words
 from clone_agent.records import Hit, Scope
 from clone_agent.sample_life.questions import LifeQuestion, is_right, load_questions
-from clone_agent.worlds import World
-from memory.asked import Kind, wanted
 from memory.corrections import settled
 from memory.embed import load_embedder
-from memory.question import parts
-from memory.ranking import Ranker
 from memory.reranking import SmallReranker
 
 SHOWN, TOP_K = 3, 8  # as the program has it
@@ -34,15 +27,6 @@ SHOWN, TOP_K = 3, 8  # as the program has it
 def told(hits: Sequence[Hit]) -> list[Hit]:
     """The lines that the model is shown."""
     return list(about_as_sure(sorted(hits, key=lambda hit: -hit.score)))[:SHOWN]
-
-
-def quoted(question: LifeQuestion, hit: Hit) -> str:
-    """A line as the model tells it: with who said it, and with the day where one is asked for."""
-    text = line_words(hit.told or hit.memory.text, hit.memory.started_at)
-    named = text if hit.memory.is_owner else f"{hit.memory.speaker_name}说 {text}"
-    want = wanted(question.question)
-    is_dated = want is not None and want.kind in (Kind.DAY, Kind.MOMENT)
-    return f"{spoken_day(hit.memory.started_at, 'zh')} {named}" if is_dated else named
 
 
 def of_life(questions: Sequence[LifeQuestion]) -> Iterator[tuple[bool, bool, int]]:
@@ -54,25 +38,21 @@ def of_life(questions: Sequence[LifeQuestion]) -> Iterator[tuple[bool, bool, int
                 scope = Scope(before=question.asked_at)
                 recalled = memory.search(question.question, scope=scope, now=question.asked_at, top_k=TOP_K, asker=asker_of(question))
                 lines = told(recalled.hits)
-                yield is_right(question, "\n".join(quoted(question, hit) for hit in lines)), recalled.is_confident, len(lines)
+                reply = "\n".join(quoted(question, hit.memory, hit.told or hit.memory.text) for hit in lines)
+                yield is_right(question, reply), recalled.is_confident, len(lines)
 
 
-def of_worlds(worlds: Sequence[World], most: int) -> Iterator[tuple[bool, int]]:
+def of_worlds(most: int) -> Iterator[tuple[bool, int]]:
     """For some questions of each world: whether a line that is told answers, and how many are told."""
     embedder, reranker = load_embedder(None), SmallReranker()
-    for start in range(0, len(worlds), TOGETHER):
-        some = worlds[start : start + TOGETHER]
-        memory = WorldMemory(some, embedder)
-        ranker = Ranker(memory.table, memory.vectors, embedder)
-        for place, world in enumerate(some):
-            answered = [question for question in world.questions if question.gold and len(parts(question.text)) == 1]
-            for case in memory.cases(place, Random(world.title).sample(answered, min(most, len(answered)))):
-                ranking = ranker.rank(case.question.text, named=case.named, allowed=case.allowed)
-                ranking = reranker.rerank(ranking, case.asked, memory.table, memory.memories)
-                best = ranking.numbers[:TOP_K]
-                hits = [Hit(memory=each, score=score) for each, score in zip(memory.memories(best), ranking.scores, strict=False)]
-                lines = told(settled(case.question.text, hits))
-                yield any(memory.number(hit.memory) in case.gold for hit in lines), len(lines)
+    for worlds in unseen_worlds():
+        memory = WorldMemory(worlds, embedder)
+        for case, first in memory.cases(most):
+            ranking = reranker.rerank(first, case.asked, memory.table, memory.memories)
+            best = ranking.numbers[:TOP_K]
+            hits = [Hit(memory=each, score=score) for each, score in zip(memory.memories(best), ranking.scores, strict=False)]
+            lines = told(settled(case.asked.question, hits))
+            yield any(memory.number(hit.memory) in case.gold for hit in lines), len(lines)
 
 
 def main() -> None:
@@ -87,7 +67,7 @@ def main() -> None:
     figures = f"right {right.mean():.4f}, and trusted {(right & confident).mean():.4f} of {len(right)}, {lines.mean():.2f} lines"
     print(f"sample life, {half}: {figures}")
     if arguments.worlds:
-        right, lines = (np.array(column) for column in zip(*of_worlds(unseen_worlds(), arguments.worlds), strict=True))
+        right, lines = (np.array(column) for column in zip(*of_worlds(arguments.worlds), strict=True))
         print(f"worlds: an answer is told for {right.mean():.4f} of {len(right)}, {lines.mean():.2f} lines")
 
 

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
+from random import Random
 
 from clone_agent.records import Memory
-from clone_agent.worlds import Question, World
+from clone_agent.worlds import Question, World, read_worlds
 from memory.embed import Embedder
 from memory.outline import Limit
-from memory.question import named_people, says_i
-from memory.ranking import Named
+from memory.question import named_people, parts, says_i
+from memory.ranking import Named, Ranker, Ranking
 from memory.reranker.pairs import ASKER
 from memory.reranking import Asked
 from memory.sayers import who_said
@@ -19,16 +20,24 @@ from memory.store import ExactVectors
 from memory.table import PassageTable
 from memory.when import find_span
 
+UNSEEN = ("kin", "campus", "firm", "love", "town", "net", "daily", "near", "wide")  # files of worlds that the cross-encoder has not learned
+TOGETHER = 10  # worlds of a memory
 OWNER = "owner"  # of all worlds
 _FIRST, _APART = time(9), timedelta(minutes=20)  # of the talks of a day: a world's file is read without their hours
 _BUBBLE = timedelta(seconds=40)
+
+
+def unseen_worlds() -> list[list[World]]:
+    """The Chinese worlds that the cross-encoder which ships was not trained on, mixed, those of one memory together."""
+    worlds = [world for world in read_worlds(kinds=UNSEEN) if world.is_chinese]
+    Random(5).shuffle(worlds)
+    return [worlds[start : start + TOGETHER] for start in range(0, len(worlds), TOGETHER)]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """A question as recall sees it."""
 
-    question: Question
     named: Named
     asked: Asked
     allowed: Limit  # what was said before it
@@ -50,7 +59,8 @@ class WorldMemory:
                 self._numbers[memory.message_ids[0]] = number
             self.table.set_vectors(numbers, embedder.encode(self.table.texts(numbers)))
         self.table.lexical.refresh()
-        self.vectors = ExactVectors(self.table)
+        self._worlds = worlds
+        self._ranker = Ranker(self.table, ExactVectors(self.table), embedder)
 
     def memories(self, numbers: Sequence[int]) -> list[Memory]:
         """Passages with the names of their people, as `MemoryIndex.memories` gives them."""
@@ -61,8 +71,16 @@ class WorldMemory:
         """The number of a passage."""
         return self._numbers[memory.message_ids[0]]
 
-    def cases(self, place: int, questions: Sequence[Question]) -> Iterator[Case]:
-        """Questions of one of the worlds."""
+    def cases(self, most: int) -> Iterator[tuple[Case, Ranking]]:
+        """At most so many answered questions of each world, with what the first look finds; none that ask of a time alone."""
+        for place, world in enumerate(self._worlds):
+            answered = [question for question in world.questions if question.gold and len(parts(question.text)) == 1]
+            for case in self._cases(place, Random(world.title).sample(answered, min(most, len(answered)))):
+                ranking = self._ranker.rank(case.asked.question, named=case.named, allowed=case.allowed)
+                if ranking.numbers and not ranking.asks_of_a_time:
+                    yield case, ranking
+
+    def _cases(self, place: int, questions: Sequence[Question]) -> Iterator[Case]:
         mine = {person: [name] for person, name in self._names.items() if person.startswith(f"{place} ")}
         for question in questions:
             now = datetime.combine(question.asked_on, time(8), UTC)
@@ -87,7 +105,7 @@ class WorldMemory:
                 before=now,
             )
             gold = frozenset(self._numbers[f"{place} {passage}"] for passage in question.gold)
-            yield Case(question, named, asked, self.table.select(before=now), gold)
+            yield Case(named, asked, self.table.select(before=now), gold)
 
     def _add(self, place: int, world: World) -> None:
         talks_of: dict[date, int] = {}

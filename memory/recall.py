@@ -32,7 +32,7 @@ from memory.keeping import Keeper
 from memory.outline import Limit
 from memory.packing import BUDGET, pack
 from memory.question import named_people, parts, resolve, says_i
-from memory.ranking import Named, Ranker, together
+from memory.ranking import Named, Ranker, Ranking, together
 from memory.reranker.pairs import ASKER
 from memory.reranking import Asked, Reranker, SmallReranker, load_reranker
 from memory.sayers import who_said
@@ -189,7 +189,7 @@ class MemoryIndex:
         allowed = self._allowed(scope, known)
         asks = asker or self._asker
         asked = parts(text)
-        ranking = together([self._ranker.rank(part, named=known.named(part, moment, asks), allowed=allowed) for part in asked])
+        ranking = self._ranked(asked, known, allowed, now=moment, asker=asks)
         if self._reranker is not None:
             ranking = self._reranker.rerank(
                 ranking, replace(known.asked(text, moment, asks), before=scope.before), self._table, self.memories
@@ -215,7 +215,7 @@ class MemoryIndex:
         """What tells whether a question that stands alone is answerable: what `benchmarks/memory_confidence.py` fits on."""
         known = self._known()
         allowed = self._allowed(scope, known)
-        return together([self._ranker.rank(part, named=known.named(part, now), allowed=allowed) for part in parts(question)]).signs
+        return self._ranked(parts(question), known, allowed, now=now).signs
 
     def evidence(self, question: str, *, now: datetime, scope: Scope = Scope(), asker: str | None = None) -> list[Evidence]:
         """What speaks for each passage, for each part of a question that stands alone: what `benchmarks/memory_weights.py` fits on."""
@@ -234,11 +234,14 @@ class MemoryIndex:
         if not isinstance(self._reranker, SmallReranker):
             raise UsageError("Nothing looks again at what is found.", remedy="Open the memory with reranker='shipped'.")
         known = self._known()
-        allowed = self._allowed(scope, known)
-        ranking = together([self._ranker.rank(part, named=known.named(part, now, asker), allowed=allowed) for part in parts(question)])
+        ranking = self._ranked(parts(question), known, self._allowed(scope, known), now=now, asker=asker)
         asked = replace(known.asked(question, now, asker), before=scope.before)
         reasons = self._reranker.look(ranking, asked, self._table, self.memories)
         return ranking.numbers[: len(reasons)], reasons
+
+    def _ranked(self, asked: Sequence[str], known: "_Known", allowed: Limit | None, *, now: datetime, asker: str | None = None) -> Ranking:
+        """What the first look finds for the parts of a question together."""
+        return together([self._ranker.rank(part, named=known.named(part, now, asker), allowed=allowed) for part in asked])
 
     @property
     def _ranker(self) -> Ranker:
