@@ -71,11 +71,22 @@ class WorldMemory:
         """The number of a passage."""
         return self._numbers[memory.message_ids[0]]
 
-    def cases(self, most: int) -> Iterator[tuple[Case, Ranking]]:
-        """At most so many answered questions of each world, with what the first look finds; none that ask of a time alone."""
+    def sessions(self, numbers: Sequence[int]) -> dict[int, int]:
+        """The session that each passage is of."""
+        facts = self.table.facts(set(numbers))
+        return dict(zip(facts.numbers.tolist(), facts.sessions.tolist(), strict=True))
+
+    def cases(self, most: int | None) -> Iterator[tuple[Case, Ranking]]:
+        """At most so many answered questions of each world, with what the first look finds; none that ask of a time alone.
+
+        None: all questions, also those that nothing answers.
+        """
         for place, world in enumerate(self._worlds):
-            answered = [question for question in world.questions if question.gold and len(parts(question.text)) == 1]
-            for case in self._cases(place, Random(world.title).sample(answered, min(most, len(answered)))):
+            chosen = [question for question in world.questions if len(parts(question.text)) == 1]
+            if most is not None:
+                answered = [question for question in chosen if question.gold]
+                chosen = Random(world.title).sample(answered, min(most, len(answered)))
+            for case in self._cases(place, chosen):
                 ranking = self._ranker.rank(case.asked.question, named=case.named, allowed=case.allowed)
                 if ranking.numbers and not ranking.asks_of_a_time:
                     yield case, ranking

@@ -114,7 +114,7 @@ class SmallReranker:
         """What speaks for each of the best `DEPTH` passages: float32 of shape (passages, `memory.weights.SECOND_NAMES`)."""
         best = list(ranking.numbers[:DEPTH])
         reasons = np.zeros((len(best), len(NAMES)), dtype=np.float32) if ranking.reasons is None else ranking.reasons[: len(best)]
-        odds = self._loaded().scores(question_text(asked.question, asked.on, asker=asked.asker), _shown(best, asked, table, memories))
+        odds = self._loaded().scores(question_text(asked.question, asked.on, asker=asked.asker), shown(best, asked, table, memories))
         says = [memory.speaker in asked.sayers for memory in memories(best)] if asked.sayers else [False] * len(best)
         return np.column_stack([reasons, np.log(ranking.scores[: len(best)]), odds, says]).astype(np.float32)
 
@@ -168,7 +168,7 @@ class NamedReranker:
         )
 
 
-def _shown(numbers: Sequence[int], asked: Asked, table: PassageTable, memories: Memories) -> list[str]:
+def shown(numbers: Sequence[int], asked: Asked, table: PassageTable, memories: Memories) -> list[str]:
     """The passages as the cross-encoder that ships has learned to read them."""
     facts = table.facts({near for number in numbers for near in range(number - 2, number + 2)})
     session = dict(zip(facts.numbers.tolist(), facts.sessions.tolist(), strict=True))

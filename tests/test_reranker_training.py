@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -19,7 +20,20 @@ from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
 from clone_agent.errors import CloneError, ModelError
 from clone_agent.worlds import World, read_worlds
 from memory.reranker import train as training
-from memory.reranker.examples import Batch, Batches, Example, Likeness, Recipe, batch_of, draw, shown
+from memory.reranker.examples import (
+    Batch,
+    Batches,
+    Example,
+    ExampleDraws,
+    Likeness,
+    Recipe,
+    WorldDraws,
+    batch_of,
+    draw,
+    read_examples,
+    shown,
+    write_examples,
+)
 from memory.reranker.pairs import MOST_TOKENS
 from memory.reranker.start import Start, build_encoder, choose_pieces, read_start
 from memory.reranker.train import loss_of, measure, scores_of, settle, train
@@ -228,7 +242,7 @@ def test_scores_in_parts_are_those_of_all_at_once(
     model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast, worlds: list[World]
 ) -> None:
     model.eval()
-    ids = Batches(worlds, tokenizer, RECIPE, seed=0)[0].ids
+    ids = Batches(WorldDraws(worlds, RECIPE), tokenizer, RECIPE, seed=0)[0].ids
     with torch.no_grad():
         whole = model(**ids).logits[:, 0]
         for parts in (1, 2, 3, 50):
@@ -265,6 +279,39 @@ def test_what_resembles_the_question_most_is_shown_in_every_draw(worlds: list[Wo
         assert "师傅没来 一 <mask>" in example.passages[2]
 
 
+def examples() -> list[Example]:
+    """Two questions beside passages: one with two answers after the first passage, one with none."""
+    found = Example("怎么了", ["甲", "坏了", "坏", "乙", "丙", "丁"], [False, True, True, False, False, False], [True] * 3 + [False] * 3)
+    return [found, Example("几点", ["甲", "乙", "丙"], [False] * 3, [False] * 3)]
+
+
+def test_examples_of_a_file_keep_their_answers_and_likeliest_passages(tmp_path: Path) -> None:
+    write_examples(examples(), tmp_path / "some.jsonl")
+    read = read_examples(tmp_path / "some.jsonl")
+    assert read == examples()
+    draws = ExampleDraws(read, Recipe(near=4, alike=1))
+    assert len(draws) == 2
+    drawn = [draws.draw(0, Random(seed)) for seed in range(20)]
+    assert all(one.passages[:3] == ["坏了", "坏", "甲"] and one.gold == [True, True, False, False] for one in drawn)
+    assert {one.passages[3] for one in drawn} == {"乙", "丙", "丁"}
+    assert all(one.talk == [True, True, True, False] for one in drawn)
+    assert ExampleDraws(read, Recipe(near=1)).draw(0, Random(0)).passages == ["坏了", "坏"]
+    assert sorted(ExampleDraws(read, Recipe(near=9)).draw(1, Random(0)).passages) == sorted(examples()[1].passages)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"question": "怎么', "[]", '{"question": "早"}', '{"question": "早", "passages": ["甲"], "gold": [], "talk": [false]}'],
+)
+def test_a_line_that_is_no_example_is_named(line: str, tmp_path: Path) -> None:
+    write_examples(examples()[:1], tmp_path / "some.jsonl")
+    with (tmp_path / "some.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(line + "\n")
+    with pytest.raises(CloneError, match=r"some\.jsonl, line 2") as caught:
+        read_examples(tmp_path / "some.jsonl")
+    assert '"passages"' in caught.value.remedy
+
+
 def test_a_batch_is_cut_at_so_many_tokens_and_never_in_the_question(tokenizer: PreTrainedTokenizerFast) -> None:
     example = Example("去年 师傅 怎么了", ["没来 " * 200, "早"], [True, False], [True, True])
     batch = batch_of(tokenizer, [example, example])
@@ -277,14 +324,14 @@ def test_a_batch_is_cut_at_so_many_tokens_and_never_in_the_question(tokenizer: P
 
 
 def test_a_step_is_the_same_batch_whichever_steps_were_drawn_before(worlds: list[World], tokenizer: PreTrainedTokenizerFast) -> None:
-    one, other = (Batches(worlds, tokenizer, RECIPE, seed=5) for _ in range(2))
+    one, other = (Batches(WorldDraws(worlds, RECIPE), tokenizer, RECIPE, seed=5) for _ in range(2))
     assert len(one) == 9 * RECIPE.epochs // RECIPE.questions
     in_order = [one[step] for step in range(len(one))]
     for step in (17, 3, 4, 0):
         assert same(other[step], in_order[step])
         assert torch.equal(other[step].gold, in_order[step].gold)
         assert other[step].groups == in_order[step].groups
-    assert not same(in_order[0], Batches(worlds, tokenizer, RECIPE, seed=6)[0])
+    assert not same(in_order[0], Batches(WorldDraws(worlds, RECIPE), tokenizer, RECIPE, seed=6)[0])
     texts = [tokenizer.decode(batch.ids["input_ids"][0]) for batch in in_order]
     assert len(set(texts)) > len(one) // 2
 
@@ -293,16 +340,16 @@ def same(left: Batch, right: Batch) -> bool:
     return torch.equal(left.ids["input_ids"], right.ids["input_ids"])
 
 
-class Stopped(list[World]):
-    """Worlds of which somebody presses Ctrl-C after so many were looked at."""
+class Stopped(WorldDraws):
+    """Somebody presses Ctrl-C after so many questions were drawn."""
 
     left = 16
 
-    def __getitem__(self, place: object) -> World:  # type: ignore[override]
+    def draw(self, number: int, rng: Random) -> Example:
         self.left -= 1
         if not self.left:
             raise KeyboardInterrupt
-        return super().__getitem__(place)  # type: ignore[index, return-value]
+        return super().draw(number, rng)
 
 
 def test_a_training_that_was_stopped_ends_where_an_uninterrupted_one_does(
@@ -310,12 +357,12 @@ def test_a_training_that_was_stopped_ends_where_an_uninterrupted_one_does(
 ) -> None:
     for name in ("whole", "halves"):
         (tmp_path / name).mkdir()
-    train(fresh(begun), tokenizer, worlds, worlds[:1], RECIPE, tmp_path / "whole", seed=3, save_every=3)
+    train(fresh(begun), tokenizer, WorldDraws(worlds, RECIPE), worlds[:1], RECIPE, tmp_path / "whole", seed=3, save_every=3)
     with pytest.raises(KeyboardInterrupt):
-        train(fresh(begun), tokenizer, Stopped(worlds), worlds[:1], RECIPE, tmp_path / "halves", seed=3, save_every=3)
+        train(fresh(begun), tokenizer, Stopped(worlds, RECIPE), worlds[:1], RECIPE, tmp_path / "halves", seed=3, save_every=3)
     assert torch.load(tmp_path / "halves" / "checkpoint.pt", weights_only=True)["step"] == 6  # of 18; stopped in the eighth
     torch.rand(7)
-    train(fresh(begun), tokenizer, worlds, worlds[:1], RECIPE, tmp_path / "halves", seed=3, save_every=3, resume=True)
+    train(fresh(begun), tokenizer, WorldDraws(worlds, RECIPE), worlds[:1], RECIPE, tmp_path / "halves", seed=3, save_every=3, resume=True)
     whole, halves = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("whole", "halves"))
     assert whole["step"] == halves["step"] == 18
     for name, value in whole["model"].items():
@@ -330,7 +377,7 @@ def test_training_learns_which_passages_answer(
     begun: Path, tokenizer: PreTrainedTokenizerFast, worlds: list[World], tmp_path: Path
 ) -> None:
     model = fresh(begun)
-    train(model, tokenizer, worlds, worlds, Recipe(**{**_fields(RECIPE), "epochs": 24}), tmp_path)
+    train(model, tokenizer, WorldDraws(worlds, RECIPE), worlds, Recipe(**{**_fields(RECIPE), "epochs": 24}), tmp_path)
     losses = [json.loads(line)["loss"] for line in (tmp_path / "progress.jsonl").read_text("utf-8").splitlines()]
     assert losses[-1] < losses[0] / 2
     found = measure(model, tokenizer, worlds, half=False)
@@ -392,11 +439,23 @@ def test_a_small_model_is_trained_further_without_what_is_frozen_or_held_out(com
     assert row["of"] == 3 * 8 // 2  # the questions of the one world that is not held out
 
 
+def test_the_command_trains_on_examples_of_a_file(begun: Path, folder: Path, tmp_path: Path) -> None:
+    write_examples([*examples(), *examples()], tmp_path / "some.jsonl")
+    (tmp_path / "out").mkdir()
+    shutil.copytree(begun, tmp_path / "out" / "start")
+    files = ["--examples", str(tmp_path / "some.jsonl"), "--worlds", str(folder), "--held", "3", "--out", str(tmp_path / "out")]
+    training.main([*files, "--epochs", "3", "--questions", "2", "--near", "3", "--export", str(tmp_path / "small")])
+    row = json.loads((tmp_path / "out" / "progress.jsonl").read_text("utf-8").splitlines()[-1])
+    assert (row["step"], row["of"]) == (6, 6)
+    assert "hit@1" in row  # the worlds still say how good it is
+    assert is_small(tmp_path / "small")
+
+
 def test_a_share_of_the_weights_before_is_kept(
     begun: Path, tokenizer: PreTrainedTokenizerFast, worlds: list[World], tmp_path: Path
 ) -> None:
     model = fresh(begun)
-    train(model, tokenizer, worlds, [], RECIPE, tmp_path, seed=3, kept=0.25, export=tmp_path / "small")
+    train(model, tokenizer, WorldDraws(worlds, RECIPE), [], RECIPE, tmp_path, seed=3, kept=0.25, export=tmp_path / "small")
     before, trained = fresh(begun).state_dict(), torch.load(tmp_path / "checkpoint.pt", weights_only=True)["model"]
     for name, value in model.state_dict().items():
         assert torch.allclose(value, 0.75 * trained[name] + 0.25 * before[name], atol=1e-6), name
@@ -408,7 +467,7 @@ def test_dropout_is_what_is_asked_for(
     model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast, worlds: list[World]
 ) -> None:
     model.train()
-    ids = Batches(worlds, tokenizer, RECIPE, seed=0)[0].ids
+    ids = Batches(WorldDraws(worlds, RECIPE), tokenizer, RECIPE, seed=0)[0].ids
     settle(model, frozen=None, dropout=None)
     assert not torch.equal(scores_of(model, ids), scores_of(model, ids))
     settle(model, frozen=None, dropout=0.0)
@@ -429,7 +488,7 @@ def test_going_on_where_nothing_was_begun_is_an_error_with_a_remedy(
     begun: Path, tokenizer: PreTrainedTokenizerFast, worlds: list[World], tmp_path: Path
 ) -> None:
     with pytest.raises(CloneError, match="no training was begun"):
-        train(fresh(begun), tokenizer, worlds, worlds[:1], RECIPE, tmp_path, resume=True)
+        train(fresh(begun), tokenizer, WorldDraws(worlds, RECIPE), worlds[:1], RECIPE, tmp_path, resume=True)
 
 
 def test_people_stand_as_the_question_calls_them(worlds: list[World]) -> None:

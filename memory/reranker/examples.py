@@ -1,18 +1,23 @@
-"""What the cross-encoder is trained on: questions of the invented worlds beside passages, drawn anew in every epoch."""
+"""What the cross-encoder is trained on: questions beside passages, of the invented worlds or of a file, drawn anew in every epoch."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from random import Random
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from clone_agent.errors import CloneError
 from clone_agent.worlds import Passage, Question, World
 from memory.embed import load_embedder
 from memory.reranker.pairs import ASKER, GROUP, MOST_TOKENS, OWNER, Said, language_of, passage_text, question_text
 
 _UNKNOWN = 0.2  # share of questions of whose asker nothing is known
+_FORMAT = 'A line is {"question": text, "passages": [text, …], "gold": [true or false for each], "talk": [the same]}.'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,29 +128,105 @@ def batch_of(tokenizer: PreTrainedTokenizerFast, examples: Sequence[Example]) ->
     )
 
 
-class Batches(torch.utils.data.Dataset[Batch]):
-    """The steps of a training; the same step is always the same batch."""
+class Draws(Protocol):
+    """What a training draws its questions from."""
 
-    def __init__(self, worlds: Sequence[World], tokenizer: PreTrainedTokenizerFast, recipe: Recipe, *, seed: int) -> None:
-        self._worlds, self._tokenizer, self._recipe, self._seed = worlds, tokenizer, recipe, seed
-        self._order: tuple[int, list[int]] = (-1, [])
+    def __len__(self) -> int:
+        """How many questions there are."""
+        ...
+
+    def draw(self, number: int, rng: Random) -> Example:
+        """A question beside passages; `rng` chooses among them."""
+        ...
+
+
+class WorldDraws:
+    """The questions of some worlds, each beside passages of its world and of others in the same language."""
+
+    def __init__(self, worlds: Sequence[World], recipe: Recipe) -> None:
+        self._worlds, self._recipe = worlds, recipe
         self._all = [(number, question) for number, world in enumerate(worlds) for question in world.questions]
         likeness = Likeness() if recipe.alike else None
         self._alike = [order for world in worlds for order in likeness.orders(world)] if likeness else [()] * len(self._all)
 
     def __len__(self) -> int:
-        return len(self._all) * self._recipe.epochs // self._recipe.questions
+        return len(self._all)
+
+    def draw(self, number: int, rng: Random) -> Example:
+        """See `Draws`."""
+        place, question = self._all[number]
+        world = self._worlds[place]
+        others = [other for other in self._worlds if other is not world and other.is_chinese == world.is_chinese]
+        return draw(world, question, others, self._recipe, rng, alike=self._alike[number])
+
+
+class ExampleDraws:
+    """Questions that stand beside passages already, likeliest first: the answers, the first `alike` others and some more are drawn."""
+
+    def __init__(self, examples: Sequence[Example], recipe: Recipe) -> None:
+        self._examples, self._recipe = examples, recipe
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def draw(self, number: int, rng: Random) -> Example:
+        """See `Draws`."""
+        example = self._examples[number]
+        gold = [place for place, right in enumerate(example.gold) if right]
+        others = [place for place, right in enumerate(example.gold) if not right]
+        deeper = others[self._recipe.alike :]
+        rng.shuffle(deeper)
+        chosen = [*gold, *others[: self._recipe.alike], *deeper][: max(self._recipe.near, len(gold))]
+        return Example(
+            example.question,
+            [example.passages[place] for place in chosen],
+            [example.gold[place] for place in chosen],
+            [example.talk[place] for place in chosen],
+        )
+
+
+def write_examples(examples: Iterable[Example], file: Path) -> None:
+    """One example a line, as JSON."""
+    with file.open("w", encoding="utf-8") as stream:
+        for example in examples:
+            stream.write(json.dumps(asdict(example), ensure_ascii=False) + "\n")
+
+
+def read_examples(file: Path) -> list[Example]:
+    """What `write_examples` wrote.
+
+    Raises:
+        CloneError: a line is not an example.
+    """
+    found = []
+    with file.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                example = Example(**json.loads(line))
+            except (ValueError, TypeError) as cause:
+                raise CloneError(f"{file}, line {number}: not an example.", remedy=_FORMAT) from cause
+            if not example.passages or not len(example.passages) == len(example.gold) == len(example.talk):
+                raise CloneError(f"{file}, line {number}: not one flag for every passage.", remedy=_FORMAT)
+            found.append(example)
+    return found
+
+
+class Batches(torch.utils.data.Dataset[Batch]):
+    """The steps of a training; the same step is always the same batch."""
+
+    def __init__(self, draws: Draws, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, *, seed: int) -> None:
+        self._draws, self._tokenizer, self._recipe, self._seed = draws, tokenizer, recipe, seed
+        self._order: tuple[int, list[int]] = (-1, [])
+
+    def __len__(self) -> int:
+        return len(self._draws) * self._recipe.epochs // self._recipe.questions
 
     def __getitem__(self, step: int) -> Batch:
         start, size = step * self._recipe.questions, self._recipe.questions
         examples = []
         for place in range(start, start + size):
-            epoch, index = divmod(place, len(self._all))
+            epoch, index = divmod(place, len(self._draws))
             if self._order[0] != epoch:
-                self._order = (epoch, Random(f"{self._seed} {epoch}").sample(range(len(self._all)), len(self._all)))
-            chosen = self._order[1][index]
-            number, question = self._all[chosen]
-            world = self._worlds[number]
-            others = [other for other in self._worlds if other is not world and other.is_chinese == world.is_chinese]
-            examples.append(draw(world, question, others, self._recipe, Random(f"{self._seed} {place}"), alike=self._alike[chosen]))
+                self._order = (epoch, Random(f"{self._seed} {epoch}").sample(range(len(self._draws)), len(self._draws)))
+            examples.append(self._draws.draw(self._order[1][index], Random(f"{self._seed} {place}")))
         return batch_of(self._tokenizer, examples)

@@ -1,6 +1,7 @@
 """Train the cross-encoder: `python -m memory.reranker.train --from-e5 FILE --corpora DIR --out DIR [--resume] [--export DIR]`.
 
-With `--from-small FOLDER` in place of `--from-e5` one that an `--export` wrote, such as the one that ships, is trained further.
+With `--from-small FOLDER` in place of `--from-e5` one that an `--export` wrote, such as the one that ships, is trained further. `--examples
+FILE` trains on questions that stand beside passages already, as recall finds them (`benchmarks/reranker_examples.py` writes such a file).
 
 Every question is put beside passages of its own world and a few of other worlds; the loss is the cross-entropy of the passages that answer
 it among all shown and "none of these", which always stands at 0. So a passage's score is the logarithm of its odds against no answer being
@@ -24,7 +25,7 @@ from transformers import AutoTokenizer, BertForSequenceClassification, PreTraine
 from clone_agent.errors import CloneError
 from clone_agent.worlds import HERE, World, read_worlds
 from memory.embedding.corpora import read_dialogues
-from memory.reranker.examples import Batch, Batches, Example, Recipe, batch_of, shown
+from memory.reranker.examples import Batch, Batches, Draws, Example, ExampleDraws, Recipe, WorldDraws, batch_of, read_examples, shown
 from memory.reranker.pairs import question_text
 from memory.reranker.start import build_encoder, choose_pieces, read_start
 from memory.reranker.weights import load_small, save_small
@@ -99,7 +100,7 @@ def measure(
 def train(
     model: BertForSequenceClassification,
     tokenizer: PreTrainedTokenizerFast,
-    worlds: Sequence[World],
+    draws: Draws,
     held: Sequence[World],
     recipe: Recipe,
     out: Path,
@@ -119,7 +120,7 @@ def train(
     At the end a share `kept` of every weight is what it was before the training (Wortsman et al. 2022, arXiv 2109.01903). The model in 8
     bits is written to `export` before the last measuring, which may take as long as many steps.
     """
-    batches = Batches(worlds, tokenizer, recipe, seed=seed)
+    batches = Batches(draws, tokenizer, recipe, seed=seed)
     optimizer = _optimizer(model, recipe)
     step, total, device = 0, len(batches), model.device
     before = {name: value.clone() for name, value in model.state_dict().items()} if kept else {}
@@ -245,6 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--corpora", type=Path, help="folder with text that the vocabulary is chosen by, beside the worlds")
     parser.add_argument("--worlds", type=Path, default=HERE)
+    parser.add_argument("--examples", type=Path, metavar="FILE", help="train on these, --near passages of each, and not on the worlds")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--pieces", type=int, default=20_000, help="size of the vocabulary")
     parser.add_argument("--layers", type=int, help="of the encoder  [default: all]")
@@ -292,10 +294,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         learning_rate=options.learning_rate,
         warmup_steps=options.warmup_steps,
     )
+    draws: Draws
+    if options.examples:
+        draws = ExampleDraws(read_examples(options.examples), recipe)
+    else:
+        draws = WorldDraws([world for world in worlds if world not in held], recipe)
     train(
         model,
         tokenizer,
-        [world for world in worlds if world not in held],
+        draws,
         held,
         recipe,
         options.out,
