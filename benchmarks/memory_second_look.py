@@ -1,5 +1,8 @@
 """Fit what counts beside a cross-encoder's odds: `python benchmarks/memory_second_look.py [--most 8] [--workers 2] [--keep FILE]`.
 
+With `--reranker FOLDER` beside another cross-encoder than the one that ships; where that one has learned from some of the worlds,
+`--memories 8` asks only those that `reranker_examples.py` keeps out.
+
 The questions are those on the sample life that are for development, and some of every Chinese world that the cross-encoder which ships
 was not trained on, ten worlds to a memory. For each the 24 best passages are read, which takes a second and more; `--keep` writes what was
 read, and reads it again. The weights are those under which the passages with the answer are likely among them (softmax over the sum), kept
@@ -28,7 +31,7 @@ from clone_agent.sample_life.questions import gold_sets, key_ids
 from clone_agent.worlds import World
 from memory.embed import load_embedder
 from memory.question import parts
-from memory.reranking import DEPTH, SmallReranker
+from memory.reranking import DEPTH, SHIPPED_FOLDER, SmallReranker
 from memory.weights import SECOND, SECOND_NAMES, SecondWeights, values
 
 SHARE = 0.3  # of a world's question
@@ -46,11 +49,11 @@ class Looked:
     is_of_life: bool
 
 
-def of_life(share: tuple[int, int]) -> list[Looked]:
+def of_life(share: tuple[int, int], folder: Path) -> list[Looked]:
     """The development questions on the sample life, asked as of their days; every so many-th of them."""
     torch.set_num_threads(1)
     found = []
-    with life_memory() as (archive, memory):
+    with life_memory(reranker=str(folder)) as (archive, memory):
         memory.index()
         ids = key_ids(archive)
         for question in development_questions()[share[0] :: share[1]]:
@@ -66,11 +69,11 @@ def of_life(share: tuple[int, int]) -> list[Looked]:
     return found
 
 
-def of_worlds(numbered: tuple[int, Sequence[World]], most: int) -> list[Looked]:
+def of_worlds(numbered: tuple[int, Sequence[World]], most: int, folder: Path) -> list[Looked]:
     """Some questions of each of a few worlds, put to the memory of all of them."""
     number, worlds = numbered
     torch.set_num_threads(1)
-    memory, reranker = WorldMemory(worlds, load_embedder(None)), SmallReranker()
+    memory, reranker = WorldMemory(worlds, load_embedder(None)), SmallReranker(folder)
     found = []
     for case, ranking in memory.cases(most):
         reasons = reranker.look(ranking, case.asked, memory.table, memory.memories)
@@ -79,11 +82,12 @@ def of_worlds(numbered: tuple[int, Sequence[World]], most: int) -> list[Looked]:
     return found
 
 
-def look(most: int, workers: int) -> list[Looked]:
-    """Read for all questions, in so many processes."""
-    groups = list(enumerate(unseen_worlds()))
+def look(most: int, workers: int, folder: Path, memories: int | None) -> list[Looked]:
+    """Read for all questions, in so many processes; of the worlds those of so many memories, the last ones."""
+    groups = list(enumerate(unseen_worlds()))[-memories if memories else None :]
     with ProcessPoolExecutor(workers) as pool:
-        found = pool.map(of_life, [(place, workers) for place in range(workers)]), pool.map(partial(of_worlds, most=most), groups)
+        life = pool.map(partial(of_life, folder=folder), [(place, workers) for place in range(workers)])
+        found = life, pool.map(partial(of_worlds, most=most, folder=folder), groups)
         return [one for kind in found for some in kind for one in some]
 
 
@@ -156,13 +160,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--most", type=int, default=8, help="questions of a world (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes that read (default %(default)s)")
+    parser.add_argument("--reranker", type=Path, default=SHIPPED_FOLDER, metavar="FOLDER", help="default: the one that ships")
+    parser.add_argument("--memories", type=int, metavar="N", help="of ten worlds each, the last ones (default: all)")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="what was read; read again where it is there")
     parser.add_argument("--hold", type=float, default=1.0, help="how much the former weights hold (default %(default)s)")
     arguments = parser.parse_args()
     if arguments.keep and arguments.keep.is_file():
         cases = kept(arguments.keep)
     else:
-        cases = look(arguments.most, arguments.workers)
+        cases = look(arguments.most, arguments.workers, arguments.reranker, arguments.memories)
         if arguments.keep:
             keep(cases, arguments.keep)
     print("\n".join(_rows(cases, hold=arguments.hold)))
