@@ -18,8 +18,8 @@ from world_memory import WorldMemory, unseen_worlds
 from clone_agent.worlds import World
 from memory.embed import load_embedder
 from memory.reranker.examples import Example, write_examples
-from memory.reranker.pairs import question_text
-from memory.reranking import shown
+from memory.reranker.pairs import ASKER, question_text
+from memory.reranking import Asked, shown
 
 MOST_GOLD, MOST_OTHERS, LOOKED_AT = 3, 14, 24
 UNKNOWN = 0.2  # share of questions of whose asker nothing is known
@@ -34,7 +34,7 @@ def _examples(memory: WorldMemory, rng: Random) -> Iterator[Example]:
     for case, ranking in memory.cases(None):
         others = [number for number in ranking.numbers[:LOOKED_AT] if number not in case.gold][:MOST_OTHERS]
         numbers = sorted(case.gold)[:MOST_GOLD] + others
-        asked = replace(case.asked, asker=None) if rng.random() < UNKNOWN else case.asked
+        asked = _unknown(case.asked) if rng.random() < UNKNOWN else case.asked
         sessions = memory.sessions([*case.gold, *numbers])
         talks = {sessions[number] for number in case.gold}
         yield Example(
@@ -43,6 +43,12 @@ def _examples(memory: WorldMemory, rng: Random) -> Iterator[Example]:
             [number in case.gold for number in numbers],
             [sessions[number] in talks for number in numbers],
         )
+
+
+def _unknown(asked: Asked) -> Asked:
+    """The same question by somebody of whom recall is told nothing, so that their lines and chats bear their name."""
+    private = {chat: (asked.asker or "") if other == ASKER else other for chat, other in asked.private.items()}
+    return replace(asked, asker=None, askers=(), private=private)
 
 
 def main() -> None:
