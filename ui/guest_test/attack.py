@@ -17,7 +17,8 @@ from ui.guests import MESSAGES
 from ui.show import Advance
 
 LASTING = 2  # guests that the requests need for themselves
-_DRAWN = re.compile(r'"app_id": ?\d+')  # Gradio's number of this start of a page, which may look like a bank card's
+# Gradio's number of this start of a page, and its digests of where its parts are installed: they may look like a bank card's or a phone's.
+_DRAWN = re.compile(r'"app_id": ?\d+|"component_class_id": ?"[0-9a-f]+"')
 
 
 @dataclass(slots=True, kw_only=True)
