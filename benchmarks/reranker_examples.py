@@ -1,4 +1,4 @@
-"""What the cross-encoder is trained further on: `python benchmarks/reranker_examples.py FILE [--keep-out 8] [--workers 2]`.
+"""What a cross-encoder can be trained further on: `python benchmarks/reranker_examples.py FILE [--keep-out 8] [--workers 2]`.
 
 Every question of the Chinese worlds that the first training of the cross-encoder did not see, ten worlds to a memory, beside its answer and
 the passages that the first look takes for it, likeliest first: what recall will ask of it is to tell these apart, and not those of a small
@@ -17,12 +17,11 @@ from world_memory import WorldMemory, unseen_worlds
 
 from clone_agent.worlds import World
 from memory.embed import load_embedder
-from memory.reranker.examples import Example, write_examples
+from memory.reranker.examples import UNKNOWN, Example, write_examples
 from memory.reranker.pairs import ASKER, question_text
 from memory.reranking import Asked, shown
 
 MOST_GOLD, MOST_OTHERS, LOOKED_AT = 3, 14, 24
-UNKNOWN = 0.2  # share of questions of whose asker nothing is known
 
 
 def examples(worlds: Sequence[World]) -> list[Example]:

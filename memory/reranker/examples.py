@@ -16,7 +16,7 @@ from clone_agent.worlds import Passage, Question, World
 from memory.embed import load_embedder
 from memory.reranker.pairs import ASKER, GROUP, MOST_TOKENS, OWNER, Said, language_of, passage_text, question_text
 
-_UNKNOWN = 0.2  # share of questions of whose asker nothing is known
+UNKNOWN = 0.2  # share of questions of whose asker nothing is known
 _FORMAT = 'A line is {"question": text, "passages": [text, …], "gold": [true or false for each], "talk": [the same]}.'
 
 
@@ -50,7 +50,7 @@ def draw(world: World, question: Question, others: Sequence[World], recipe: Reci
 
     `alike` are places of the world's passages, those that resemble the question most first; the first of them are in every draw.
     """
-    asker = None if rng.random() < _UNKNOWN else question.asker
+    asker = None if rng.random() < UNKNOWN else question.asker
     talks = {world.passages[place].talk for place in question.gold}
     places = [place for place in range(len(world.passages)) if place not in question.gold]
     rng.shuffle(places)
