@@ -1,7 +1,8 @@
 """A second look at the best passages by a cross-encoder, which reads question and passage together.
 
 The one that ships (`memory.reranker`) knows who asks, who the owner is and how long ago a passage was said; it gives the logarithm of the
-odds that the passage answers the question, which is weighed together with what spoke for the passage before (`memory.weights.SECOND`).
+odds that the passage answers the question, once as it reads the passage with its nearest neighbours and once as it reads a stretch of the
+talk. Both are weighed together with what spoke for the passage before (`memory.weights.SECOND`).
 Any other one, named by the user, is shown a passage with the one before and the one after it; what it gives and what the ranking gave
 count the same.
 """
@@ -12,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,13 @@ from numpy.typing import NDArray
 from clone_agent.errors import ModelError
 from clone_agent.records import Memory
 from memory.ranking import Ranking
-from memory.reranker.pairs import ASKER, GROUP, OWNER, Said, language_of, passage_text, question_text
+from memory.reranker.pairs import ASKER, GROUP, OWNER, Said, language_of, passage_text, question_text, talk_text
 from memory.table import PassageTable
 from memory.weights import NAMES, SECOND, SECOND_NAMES, values
+from memory.windows import MOST, REACH, windows
 
 if TYPE_CHECKING:
-    from memory.reranker.scoring import PairScorer
+    from memory.reranker.scoring import PairScorer, TalkScorer
 
 SHIPPED, NONE = "shipped", "none"  # names that are no model's
 SHIPPED_FOLDER = Path(__file__).parent / "reranker" / "model"
@@ -89,7 +91,7 @@ class SmallReranker:
     def __init__(self, folder: Path = SHIPPED_FOLDER) -> None:
         self.name = SHIPPED if folder == SHIPPED_FOLDER else folder.name
         self._folder = folder
-        self._scorer: PairScorer | None = None
+        self._scorers: tuple[PairScorer, TalkScorer | None] | None = None
         self._lock = threading.Lock()
 
     def rerank(self, ranking: Ranking, asked: Asked, table: PassageTable, memories: Memories) -> Ranking:
@@ -114,17 +116,21 @@ class SmallReranker:
         """What speaks for each of the best `DEPTH` passages: float32 of shape (passages, `memory.weights.SECOND_NAMES`)."""
         best = list(ranking.numbers[:DEPTH])
         reasons = np.zeros((len(best), len(NAMES)), dtype=np.float32) if ranking.reasons is None else ranking.reasons[: len(best)]
-        odds = self._loaded().scores(question_text(asked.question, asked.on, asker=asked.asker), shown(best, asked, table, memories))
+        question = question_text(asked.question, asked.on, asker=asked.asker)
+        pairs, talks = self._loaded()
+        odds = pairs.scores(question, shown(best, asked, table, memories))
+        in_talk = odds if talks is None else _best(talks, question, best, shown_talks(best, asked, table, memories))
         says = [memory.speaker in asked.sayers for memory in memories(best)] if asked.sayers else [False] * len(best)
-        return np.column_stack([reasons, np.log(ranking.scores[: len(best)]), odds, says]).astype(np.float32)
+        return np.column_stack([reasons, np.log(ranking.scores[: len(best)]), odds, in_talk, says]).astype(np.float32)
 
-    def _loaded(self) -> "PairScorer":
+    def _loaded(self) -> "tuple[PairScorer, TalkScorer | None]":
         with self._lock:
-            if self._scorer is None:
-                from memory.reranker.scoring import PairScorer  # torch and transformers: seconds
+            if self._scorers is None:
+                from memory.reranker.scoring import PairScorer, TalkScorer  # torch and transformers: seconds
+                from memory.reranker.weights import reads_talks
 
-                self._scorer = PairScorer(self._folder)
-            return self._scorer
+                self._scorers = PairScorer(self._folder), TalkScorer(self._folder) if reads_talks(self._folder) else None
+            return self._scorers
 
 
 class NamedReranker:
@@ -175,25 +181,63 @@ def shown(numbers: Sequence[int], asked: Asked, table: PassageTable, memories: M
     known = dict(zip(session, memories(list(session)), strict=True))
     language = language_of(asked.question)
 
-    def said(memory: Memory) -> Said:
-        speaker = OWNER if memory.is_owner else ASKER if memory.speaker in asked.askers else memory.speaker_name or memory.speaker
-        return Said(speaker, memory.text)
-
     def text(number: int) -> str:
         memory = known[number]
         near = [other for other in range(number - 2, number + 2) if other != number and session.get(other) == session[number]]
         near = [other for other in near if asked.before is None or known[other].ended_at < asked.before]
         return passage_text(
-            said(memory),
+            _said(memory, asked),
             said_on=memory.started_at.date(),
             asked_on=asked.on,
             chat=asked.private.get(memory.conversation, GROUP),
-            before=[said(known[other]) for other in near if other < number],
-            after=[said(known[other]) for other in near if other > number],
+            before=[_said(known[other], asked) for other in near if other < number],
+            after=[_said(known[other], asked) for other in near if other > number],
             language=language,
         )
 
     return [text(number) for number in numbers]
+
+
+class Window(NamedTuple):
+    """Neighbouring passages of a talk: their numbers, and the text that shows them."""
+
+    numbers: list[int]
+    text: str
+
+
+def shown_talks(numbers: Sequence[int], asked: Asked, table: PassageTable, memories: Memories, *, most: int = MOST) -> list[Window]:
+    """The windows of talks that hold the passages, at most so many passages each, as the cross-encoder has learned to read them."""
+    facts = table.facts({near for number in numbers for near in range(number - REACH, number + REACH + 1)})
+    found = []
+    for window in windows(numbers, dict(zip(facts.numbers.tolist(), facts.sessions.tolist(), strict=True)), most=most):
+        known = zip(window, memories(window), strict=True)
+        read = [(number, memory) for number, memory in known if asked.before is None or memory.ended_at < asked.before]
+        if read:
+            first = read[0][1]
+            text = talk_text(
+                [_said(memory, asked) for _, memory in read],
+                said_on=first.started_at.date(),
+                asked_on=asked.on,
+                chat=asked.private.get(first.conversation, GROUP),
+                language=language_of(asked.question),
+            )
+            found.append(Window([number for number, _ in read], text))
+    return found
+
+
+def _said(memory: Memory, asked: Asked) -> Said:
+    speaker = OWNER if memory.is_owner else ASKER if memory.speaker in asked.askers else memory.speaker_name or memory.speaker
+    return Said(speaker, memory.text)
+
+
+def _best(scorer: "TalkScorer", question: str, numbers: Sequence[int], read: Sequence[Window]) -> Scores:
+    """The best score of each passage in the windows it stands in; that of the worst where it is in none."""
+    best: dict[int, float] = {}
+    for window, scores in zip(read, scorer.scores(question, [window.text for window in read]), strict=True):
+        for number, score in zip(window.numbers, scores.tolist(), strict=False):  # of a long one the end is not read
+            best[number] = max(score, best.get(number, -math.inf))
+    worst = min(best.values(), default=0.0)
+    return np.array([best.get(number, worst) for number in numbers], dtype=np.float32)
 
 
 def _with_neighbours(numbers: Sequence[int], asked: Asked, table: PassageTable) -> list[str]:

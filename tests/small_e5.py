@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-HIDDEN, LAYERS, HEADS, INNER, POSITIONS, EPSILON = 32, 2, 4, 64, 160, 1e-12
+HIDDEN, LAYERS, HEADS, INNER, POSITIONS, EPSILON = 32, 2, 4, 64, 288, 1e-12
 _LETTERS = "▁abcdefghijklmnopqrstuvwxyz0123456789-:,/?!…的我你他月日年周一二三四五六七前去今师傅没来泵坏了热水器修好谁怎么多少改到服早是"
 _WORDS = ["▁the", "▁year", "师傅", "热水器", "▁never", "ing"]
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", *dict.fromkeys(_LETTERS), *_WORDS, "<mask>"]

@@ -5,7 +5,9 @@ import math
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 import small_e5
 import torch
+from safetensors import safe_open
 from small_e5 import PIECES, write_e5
 from torch import Tensor
 from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
@@ -27,17 +30,22 @@ from memory.reranker.examples import (
     ExampleDraws,
     Likeness,
     Recipe,
+    TalkDraws,
+    TalkExample,
     WorldDraws,
     batch_of,
+    batch_of_talks,
     draw,
     read_examples,
+    read_talk_examples,
     shown,
     write_examples,
 )
-from memory.reranker.pairs import MOST_TOKENS
+from memory.reranker.pairs import MOST_TALK_TOKENS, MOST_TOKENS
+from memory.reranker.scoring import TalkScorer
 from memory.reranker.start import Start, build_encoder, choose_pieces, read_start
 from memory.reranker.train import loss_of, measure, scores_of, settle, train
-from memory.reranker.weights import is_small, load_small, save_small
+from memory.reranker.weights import is_small, load_small, reads_talks, save_small
 
 WORLD = """
 # {name}
@@ -312,6 +320,93 @@ def test_a_line_that_is_no_example_is_named(line: str, tmp_path: Path) -> None:
     assert '"passages"' in caught.value.remedy
 
 
+def talk_examples() -> list[TalkExample]:
+    """Two questions beside stretches of talks: one with an answer in the second of them, one with none."""
+    talks = ["去年 群 / <mask> 我: 早 / <mask> 你: 改到周一", "去年 群 / <mask> 我: 没来 / <mask> 你: 泵坏了 / <mask> 我: 早", "前年 我 / <mask> 我: 早"]
+    gold = [[False, False], [False, True, False], [False]]
+    nothing = [[False] * len(flags) for flags in gold]
+    return [TalkExample("怎么了", talks, gold, [False, True, False]), TalkExample("多少", talks, nothing, [False] * 3)]
+
+
+def test_talks_of_a_file_keep_the_talk_that_answers_and_the_likeliest(tmp_path: Path) -> None:
+    write_examples(talk_examples(), tmp_path / "some.jsonl")
+    read = read_talk_examples(tmp_path / "some.jsonl")
+    assert read == talk_examples()
+    many = replace(read[0], talks=[*read[0].talks, *"戊己庚"], gold=[*read[0].gold, *[[]] * 3], answers=[*read[0].answers, *[False] * 3])
+    draws = TalkDraws([many], Recipe(near=3, alike=1))
+    drawn = [draws.draw(0, Random(seed)) for seed in range(20)]
+    assert all(one.talks[:2] == [many.talks[1], many.talks[0]] for one in drawn)
+    assert all(one.gold[0] == [False, True, False] and one.answers == [True, False, False] for one in drawn)
+    assert {one.talks[2] for one in drawn} == {many.talks[2], *"戊己庚"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"question": "早"}',
+        '{"question": "早", "talks": [], "gold": [], "answers": []}',
+        '{"question": "早", "talks": ["群 / <mask> 我: 早"], "gold": [[true, false]], "answers": [true]}',
+        '{"question": "早", "talks": ["群 / <mask> 我: 早"], "gold": [[true]], "answers": []}',
+    ],
+)
+def test_a_line_that_is_no_example_of_a_talk_is_named(line: str, tmp_path: Path) -> None:
+    (tmp_path / "some.jsonl").write_text(line + "\n", encoding="utf-8")
+    with pytest.raises(CloneError, match=r"some\.jsonl, line 1") as caught:
+        read_talk_examples(tmp_path / "some.jsonl")
+    assert '"talks"' in caught.value.remedy
+
+
+def test_a_batch_of_talks_has_a_flag_for_every_mark_that_is_read(tokenizer: PreTrainedTokenizerFast) -> None:
+    long = TalkExample("怎么了", ["群 / <mask> 我: 没来 / <mask> 你: " + "早 " * 400 + "/ <mask> 我: 坏了"], [[False, True, True]], [True])
+    batch = batch_of_talks(tokenizer, [*talk_examples(), long])
+    assert batch.groups == [6, 6, 2]
+    assert batch.ids["input_ids"].shape == (7, MOST_TALK_TOKENS)
+    assert batch.gold.tolist() == [False, False, False, True, False, False] + [False] * 6 + [False, True]
+    assert batch.talk.tolist() == [False, False, True, True, True, False] + [False] * 6 + [True, True]
+    assert (batch.ids["input_ids"] == batch.mark).sum() == len(batch.gold)
+
+
+def test_the_scores_at_the_marks_stand_in_the_order_of_the_flags(
+    model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    model.eval()
+    batch = batch_of_talks(tokenizer, talk_examples())
+    scores = scores_of(model, batch.ids, mark=batch.mark)
+    alone = [batch_of_talks(tokenizer, [replace(one, talks=[talk], gold=[flags], answers=[False])])
+             for one in talk_examples() for talk, flags in zip(one.talks, one.gold, strict=True)]  # fmt: skip
+    expected = torch.cat([scores_of(model, one.ids, mark=one.mark) for one in alone])
+    assert torch.allclose(scores, expected, atol=1e-5)
+    assert len(set(scores.tolist())) == len(scores)
+
+
+def test_the_command_trains_a_small_model_to_read_talks_and_writes_what_differs(commanded: list[str], tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    training.main([*commanded, "--epochs", "2", "--held", "0", "--export", str(small)])
+    before = load_small(small)[0]
+    write_examples([*talk_examples(), *talk_examples()], tmp_path / "some.jsonl")
+    options = ["--talks", str(tmp_path / "some.jsonl"), "--from-small", str(small), "--out", str(tmp_path / "talks"), "--questions", "2"]
+    options += ["--near", "3", "--epochs", "60", "--learning-rate", "3e-3", "--warmup-steps", "2", "--dropout", "0", "--frozen", "1"]
+    assert not reads_talks(small)
+    training.main([*options, "--export", str(small)])
+    assert reads_talks(small)
+    with safe_open(small / "talks.safetensors", framework="pt") as written:
+        names = set(written.keys())
+    assert names
+    assert not [name for name in names if name.startswith(("bert.embeddings.", "bert.encoder.layer.0."))]
+    after, _ = load_small(small)
+    assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
+    answering, nothing = talk_examples()
+    scores = TalkScorer(small).scores(answering.question, answering.talks)
+    assert [len(each) for each in scores] == [2, 3, 1]
+    assert np.concatenate(scores).argmax() == 3  # 泵坏了
+    assert np.concatenate(scores).max() > 0 > np.concatenate(TalkScorer(small).scores(nothing.question, nothing.talks)).max()
+
+
+def test_talks_are_read_only_by_a_small_model_that_is_trained_further(commanded: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        training.main([*commanded, "--talks", str(tmp_path / "some.jsonl")])
+
+
 def test_a_batch_is_cut_at_so_many_tokens_and_never_in_the_question(tokenizer: PreTrainedTokenizerFast) -> None:
     example = Example("去年 师傅 怎么了", ["没来 " * 200, "早"], [True, False], [True, True])
     batch = batch_of(tokenizer, [example, example])
@@ -455,7 +550,8 @@ def test_a_share_of_the_weights_before_is_kept(
     begun: Path, tokenizer: PreTrainedTokenizerFast, worlds: list[World], tmp_path: Path
 ) -> None:
     model = fresh(begun)
-    train(model, tokenizer, WorldDraws(worlds, RECIPE), [], RECIPE, tmp_path, seed=3, kept=0.25, export=tmp_path / "small")
+    export = partial(save_small, tokenizer=tokenizer, folder=tmp_path / "small")
+    train(model, tokenizer, WorldDraws(worlds, RECIPE), [], RECIPE, tmp_path, seed=3, kept=0.25, export=export)
     before, trained = fresh(begun).state_dict(), torch.load(tmp_path / "checkpoint.pt", weights_only=True)["model"]
     for name, value in model.state_dict().items():
         assert torch.allclose(value, 0.75 * trained[name] + 0.25 * before[name], atol=1e-6), name

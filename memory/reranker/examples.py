@@ -1,11 +1,14 @@
-"""What the cross-encoder is trained on: questions beside passages, of the invented worlds or of a file, drawn anew in every epoch."""
+"""What the cross-encoder is trained on: questions beside passages or stretches of talks, of the invented worlds or of a file.
+
+They are drawn anew in every epoch.
+"""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,10 +17,27 @@ from transformers import PreTrainedTokenizerFast
 from clone_agent.errors import CloneError
 from clone_agent.worlds import Passage, Question, World
 from memory.embed import load_embedder
-from memory.reranker.pairs import ASKER, GROUP, MOST_TOKENS, OWNER, Said, language_of, passage_text, question_text
+from memory.reranker.pairs import (
+    ASKER,
+    GROUP,
+    MARK,
+    MOST_TALK_TOKENS,
+    MOST_TOKENS,
+    OWNER,
+    Said,
+    language_of,
+    passage_text,
+    question_text,
+)
 
 UNKNOWN = 0.2  # share of questions of whose asker nothing is known
 _FORMAT = 'A line is {"question": text, "passages": [text, …], "gold": [true or false for each], "talk": [the same]}.'
+_FORMAT_OF_TALKS = (
+    'A line is {"question": text, "talks": [text, …], "gold": [[true or false for each passage], …], "answers": [true or false for each]}.'
+)
+
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +63,16 @@ class Example:
     passages: list[str]
     gold: list[bool]
     talk: list[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class TalkExample:
+    """A question beside stretches of talks; which of their passages answer it, and which stretches are of a talk that answers it."""
+
+    question: str
+    talks: list[str]
+    gold: list[list[bool]]
+    answers: list[bool]
 
 
 def draw(world: World, question: Question, others: Sequence[World], recipe: Recipe, rng: Random, *, alike: Sequence[int] = ()) -> Example:
@@ -111,21 +141,41 @@ class Batch:
     """The pairs of some questions, one question after the other."""
 
     ids: dict[str, Tensor]  # of tokens, and where they end; shape (pairs, longest)
-    gold: Tensor  # which passages answer; shape (pairs,)
+    gold: Tensor  # which passages answer; shape (passages,)
     talk: Tensor  # which are of a talk that answers; the same shape
     groups: list[int]  # how many passages each question has
+    mark: int | None = None  # the token that stands before every passage of a pair; None: a pair has one passage
 
 
 def batch_of(tokenizer: PreTrainedTokenizerFast, examples: Sequence[Example]) -> Batch:
     """Questions beside passages, as the model reads them."""
     pairs = [(example.question, passage) for example in examples for passage in example.passages]
-    encoded = tokenizer(pairs, padding=True, truncation="only_second", max_length=MOST_TOKENS, return_tensors="pt")
     return Batch(
-        {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]},
+        _tokens(tokenizer, pairs, MOST_TOKENS),
         torch.tensor([right for example in examples for right in example.gold]),
         torch.tensor([same for example in examples for same in example.talk]),
         [len(example.passages) for example in examples],
     )
+
+
+def batch_of_talks(tokenizer: PreTrainedTokenizerFast, examples: Sequence[TalkExample]) -> Batch:
+    """Questions beside stretches of talks; the flags are of the passages whose marks are read, in the order of these."""
+    ids = _tokens(tokenizer, [(example.question, talk) for example in examples for talk in example.talks], MOST_TALK_TOKENS)
+    mark = tokenizer.convert_tokens_to_ids(MARK)
+    marks = (ids["input_ids"] == mark).sum(dim=1).tolist()
+    gold, answers, groups, row = [], [], [], 0
+    for example in examples:
+        for flags, same in zip(example.gold, example.answers, strict=True):
+            gold += flags[: marks[row]]
+            answers += [same] * marks[row]
+            row += 1
+        groups.append(len(gold) - sum(groups))
+    return Batch(ids, torch.tensor(gold), torch.tensor(answers), groups, mark)
+
+
+def _tokens(tokenizer: PreTrainedTokenizerFast, pairs: Sequence[tuple[str, str]], most: int) -> dict[str, Tensor]:
+    encoded = tokenizer(list(pairs), padding=True, truncation="only_second", max_length=most, return_tensors="pt")
+    return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
 
 
 class Draws(Protocol):
@@ -135,8 +185,8 @@ class Draws(Protocol):
         """How many questions there are."""
         ...
 
-    def draw(self, number: int, rng: Random) -> Example:
-        """A question beside passages; `rng` chooses among them."""
+    def draw(self, number: int, rng: Random) -> Example | TalkExample:
+        """A question beside passages, or all of them beside stretches of talks; `rng` chooses among them."""
         ...
 
 
@@ -185,7 +235,32 @@ class ExampleDraws:
         )
 
 
-def write_examples(examples: Iterable[Example], file: Path) -> None:
+class TalkDraws:
+    """Questions that stand beside stretches of talks already: those of the answers, the first `alike` others and some more are drawn."""
+
+    def __init__(self, examples: Sequence[TalkExample], recipe: Recipe) -> None:
+        self._examples, self._recipe = examples, recipe
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def draw(self, number: int, rng: Random) -> TalkExample:
+        """See `Draws`."""
+        example = self._examples[number]
+        others = [place for place, same in enumerate(example.answers) if not same]
+        deeper = others[self._recipe.alike :]
+        rng.shuffle(deeper)
+        answering = [place for place, same in enumerate(example.answers) if same]
+        chosen = [*answering[: max(1, self._recipe.near - 1)], *others[: self._recipe.alike], *deeper][: self._recipe.near]
+        return TalkExample(
+            example.question,
+            [example.talks[place] for place in chosen],
+            [example.gold[place] for place in chosen],
+            [example.answers[place] for place in chosen],
+        )
+
+
+def write_examples(examples: Iterable[Example | TalkExample], file: Path) -> None:
     """One example a line, as JSON."""
     with file.open("w", encoding="utf-8") as stream:
         for example in examples:
@@ -193,22 +268,42 @@ def write_examples(examples: Iterable[Example], file: Path) -> None:
 
 
 def read_examples(file: Path) -> list[Example]:
-    """What `write_examples` wrote.
+    """What `write_examples` wrote of questions beside passages.
 
     Raises:
         CloneError: a line is not an example.
     """
     found = []
+    for number, example in _read(file, Example, _FORMAT):
+        if not example.passages or not len(example.passages) == len(example.gold) == len(example.talk):
+            raise CloneError(f"{file}, line {number}: not one flag for every passage.", remedy=_FORMAT)
+        found.append(example)
+    return found
+
+
+def read_talk_examples(file: Path) -> list[TalkExample]:
+    """What `write_examples` wrote of questions beside stretches of talks.
+
+    Raises:
+        CloneError: a line is not an example.
+    """
+    found = []
+    for number, example in _read(file, TalkExample, _FORMAT_OF_TALKS):
+        marks = [text.count(MARK) for text in example.talks]
+        if not marks or marks != [len(flags) for flags in example.gold] or len(marks) != len(example.answers):
+            raise CloneError(f"{file}, line {number}: not one flag for every passage of a talk.", remedy=_FORMAT_OF_TALKS)
+        found.append(example)
+    return found
+
+
+def _read(file: Path, kind: type[_Read], form: str) -> Iterator[tuple[int, _Read]]:
     with file.open(encoding="utf-8") as stream:
         for number, line in enumerate(stream, start=1):
             try:
-                example = Example(**json.loads(line))
+                example = kind(**json.loads(line))
             except (ValueError, TypeError) as cause:
-                raise CloneError(f"{file}, line {number}: not an example.", remedy=_FORMAT) from cause
-            if not example.passages or not len(example.passages) == len(example.gold) == len(example.talk):
-                raise CloneError(f"{file}, line {number}: not one flag for every passage.", remedy=_FORMAT)
-            found.append(example)
-    return found
+                raise CloneError(f"{file}, line {number}: not an example.", remedy=form) from cause
+            yield number, example
 
 
 class Batches(torch.utils.data.Dataset[Batch]):
@@ -223,10 +318,11 @@ class Batches(torch.utils.data.Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         start, size = step * self._recipe.questions, self._recipe.questions
-        examples = []
+        examples: list[Example | TalkExample] = []
         for place in range(start, start + size):
             epoch, index = divmod(place, len(self._draws))
             if self._order[0] != epoch:
                 self._order = (epoch, Random(f"{self._seed} {epoch}").sample(range(len(self._draws)), len(self._draws)))
             examples.append(self._draws.draw(self._order[1][index], Random(f"{self._seed} {place}")))
-        return batch_of(self._tokenizer, examples)
+        pairs, talks = ([each for each in examples if isinstance(each, kind)] for kind in (Example, TalkExample))
+        return batch_of_talks(self._tokenizer, talks) if talks else batch_of(self._tokenizer, pairs)

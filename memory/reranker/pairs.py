@@ -1,4 +1,4 @@
-"""What the shipped cross-encoder reads: a question, and a passage with its day, its chat and what stands around it.
+"""What the shipped cross-encoder reads: a question, and a passage with its day, its chat and what stands around it, or a stretch of a talk.
 
 People stand as the question calls them: who asks is 我 (me), the owner 你 (you); the day stands as counted from the day of asking, since
 questions say 去年, not 2023. The same function writes the text for training and for recall.
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-MARK = "<mask>"  # before and after the passage itself, among what stands around it
-MOST_TOKENS = 144  # of question and passage together
-_MOST_PASSAGE, _MOST_BEFORE, _MOST_AFTER = 160, 48, 32  # characters
+MARK = "<mask>"  # before and after the passage itself, among what stands around it; before every passage of a stretch
+MOST_TOKENS, MOST_TALK_TOKENS = 144, 256  # of question and passage together, and of question and stretch
+_MOST_PASSAGE, _MOST_BEFORE, _MOST_AFTER, _MOST_OF_TALK = 160, 48, 32, 100  # characters
 _WEEKDAYS_ZH = "一二三四五六日"
 _WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -56,17 +56,26 @@ def passage_text(
         after: the passages after it.
         language: of the question.
     """
-    words = _WORDS[language]
-
-    def line(said: Said, most: int) -> str:
-        text = " ".join(said.text.split())
-        return f"{words.get(said.speaker, said.speaker)}: {text if len(text) <= most else text[:most] + '…'}"
-
-    parts = [f"{_day(said_on, asked_on, language)} {words.get(chat, chat)}"]
-    parts += [line(said, _MOST_BEFORE) for said in before[-2:]]
-    parts += [f"{MARK} {line(passage, _MOST_PASSAGE)} {MARK}"]
-    parts += [line(said, _MOST_AFTER) for said in after[:1]]
+    parts = [_head(said_on, asked_on, chat, language)]
+    parts += [_line(said, _MOST_BEFORE, language) for said in before[-2:]]
+    parts += [f"{MARK} {_line(passage, _MOST_PASSAGE, language)} {MARK}"]
+    parts += [_line(said, _MOST_AFTER, language) for said in after[:1]]
     return " / ".join(parts)
+
+
+def talk_text(passages: Sequence[Said], *, said_on: date, asked_on: date, chat: str, language: str) -> str:
+    """Neighbouring passages of a talk, as they are shown together beside a question; see `passage_text`."""
+    parts = [f"{MARK} {_line(said, _MOST_OF_TALK, language)}" for said in passages]
+    return " / ".join([_head(said_on, asked_on, chat, language), *parts])
+
+
+def _head(said_on: date, asked_on: date, chat: str, language: str) -> str:
+    return f"{_day(said_on, asked_on, language)} {_WORDS[language].get(chat, chat)}"
+
+
+def _line(said: Said, most: int, language: str) -> str:
+    text = " ".join(said.text.split())
+    return f"{_WORDS[language].get(said.speaker, said.speaker)}: {text if len(text) <= most else text[:most] + '…'}"
 
 
 def _day(day: date, asked_on: date, language: str) -> str:

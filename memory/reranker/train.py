@@ -1,7 +1,9 @@
 """Train the cross-encoder: `python -m memory.reranker.train --from-e5 FILE --corpora DIR --out DIR [--resume] [--export DIR]`.
 
 With `--from-small FOLDER` in place of `--from-e5` one that an `--export` wrote, such as the one that ships, is trained further. `--examples
-FILE` trains on questions that stand beside passages already, as recall finds them (`benchmarks/reranker_examples.py` writes such a file).
+FILE` trains on questions that stand beside passages already, as recall finds them (`benchmarks/reranker_examples.py` writes such a file);
+`--talks FILE` on questions beside stretches of talks, of which every passage gets a score: that model lies beside the small one that it
+starts from, and keeps of itself what differs.
 
 Every question is put beside passages of its own world and a few of other worlds; the loss is the cross-entropy of the passages that answer
 it among all shown and "none of these", which always stands at 0. So a passage's score is the logarithm of its odds against no answer being
@@ -12,7 +14,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,10 +27,26 @@ from transformers import AutoTokenizer, BertForSequenceClassification, PreTraine
 from clone_agent.errors import CloneError
 from clone_agent.worlds import HERE, World, read_worlds
 from memory.embedding.corpora import read_dialogues
-from memory.reranker.examples import Batch, Batches, Draws, Example, ExampleDraws, Recipe, WorldDraws, batch_of, read_examples, shown
+from memory.reranker.examples import (
+    Batch,
+    Batches,
+    Draws,
+    Example,
+    ExampleDraws,
+    Recipe,
+    TalkDraws,
+    WorldDraws,
+    batch_of,
+    read_examples,
+    read_talk_examples,
+    shown,
+)
 from memory.reranker.pairs import question_text
+from memory.reranker.scoring import marked_scores
 from memory.reranker.start import build_encoder, choose_pieces, read_start
-from memory.reranker.weights import load_small, save_small
+from memory.reranker.weights import is_small, load_small, save_small, save_talks
+
+Export = Callable[[BertForSequenceClassification], None]
 
 
 def loss_of(scores: Tensor, batch: Batch, *, apart: float = 0.0) -> Tensor:
@@ -56,16 +74,22 @@ def _places(flags: Tensor, scores: Tensor) -> Tensor:
     return flags.nonzero()[:, 0].to(scores.device, non_blocking=True)
 
 
-def scores_of(model: BertForSequenceClassification, ids: dict[str, Tensor], *, parts: int = 4) -> Tensor:
-    """The scores of pairs, computed in some parts of like length, which pad less than all together."""
+def scores_of(model: BertForSequenceClassification, ids: dict[str, Tensor], *, mark: int | None = None, parts: int = 4) -> Tensor:
+    """The scores of pairs, or at every `mark` in them, computed in some parts of like length, which pad less than all together."""
     lengths = ids["attention_mask"].sum(dim=1)
     order = lengths.argsort()
-    found = []
+    places, found = [], []
     for rows in order.chunk(parts):
         width = int(lengths[rows].max())
         part = {name: tensor[rows, :width].to(model.device, non_blocking=True) for name, tensor in ids.items()}
-        found.append(model(**part).logits[:, 0])
-    return torch.cat(found)[order.argsort().to(model.device)]
+        if mark is None:
+            scores, at = model(**part).logits[:, 0], rows
+        else:
+            within, scores = marked_scores(model, part, mark)
+            at = rows[within.cpu()]
+        places.append(at)
+        found.append(scores)
+    return torch.cat(found)[torch.cat(places).argsort(stable=True).to(model.device)]
 
 
 @torch.no_grad()
@@ -113,12 +137,12 @@ def train(
     save_every: int = 200,
     seconds: float = math.inf,
     kept: float = 0.0,
-    export: Path | None = None,
+    export: Export | None = None,
 ) -> None:
     """Train until the last epoch ends, or for so many seconds; `checkpoint.pt` in `out` is written every `save_every` steps.
 
-    At the end a share `kept` of every weight is what it was before the training (Wortsman et al. 2022, arXiv 2109.01903). The model in 8
-    bits is written to `export` before the last measuring, which may take as long as many steps.
+    At the end a share `kept` of every weight is what it was before the training (Wortsman et al. 2022, arXiv 2109.01903). Then `export` is
+    called, before the last measuring, which may take as long as many steps.
     """
     batches = Batches(draws, tokenizer, recipe, seed=seed)
     optimizer = _optimizer(model, recipe)
@@ -140,7 +164,7 @@ def train(
             group["lr"] = _rate(recipe, step, share)
         torch.manual_seed((seed << 32) + step)  # of the dropout; by the step alone, so that a resumed run agrees
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-            scores = scores_of(model, batch.ids)
+            scores = scores_of(model, batch.ids, mark=batch.mark)
         loss = loss_of(scores.float(), batch, apart=recipe.apart)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -156,7 +180,7 @@ def train(
         if is_last:
             _keep(model, before, share=kept)
         if is_last and export:
-            save_small(model, tokenizer, export)
+            export(model)
         if step % 20 == 0 or is_last:
             row: dict[str, float] = {"step": step, "of": total, "loss": float(torch.stack(running).mean()), "s": time.monotonic() - began}
             running = []
@@ -218,6 +242,16 @@ def settle(model: BertForSequenceClassification, *, frozen: int | None, dropout:
         model.config._attn_implementation = "eager"
 
 
+def _export(options: argparse.Namespace, tokenizer: PreTrainedTokenizerFast) -> Export:
+    def write(model: BertForSequenceClassification) -> None:
+        if options.talks:
+            save_talks(model, options.export)
+        else:
+            save_small(model, tokenizer, options.export)
+
+    return write
+
+
 def _held(worlds: Sequence[World], options: argparse.Namespace) -> list[World]:
     if options.held_titles:
         titles = set(options.held_titles.read_text(encoding="utf-8").splitlines())
@@ -247,6 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--corpora", type=Path, help="folder with text that the vocabulary is chosen by, beside the worlds")
     parser.add_argument("--worlds", type=Path, default=HERE)
     parser.add_argument("--examples", type=Path, metavar="FILE", help="train on these, --near passages of each, and not on the worlds")
+    parser.add_argument("--talks", type=Path, metavar="FILE", help="train on these, --near stretches of talks of each; with --from-small")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--pieces", type=int, default=20_000, help="size of the vocabulary")
     parser.add_argument("--layers", type=int, help="of the encoder  [default: all]")
@@ -273,17 +308,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=0, help="processes that draw batches")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
-    parser.add_argument("--export", type=Path, help="at the end, write the model in 8 bits there")
+    parser.add_argument(
+        "--export", type=Path, help="at the end, write the model in 8 bits there; with --talks beside the small one there"
+    )
     options = parser.parse_args(arguments)
     if not options.from_e5 and not options.from_small and not (options.out / "start").is_dir():
         parser.error("--out holds no start, so --from-e5 or --from-small is needed")
+    if options.talks and not (options.from_small and is_small(options.export or options.from_small)):
+        parser.error("--talks trains one that --from-small names further, and --export names a folder where a copy of that one lies")
     options.out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, tokenizer = start_model(options)
     model.to(device)  # type: ignore[arg-type]  # its wrapper loses the overloads
     settle(model, frozen=options.frozen, dropout=options.dropout)
     worlds = list(read_worlds(options.worlds))
-    held = _held(worlds, options)
+    held = [] if options.talks else _held(worlds, options)
     recipe = Recipe(
         epochs=options.epochs,
         questions=options.questions,
@@ -295,7 +334,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         warmup_steps=options.warmup_steps,
     )
     draws: Draws
-    if options.examples:
+    if options.talks:
+        draws = TalkDraws(read_talk_examples(options.talks), recipe)
+    elif options.examples:
         draws = ExampleDraws(read_examples(options.examples), recipe)
     else:
         draws = WorldDraws([world for world in worlds if world not in held], recipe)
@@ -313,7 +354,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         evaluate_every=options.evaluate_every,
         seconds=60 * options.minutes if options.minutes else math.inf,
         kept=options.kept,
-        export=options.export,
+        export=_export(options, tokenizer) if options.export else None,
     )
 
 
