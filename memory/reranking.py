@@ -208,20 +208,26 @@ class Window(NamedTuple):
 def shown_talks(numbers: Sequence[int], asked: Asked, table: PassageTable, memories: Memories, *, most: int = MOST) -> list[Window]:
     """The windows of talks that hold the passages, at most so many passages each, as the cross-encoder has learned to read them."""
     facts = table.facts({near for number in numbers for near in range(number - REACH, number + REACH + 1)})
+    chosen = windows(numbers, dict(zip(facts.numbers.tolist(), facts.sessions.tolist(), strict=True)), most=most)
+    needed = sorted({number for window in chosen for number in window})
+    known = {
+        number: memory
+        for number, memory in zip(needed, memories(needed), strict=True)
+        if asked.before is None or memory.ended_at < asked.before
+    }
     found = []
-    for window in windows(numbers, dict(zip(facts.numbers.tolist(), facts.sessions.tolist(), strict=True)), most=most):
-        known = zip(window, memories(window), strict=True)
-        read = [(number, memory) for number, memory in known if asked.before is None or memory.ended_at < asked.before]
+    for window in chosen:
+        read = [number for number in window if number in known]
         if read:
-            first = read[0][1]
+            first = known[read[0]]
             text = talk_text(
-                [_said(memory, asked) for _, memory in read],
+                [_said(known[number], asked) for number in read],
                 said_on=first.started_at.date(),
                 asked_on=asked.on,
                 chat=asked.private.get(first.conversation, GROUP),
                 language=language_of(asked.question),
             )
-            found.append(Window([number for number, _ in read], text))
+            found.append(Window(read, text))
     return found
 
 

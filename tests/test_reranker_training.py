@@ -322,7 +322,11 @@ def test_a_line_that_is_no_example_is_named(line: str, tmp_path: Path) -> None:
 
 def talk_examples() -> list[TalkExample]:
     """Two questions beside stretches of talks: one with an answer in the second of them, one with none."""
-    talks = ["去年 群 / <mask> 我: 早 / <mask> 你: 改到周一", "去年 群 / <mask> 我: 没来 / <mask> 你: 泵坏了 / <mask> 我: 早", "前年 我 / <mask> 我: 早"]
+    talks = [
+        "去年 群 / <mask> 我: 早 / <mask> 你: 改到周一",
+        "去年 群 / <mask> 我: 没来 / <mask> 你: 泵坏了 / <mask> 我: 早",
+        "前年 我 / <mask> 我: 早",
+    ]
     gold = [[False, False], [False, True, False], [False]]
     nothing = [[False] * len(flags) for flags in gold]
     return [TalkExample("怎么了", talks, gold, [False, True, False]), TalkExample("多少", talks, nothing, [False] * 3)]

@@ -20,7 +20,7 @@ from clone_agent.records import Memory
 from memory.confidence import Signs
 from memory.ranking import Ranking
 from memory.reranker.pairs import ASKER
-from memory.reranking import DEPTH, NAMED_DEPTH, SHIPPED_FOLDER, Asked, NamedReranker, SmallReranker, load_reranker
+from memory.reranking import DEPTH, NAMED_DEPTH, SHIPPED_FOLDER, Asked, NamedReranker, SmallReranker, load_reranker, shown_talks
 from memory.table import PassageTable
 from memory.weights import NAMES, SECOND_NAMES
 
@@ -201,6 +201,40 @@ def test_what_spoke_for_a_passage_before_is_weighed_again_beside_its_odds(shippe
     assert by_name["score"].tolist() == pytest.approx(np.log(plain.scores))
     assert by_name["says"].tolist() == [speaker == "bob" for speaker, _ in TALK]
     assert by_name["odds"].max() == before.odds
+
+
+def test_a_talk_is_shown_as_the_question_calls_its_people_and_not_beyond_the_limit() -> None:
+    table = lines()
+    about = asked("地铁几点到", asker="ann", askers={"ann"}, private={"c": ASKER})
+    (window,) = shown_talks([4, 2], about, table, partial(owned, table))
+    assert window.numbers == [1, 2, 3, 4, 5, 6]
+    assert window.text == "今年5月1日 周三 我 / " + " / ".join(
+        f"<mask> {'你' if speaker == 'bob' else '我'}: {text}" for speaker, text in TALK
+    )
+    limited = replace(about, before=datetime(2024, 5, 1, 12, 4, tzinfo=UTC))
+    (window,) = shown_talks([4, 2], limited, table, partial(owned, table))
+    assert window.numbers == [1, 2, 3, 4]
+    assert TALK[4][1] not in window.text
+    first, second = shown_talks([2, 6], about, table, partial(owned, table), most=3)
+    assert (first.numbers, second.numbers) == ([1, 2, 3], [4, 5, 6])
+
+
+def test_the_one_that_ships_reads_the_talk_around_a_passage(shipped: SmallReranker) -> None:
+    table = lines()
+    about = asked("你那次几点到的", asker="ann", askers={"ann"}, private={"c": ASKER})
+    looked = shipped.look(Ranking(numbers=(6, 2, 4), scores=(0.5,) * 3), about, table, partial(owned, table))
+    in_talk, odds = (looked[:, SECOND_NAMES.index(name)] for name in ("in_talk", "odds"))
+    assert in_talk.argmax() == 1
+    assert not np.allclose(in_talk, odds)
+
+
+def test_one_that_reads_no_talks_says_of_them_what_it_says_of_passages(tmp_path: Path) -> None:
+    shutil.copytree(SHIPPED_FOLDER, tmp_path / "own", ignore=shutil.ignore_patterns("talks.safetensors"))
+    table = lines()
+    about = asked("你那次几点到的", asker="ann", askers={"ann"}, private={"c": ASKER})
+    looked = SmallReranker(tmp_path / "own").look(Ranking(numbers=(6, 2, 4), scores=(0.5,) * 3), about, table, partial(owned, table))
+    in_talk, odds = (looked[:, SECOND_NAMES.index(name)] for name in ("in_talk", "odds"))
+    assert in_talk.tolist() == odds.tolist()
 
 
 def test_passages_beyond_the_depth_stay_behind_in_their_order(shipped: SmallReranker, table: PassageTable) -> None:

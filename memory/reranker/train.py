@@ -308,9 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=0, help="processes that draw batches")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
-    parser.add_argument(
-        "--export", type=Path, help="at the end, write the model in 8 bits there; with --talks beside the small one there"
-    )
+    parser.add_argument("--export", type=Path, help="at the end, write the model in 8 bits there; with --talks beside the small one there")
     options = parser.parse_args(arguments)
     if not options.from_e5 and not options.from_small and not (options.out / "start").is_dir():
         parser.error("--out holds no start, so --from-e5 or --from-small is needed")
