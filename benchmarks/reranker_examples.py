@@ -5,8 +5,8 @@ the passages that the first look takes for it, likeliest first: what recall will
 world. The last memories are kept out, to measure by and for `memory_second_look.py`. `memory.reranker.train --examples FILE` learns from
 what is written.
 
-With `--talks`, for `memory.reranker.train --talks FILE`: beside the stretch of talk that holds its answer, and those that hold what the first
-look takes for it; of all worlds but those kept out, also of those that the first training saw, which read passages.
+With `--talks`, for `memory.reranker.train --talks FILE`: beside the stretch of talk that holds its answer, and those that hold what the
+first look takes for it; of all worlds but those kept out, also of those that the first training saw, which read passages.
 """
 
 import argparse

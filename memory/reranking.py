@@ -1,8 +1,8 @@
 """A second look at the best passages by a cross-encoder, which reads question and passage together.
 
 The one that ships (`memory.reranker`) knows who asks, who the owner is and how long ago a passage was said; it gives the logarithm of the
-odds that the passage answers the question, once as it reads the passage with its nearest neighbours and once as it reads a stretch of the
-talk. Both are weighed together with what spoke for the passage before (`memory.weights.SECOND`).
+odds that the passage answers the question, which is weighed together with what spoke for the passage before (`memory.weights.SECOND`). One
+that was trained further to read stretches of talks gives a second one, of the passage among those of its talk.
 Any other one, named by the user, is shown a passage with the one before and the one after it; what it gives and what the ranking gave
 count the same.
 """
@@ -109,7 +109,7 @@ class SmallReranker:
             ranking,
             numbers=tuple(ranking.numbers[place] for place in order),
             scores=tuple(whole[order].tolist()),
-            odds=float(reasons[:, SECOND_NAMES.index("odds")].max()),
+            odds=float(reasons[:, [SECOND_NAMES.index(name) for name in ("odds", "in_talk")]].max(axis=0).mean()),
         )
 
     def look(self, ranking: Ranking, asked: Asked, table: PassageTable, memories: Memories) -> Scores:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 MOST = 10  # passages of a window
 REACH = 41  # passages on each side of one that was found whose sessions have to be known
-_BEFORE = 5  # ... the one that was found, in a long talk
+_BEFORE = 5  # ... the one that was found, in a long talk; half of a smaller window
 _INSIDE = (2, 1)  # passages that stand before and after one that needs no window of its own
 
 
@@ -28,7 +28,7 @@ def windows(numbers: Sequence[int], session_of: Mapping[int, int], *, most: int 
         first, last = _ends(number, session_of)
         start = first
         if last - first >= most:
-            start = max(first, min(number - _BEFORE, last - most + 1))
+            start = max(first, min(number - min(_BEFORE, most // 2), last - most + 1))
         window = range(start, min(last + 1, start + most))
         found.append(window)
         covered |= {number, *(each for each in window if _is_inside(each, window, first, last))}

@@ -19,7 +19,9 @@ from clone_agent.errors import ModelError
 from clone_agent.records import Memory
 from memory.confidence import Signs
 from memory.ranking import Ranking
-from memory.reranker.pairs import ASKER
+from memory.reranker.pairs import ASKER, question_text
+from memory.reranker.scoring import TalkScorer
+from memory.reranker.weights import load_small, save_talks
 from memory.reranking import DEPTH, NAMED_DEPTH, SHIPPED_FOLDER, Asked, NamedReranker, SmallReranker, load_reranker, shown_talks
 from memory.table import PassageTable
 from memory.weights import NAMES, SECOND_NAMES
@@ -219,13 +221,25 @@ def test_a_talk_is_shown_as_the_question_calls_its_people_and_not_beyond_the_lim
     assert (first.numbers, second.numbers) == ([1, 2, 3], [4, 5, 6])
 
 
-def test_the_one_that_ships_reads_the_talk_around_a_passage(shipped: SmallReranker) -> None:
+def test_one_that_reads_talks_gives_a_second_score_to_every_passage(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(SHIPPED_FOLDER, own)
+    model, _ = load_small(own)
+    torch.manual_seed(0)
+    model.classifier.weight.data = torch.randn_like(model.classifier.weight)
+    save_talks(model, own)
     table = lines()
     about = asked("你那次几点到的", asker="ann", askers={"ann"}, private={"c": ASKER})
-    looked = shipped.look(Ranking(numbers=(6, 2, 4), scores=(0.5,) * 3), about, table, partial(owned, table))
+    ranking = Ranking(numbers=(6, 2, 4), scores=(0.5,) * 3)
+    looked = SmallReranker(own).look(ranking, about, table, partial(owned, table))
     in_talk, odds = (looked[:, SECOND_NAMES.index(name)] for name in ("in_talk", "odds"))
-    assert in_talk.argmax() == 1
+    (window,) = shown_talks(ranking.numbers, about, table, partial(owned, table))
+    (scores,) = TalkScorer(own).scores(question_text(about.question, about.on, asker="ann"), [window.text])
+    assert in_talk.tolist() == [scores[number - 1] for number in ranking.numbers]
     assert not np.allclose(in_talk, odds)
+    assert SmallReranker(own).rerank(ranking, about, table, partial(owned, table)).odds == pytest.approx(
+        (in_talk.max() + odds.max()) / 2, abs=1e-5
+    )
 
 
 def test_one_that_reads_no_talks_says_of_them_what_it_says_of_passages(tmp_path: Path) -> None:

@@ -40,10 +40,11 @@ def test_every_passage_stands_in_a_window_of_its_talk(seed: int) -> None:
     rng = Random(seed)
     session_of = sessions(*(rng.choice([1, 3, 7, 10, 11, 40, 90]) for _ in range(9)))
     numbers = rng.sample(sorted(session_of), min(24, len(session_of)))
-    found = windows(numbers, session_of)
+    most = rng.choice([1, 2, 3, MOST, 12])
+    found = windows(numbers, session_of, most=most)
     assert set(numbers) <= set(chain.from_iterable(found))
     for window in found:
-        assert len(window) <= MOST
+        assert len(window) <= most
         assert len({session_of[number] for number in window}) == 1
 
 

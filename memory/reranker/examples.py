@@ -29,6 +29,7 @@ from memory.reranker.pairs import (
     passage_text,
     question_text,
 )
+from memory.reranker.scoring import mark_of
 
 UNKNOWN = 0.2  # share of questions of whose asker nothing is known
 _FORMAT = 'A line is {"question": text, "passages": [text, …], "gold": [true or false for each], "talk": [the same]}.'
@@ -161,9 +162,12 @@ def batch_of(tokenizer: PreTrainedTokenizerFast, examples: Sequence[Example]) ->
 def batch_of_talks(tokenizer: PreTrainedTokenizerFast, examples: Sequence[TalkExample]) -> Batch:
     """Questions beside stretches of talks; the flags are of the passages whose marks are read, in the order of these."""
     ids = _tokens(tokenizer, [(example.question, talk) for example in examples for talk in example.talks], MOST_TALK_TOKENS)
-    mark = tokenizer.convert_tokens_to_ids(MARK)
+    mark = mark_of(tokenizer)
     marks = (ids["input_ids"] == mark).sum(dim=1).tolist()
-    gold, answers, groups, row = [], [], [], 0
+    gold: list[bool] = []
+    answers: list[bool] = []
+    groups: list[int] = []
+    row = 0
     for example in examples:
         for flags, same in zip(example.gold, example.answers, strict=True):
             gold += flags[: marks[row]]
@@ -324,5 +328,9 @@ class Batches(torch.utils.data.Dataset[Batch]):
             if self._order[0] != epoch:
                 self._order = (epoch, Random(f"{self._seed} {epoch}").sample(range(len(self._draws)), len(self._draws)))
             examples.append(self._draws.draw(self._order[1][index], Random(f"{self._seed} {place}")))
-        pairs, talks = ([each for each in examples if isinstance(each, kind)] for kind in (Example, TalkExample))
-        return batch_of_talks(self._tokenizer, talks) if talks else batch_of(self._tokenizer, pairs)
+        talks = [each for each in examples if isinstance(each, TalkExample)]
+        return (
+            batch_of_talks(self._tokenizer, talks)
+            if talks
+            else batch_of(self._tokenizer, [each for each in examples if isinstance(each, Example)])
+        )

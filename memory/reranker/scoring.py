@@ -46,7 +46,7 @@ class TalkScorer:
 
     def __init__(self, folder: Path) -> None:
         self._model, self._tokenizer = _loaded(folder, reads_talks=True)
-        self._mark = self._tokenizer.convert_tokens_to_ids(MARK)
+        self._mark = mark_of(self._tokenizer)
 
     @torch.inference_mode()
     def scores(self, question: str, talks: Sequence[str]) -> list[NDArray[np.float32]]:
@@ -60,11 +60,20 @@ class TalkScorer:
         return found
 
 
+def mark_of(tokenizer: PreTrainedTokenizerFast) -> int:
+    """The token of the mark."""
+    found = tokenizer.convert_tokens_to_ids(MARK)
+    assert isinstance(found, int)
+    return found
+
+
 def marked_scores(model: BertForSequenceClassification, ids: Mapping[str, Tensor], mark: int) -> tuple[Tensor, Tensor]:
     """What the model says at every mark: for each the row of `ids` that it stands in, and its score; both of shape (marks,)."""
+    pooler = model.bert.pooler
+    assert pooler is not None
     states = model.bert(**ids).last_hidden_state
     rows, places = (ids["input_ids"] == mark).nonzero(as_tuple=True)
-    pooled = torch.tanh(model.bert.pooler.dense(states[rows, places]))
+    pooled = torch.tanh(pooler.dense(states[rows, places]))
     return rows, model.classifier(pooled)[:, 0]
 
 
