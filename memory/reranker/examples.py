@@ -226,11 +226,8 @@ class ExampleDraws:
     def draw(self, number: int, rng: Random) -> Example:
         """See `Draws`."""
         example = self._examples[number]
-        gold = [place for place, right in enumerate(example.gold) if right]
-        others = [place for place, right in enumerate(example.gold) if not right]
-        deeper = others[self._recipe.alike :]
-        rng.shuffle(deeper)
-        chosen = [*gold, *others[: self._recipe.alike], *deeper][: max(self._recipe.near, len(gold))]
+        gold, others = _parted(example.gold, self._recipe.alike, rng)
+        chosen = [*gold, *others][: max(self._recipe.near, len(gold))]
         return Example(
             example.question,
             [example.passages[place] for place in chosen],
@@ -251,17 +248,22 @@ class TalkDraws:
     def draw(self, number: int, rng: Random) -> TalkExample:
         """See `Draws`."""
         example = self._examples[number]
-        others = [place for place, same in enumerate(example.answers) if not same]
-        deeper = others[self._recipe.alike :]
-        rng.shuffle(deeper)
-        answering = [place for place, same in enumerate(example.answers) if same]
-        chosen = [*answering[: max(1, self._recipe.near - 1)], *others[: self._recipe.alike], *deeper][: self._recipe.near]
+        answering, others = _parted(example.answers, self._recipe.alike, rng)
+        chosen = [*answering[: max(1, self._recipe.near - 1)], *others][: self._recipe.near]
         return TalkExample(
             example.question,
             [example.talks[place] for place in chosen],
             [example.gold[place] for place in chosen],
             [example.answers[place] for place in chosen],
         )
+
+
+def _parted(flags: Sequence[bool], alike: int, rng: Random) -> tuple[list[int], list[int]]:
+    """The places that answer, and the others: the first `alike` of these in their order, the rest mixed."""
+    others = [place for place, answers in enumerate(flags) if not answers]
+    deeper = others[alike:]
+    rng.shuffle(deeper)
+    return [place for place, answers in enumerate(flags) if answers], [*others[:alike], *deeper]
 
 
 def write_examples(examples: Iterable[Example | TalkExample], file: Path) -> None:
