@@ -34,7 +34,7 @@ def save_talks(model: BertForSequenceClassification, folder: Path) -> None:
 
 
 def load_talks(model: BertForSequenceClassification, folder: Path) -> None:
-    """Turn a small model that was read from a folder into the one that reads talks, where one lies there."""
+    """Turn a small model that was read from a folder into the one that reads talks, which lies beside it."""
     model.load_state_dict(model.state_dict() | _multiplied_out(load_file(folder / _TALKS)))
 
 
