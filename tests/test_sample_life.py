@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -138,6 +140,14 @@ def test_questions_written_for_development_alone_are_answered_by_what_was_said_b
     pairs = [(at, f"{before}\n{words}") for (_, before), (at, words) in pairwise(said)]  # an answer may be two bubbles
     for one in more:
         assert one.never_happened or any(at < one.asked_at and is_right(one, words) for at, words in pairs), one.id
+
+
+def test_a_reader_who_saw_no_label_answered_every_question_as_the_labels_do():
+    command = [sys.executable, str(Path(__file__).parent.parent / "benchmarks" / "life_second_reader.py")]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
+    counts = [(int(agreed), int(asked)) for agreed, asked in re.findall(r"(\d+) of (\d+) agree", done.stdout)]
+    assert sum(asked for _, asked in counts) == len(load_questions())
+    assert all(asked - agreed <= 1 for agreed, asked in counts)
 
 
 def test_a_gold_message_that_was_not_imported_is_an_error():
