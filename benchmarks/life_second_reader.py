@@ -1,8 +1,8 @@
 """Whether the labels of the sample life's questions are right: `python benchmarks/life_second_reader.py [--show]`.
 
 `life_second_reader.jsonl` holds, for every question, what a large language model answered that was given the chats as text, the question,
-who asks and when, and no label; it read all chats and looked up each answer's lines, with NONE where they tell nothing. Where such a reader
-and a label disagree, the label is to be looked at. What stands in brackets is another wording or what held before, and is not judged.
+who asks and when, but not the labels; NONE where the chats tell nothing. Where such a reader and a label disagree, the label is to be
+looked at. The reader was told to put other wordings in brackets, and put former values there too, so what stands there is not judged.
 """
 
 import argparse

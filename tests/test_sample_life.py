@@ -142,7 +142,7 @@ def test_questions_written_for_development_alone_are_answered_by_what_was_said_b
         assert one.never_happened or any(at < one.asked_at and is_right(one, words) for at, words in pairs), one.id
 
 
-def test_a_reader_who_saw_no_label_answered_every_question_as_the_labels_do():
+def test_a_reader_without_the_labels_answered_every_question_as_they_do():
     command = [sys.executable, str(Path(__file__).parent.parent / "benchmarks" / "life_second_reader.py")]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
     counts = [(int(agreed), int(asked)) for agreed, asked in re.findall(r"(\d+) of (\d+) agree", done.stdout)]
