@@ -1,9 +1,12 @@
-"""What a cross-encoder can be trained further on: `python benchmarks/reranker_examples.py FILE [--talks] [--keep-out 8] [--workers 2]`.
+"""What a cross-encoder can be trained further on: `python benchmarks/reranker_examples.py FILE [--cast | --talks] [--keep-out 8]`.
 
 Every question of the Chinese worlds that the first training of the cross-encoder did not see, ten worlds to a memory, beside its answer and
 the passages that the first look takes for it, likeliest first: what recall will ask of it is to tell these apart, and not those of a small
 world. The last memories are kept out, to measure by and for `memory_second_look.py`. `memory.reranker.train --examples FILE` learns from
 what is written.
+
+With `--cast` the worlds stand in eight memories, each of one cast of people, so that more of what resembles the answer was said by whom the
+question names, in their chat.
 
 With `--talks`, for `memory.reranker.train --talks FILE`: beside the stretch of talk that holds its answer, and those that hold what the
 first look takes for it; of all worlds but those kept out, also of those that the first training saw, which read passages.
@@ -26,12 +29,13 @@ from memory.reranker.pairs import ASKER, question_text
 from memory.reranking import Asked, shown, shown_talks
 
 MOST_GOLD, MOST_OTHERS, LOOKED_AT = 3, 14, 24
+CASTS = 8  # memories of one cast
 MOST_GOLD_TALKS, MOST_TALKS, MOST_LINES = 2, 8, 12
 
 
-def examples(worlds: Sequence[World]) -> list[Example]:
+def examples(worlds: Sequence[World], *, one_cast: bool = False) -> list[Example]:
     """The questions of a few worlds, put to the memory of all of them."""
-    return list(_examples(WorldMemory(worlds, load_embedder(None)), Random(worlds[0].title)))
+    return list(_examples(WorldMemory(worlds, load_embedder(None), one_cast=one_cast), Random(worlds[0].title)))
 
 
 def _examples(memory: WorldMemory, rng: Random) -> Iterator[Example]:
@@ -82,7 +86,9 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("file", type=Path, help="where the examples are written, one a line")
-    parser.add_argument("--talks", action="store_true", help="beside stretches of talks")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--cast", action="store_true", help="in fewer memories, each of one cast of people")
+    kinds.add_argument("--talks", action="store_true", help="beside stretches of talks")
     parser.add_argument("--keep-out", type=int, default=8, metavar="MEMORIES", help="of ten worlds each (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes (default %(default)s)")
     arguments = parser.parse_args()
@@ -94,10 +100,17 @@ def main() -> None:
             write_examples(found, arguments.file)
             answered, parts = sum(any(example.answers) for example in found), sum(len(example.talks) for example in found)
         else:
-            pairs = [example for each in pool.map(examples, learned) for example in each]
+            groups = _casts(learned) if arguments.cast else learned
+            pairs = [example for each in pool.map(partial(examples, one_cast=arguments.cast), groups) for example in each]
             write_examples(pairs, arguments.file)
             answered, parts = sum(any(example.gold) for example in pairs), sum(len(example.passages) for example in pairs)
     print(f"{answered} questions with an answer and others, beside {parts} {'stretches of talks' if arguments.talks else 'passages'}")
+
+
+def _casts(groups: Sequence[Sequence[World]]) -> list[list[World]]:
+    worlds = [world for group in groups for world in group]
+    Random(8).shuffle(worlds)
+    return [worlds[start::CASTS] for start in range(CASTS)]
 
 
 def _seen_worlds(unseen: Sequence[Sequence[World]]) -> Iterator[list[World]]:
