@@ -79,7 +79,7 @@ class WorldMemory:
         self._numbers: dict[str, int] = {}  # of passages, by their ids
         talks = [talk for place, world in enumerate(worlds) for talk in _talks(world, place)]
         with self.table.transaction():
-            for talk, at in _one_after_the_other(talks) if one_cast else _side_by_side(talks):
+            for talk, at in _with_hours(talks, one_cast=one_cast):
                 self._add(talk, at)
             for number, memory in zip(numbers := self.table.numbers("turn"), self.table.memories(numbers), strict=True):
                 self._numbers[memory.message_ids[0]] = number
@@ -190,20 +190,13 @@ def _talks(world: World, place: int) -> Iterator[Talk]:
         yield Talk(day, place, number, list(group))
 
 
-def _side_by_side(talks: Sequence[Talk]) -> Iterator[tuple[Talk, datetime]]:
-    """Talks with the hours they begin at; the days of one world know nothing of those of another."""
+def _with_hours(talks: Sequence[Talk], *, one_cast: bool) -> Iterator[tuple[Talk, datetime]]:
+    """Talks with the hours they begin at: those of one cast in the order of their days, else the days of each world for themselves."""
     seen: Counter[tuple[int, date]] = Counter()
-    for talk in talks:
-        yield talk, datetime.combine(talk.day, _FIRST, UTC) + _APART * seen[talk.place, talk.day]
-        seen[talk.place, talk.day] += 1
-
-
-def _one_after_the_other(talks: Sequence[Talk]) -> Iterator[tuple[Talk, datetime]]:
-    """Talks in the order of their days, with the hours they begin at."""
-    seen: Counter[date] = Counter()
-    for talk in sorted(talks, key=lambda talk: (talk.day, talk.place)):
-        yield talk, datetime.combine(talk.day, _FIRST, UTC) + _CLOSE * seen[talk.day]
-        seen[talk.day] += 1
+    for talk in sorted(talks, key=lambda talk: (talk.day, talk.place)) if one_cast else talks:
+        day = (0 if one_cast else talk.place, talk.day)
+        yield talk, datetime.combine(talk.day, _FIRST, UTC) + (_CLOSE if one_cast else _APART) * seen[day]
+        seen[day] += 1
 
 
 def _memory(key: str, chat: str, speaker: str, started_at: datetime, ended_at: datetime, text: str) -> Memory:
