@@ -1,13 +1,15 @@
-"""Fit what counts beside a cross-encoder's odds: `python benchmarks/memory_second_look.py [--most 8] [--workers 2] [--keep FILE]`.
+"""Fit what counts beside a cross-encoder's odds: `python benchmarks/memory_second_look.py [--most 8] [--lives 200] [--keep FILE]`.
 
 With `--reranker FOLDER` beside another cross-encoder than the one that ships; where that one has learned from some of the worlds,
 `--memories 8` asks only those that `reranker_examples.py` keeps out.
 
-The questions are those on the sample life that are for development, and some of every Chinese world that the cross-encoder which ships
-was not trained on, ten worlds to a memory. For each the 24 best passages are read, which takes a second and more; `--keep` writes what was
-read, and reads it again. The weights are those under which the passages with the answer are likely among them (softmax over the sum), kept
-near those that were there before. A world's question counts three tenths of one on the life. To show how much is luck, the figures are
-also given for weights that were fitted without some of the questions: of the life those of one chat at a time, of the worlds a tenth.
+The questions are those on the sample life that are for development, some of every memory of three invented lives that are kept out of all
+trainings, and some of every Chinese world that the cross-encoder which ships was not trained on, ten worlds to a memory. For each the 24
+best passages are read, which takes a second and more; `--keep` writes what was read, and reads it again. The weights are those under which
+the passages with the answer are likely among them (softmax over the sum), kept near those that were there before. A question of a world or
+of another life counts three tenths of one on the sample life. To show how much is luck, the figures are also given for weights that were
+fitted without some of the questions: of the sample life those of one chat at a time, of the lives those of one memory, of the worlds a
+tenth.
 """
 
 import argparse
@@ -16,10 +18,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import torch
 from life_memory import asker_of, development_questions, life_memory
+from lives_memory import lives, lives_memory
 from memory_life import may_quote
 from memory_weights import is_of
 from numpy.typing import NDArray
@@ -34,7 +38,8 @@ from memory.question import parts
 from memory.reranking import DEPTH, SHIPPED_FOLDER, SmallReranker
 from memory.weights import SECOND, SECOND_NAMES, SecondWeights, values
 
-SHARE = 0.3  # of a world's question
+LIFE, LIVES, WORLDS = KINDS = ("sample life, development", "lives", "worlds")
+SHARES = {LIFE: 1.0, LIVES: 0.3, WORLDS: 0.3}  # of a question
 # Before the reasons of the first look were weighed again: the root of the score, the odds, the kind and the speaker.
 FORMER = SecondWeights(**dict.fromkeys(SECOND_NAMES, 0.0) | {"score": 5.0, "odds": 1.0, "kind": 0.65, "says": 1.6})
 
@@ -46,7 +51,7 @@ class Looked:
     reasons: NDArray[np.float32]
     is_gold: NDArray[np.bool_]
     part: str  # held back together with those of the same
-    is_of_life: bool
+    kind: str  # of `KINDS`
 
 
 def of_life(share: tuple[int, int], folder: Path) -> list[Looked]:
@@ -65,7 +70,20 @@ def of_life(share: tuple[int, int], folder: Path) -> list[Looked]:
             gold = {message for each in gold_sets(question, ids) for message in each}
             is_right = np.array([may_quote(question, Hit(memory=passage, score=0.0)) for passage in passages])
             is_gold = is_right if is_right.any() else np.array([bool(gold & set(passage.message_ids)) for passage in passages])
-            found.append(Looked(reasons, is_gold, question.id.rsplit("-", maxsplit=1)[0], is_of_life=True))
+            found.append(Looked(reasons, is_gold, question.id.rsplit("-", maxsplit=1)[0], LIFE))
+    return found
+
+
+def of_lives(worlds: Sequence[World], most: int, folder: Path) -> list[Looked]:
+    """Some questions of a few of the lives, put to the memory of all of them."""
+    torch.set_num_threads(1)
+    found = []
+    with lives_memory(worlds, reranker=str(folder)) as (memory, questions):
+        answered = [each for each in questions if each.gold and len(parts(each.question)) == 1 and is_of(each.question, "zh")]
+        for question in Random(worlds[0].title).sample(answered, min(most, len(answered))):
+            numbers, reasons = memory.second_look(question.question, scope=question.scope, now=question.asked_at, asker=question.asker)
+            is_gold = np.array([bool(question.gold & set(passage.message_ids)) for passage in memory.memories(numbers)], dtype=bool)
+            found.append(Looked(reasons, is_gold, worlds[0].title, LIVES))
     return found
 
 
@@ -78,16 +96,17 @@ def of_worlds(numbered: tuple[int, Sequence[World]], most: int, folder: Path) ->
     for case, ranking in memory.cases(most):
         reasons = reranker.look(ranking, case.asked, memory.table, memory.memories)
         is_gold = np.isin(ranking.numbers[:DEPTH], list(case.gold))
-        found.append(Looked(reasons, is_gold, f"worlds {number % 10}", is_of_life=False))
+        found.append(Looked(reasons, is_gold, f"worlds {number % 10}", WORLDS))
     return found
 
 
-def look(most: int, workers: int, folder: Path, memories: int | None) -> list[Looked]:
+def look(most: int, most_of_lives: int, workers: int, folder: Path, memories: int | None) -> list[Looked]:
     """Read for all questions, in so many processes; of the worlds those of so many memories, the last ones."""
     groups = list(enumerate(unseen_worlds()))[-memories if memories else None :]
     with ProcessPoolExecutor(workers) as pool:
         life = pool.map(partial(of_life, folder=folder), [(place, workers) for place in range(workers)])
-        found = life, pool.map(partial(of_worlds, most=most, folder=folder), groups)
+        others = pool.map(partial(of_lives, most=most_of_lives, folder=folder), lives(kept_out=True) if most_of_lives else [])
+        found = life, others, pool.map(partial(of_worlds, most=most, folder=folder), groups)
         return [one for kind in found for some in kind for one in some]
 
 
@@ -96,14 +115,14 @@ def keep(cases: Sequence[Looked], file: Path) -> None:
     columns = {"reasons": np.concatenate([one.reasons for one in cases]), "gold": np.concatenate([one.is_gold for one in cases])}
     of_each = {"passages": [len(one.reasons) for one in cases], "parts": [one.part for one in cases]}
     with file.open("wb") as stream:
-        np.savez_compressed(stream, **columns, **of_each, life=[one.is_of_life for one in cases])
+        np.savez_compressed(stream, **columns, **of_each, kinds=[one.kind for one in cases])
 
 
 def kept(file: Path) -> list[Looked]:
     """What `keep` wrote."""
     with np.load(file) as found:
         cuts = np.cumsum(found["passages"])[:-1]
-        columns = np.split(found["reasons"], cuts), np.split(found["gold"], cuts), found["parts"].tolist(), found["life"].tolist()
+        columns = np.split(found["reasons"], cuts), np.split(found["gold"], cuts), found["parts"].tolist(), found["kinds"].tolist()
     return [Looked(*row) for row in zip(*columns, strict=True)]
 
 
@@ -117,7 +136,7 @@ def fit(cases: Sequence[Looked], start: SecondWeights, *, hold: float) -> Second
         reasons[row, : len(one.reasons)] = one.reasons
         is_there[row, : len(one.reasons)] = True
         is_gold[row, : len(one.reasons)] = one.is_gold
-    shares = np.array([1.0 if one.is_of_life else SHARE for one in cases])
+    shares = np.array([SHARES[one.kind] for one in cases])
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         sums = np.where(is_there, reasons @ weights, -np.inf)
@@ -141,24 +160,27 @@ def figures(cases: Sequence[Looked], weights: SecondWeights) -> NDArray[np.float
 
 
 def _rows(cases: Sequence[Looked], *, hold: float) -> Iterator[str]:
-    held_back: dict[bool, list[NDArray[np.float64]]] = {True: [], False: []}
+    held_back: dict[str, list[NDArray[np.float64]]] = {kind: [] for kind in KINDS}
     for part in sorted({one.part for one in cases}):
         weights = fit([one for one in cases if one.part != part], FORMER, hold=hold)
         mine = [one for one in cases if one.part == part]
-        held_back[mine[0].is_of_life].append(figures(mine, weights))
+        held_back[mine[0].kind].append(figures(mine, weights))
     fitted = fit(cases, FORMER, hold=hold)
     yield f"fitted {asdict(fitted)}"
     yield "| questions | | former weights: hit@1, 2, 3, 8 | shipped | fitted | fitted without them |\n|---|---|---|---|---|---|"
-    for is_of_life, name in ((True, "sample life, development"), (False, "worlds")):
-        mine = [one for one in cases if one.is_of_life is is_of_life]
-        columns = (figures(mine, FORMER), figures(mine, SECOND), figures(mine, fitted), np.concatenate(held_back[is_of_life]))
-        yield f"| {name} | {len(mine)} | " + " | ".join(" ".join(f"{value:.3f}" for value in each.mean(axis=0)) for each in columns) + " |"
+    for kind in KINDS:
+        mine = [one for one in cases if one.kind == kind]
+        if not mine:
+            continue
+        columns = (figures(mine, FORMER), figures(mine, SECOND), figures(mine, fitted), np.concatenate(held_back[kind]))
+        yield f"| {kind} | {len(mine)} | " + " | ".join(" ".join(f"{value:.3f}" for value in each.mean(axis=0)) for each in columns) + " |"
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--most", type=int, default=8, help="questions of a world (default %(default)s)")
+    parser.add_argument("--lives", type=int, default=200, help="questions of every memory of three lives (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes that read (default %(default)s)")
     parser.add_argument("--reranker", type=Path, default=SHIPPED_FOLDER, metavar="FOLDER", help="default: the one that ships")
     parser.add_argument("--memories", type=int, metavar="N", help="of ten worlds each, the last ones (default: all)")
@@ -168,7 +190,7 @@ def main() -> None:
     if arguments.keep and arguments.keep.is_file():
         cases = kept(arguments.keep)
     else:
-        cases = look(arguments.most, arguments.workers, arguments.reranker, arguments.memories)
+        cases = look(arguments.most, arguments.lives, arguments.workers, arguments.reranker, arguments.memories)
         if arguments.keep:
             keep(cases, arguments.keep)
     print("\n".join(_rows(cases, hold=arguments.hold)))

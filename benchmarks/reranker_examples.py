@@ -1,4 +1,4 @@
-"""What a cross-encoder can be trained further on: `python benchmarks/reranker_examples.py FILE [--cast | --talks] [--keep-out 8]`.
+"""What a cross-encoder can be trained further on: `python benchmarks/reranker_examples.py FILE [--cast | --lives | --talks]`.
 
 Every question of the Chinese worlds that the first training of the cross-encoder did not see, ten worlds to a memory, beside its answer and
 the passages that the first look takes for it, likeliest first: what recall will ask of it is to tell these apart, and not those of a small
@@ -7,6 +7,8 @@ what is written.
 
 With `--cast` the worlds stand in eight memories, each of one cast of people, so that more of what resembles the answer was said by whom the
 question names, in their chat.
+
+With `--lives` the questions of the invented lives that are not kept out, three to a memory of one cast.
 
 With `--talks`, for `memory.reranker.train --talks FILE`: beside the stretch of talk that holds its answer, and those that hold what the
 first look takes for it; of all worlds but those kept out, also of those that the first training saw, which read passages.
@@ -20,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+from lives_memory import lives
 from world_memory import TOGETHER, WorldMemory, unseen_worlds
 
 from clone_agent.worlds import World, read_worlds
@@ -88,6 +91,7 @@ def main() -> None:
     parser.add_argument("file", type=Path, help="where the examples are written, one a line")
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--cast", action="store_true", help="in fewer memories, each of one cast of people")
+    kinds.add_argument("--lives", action="store_true", help="of whole lives, in memories of one cast of people")
     kinds.add_argument("--talks", action="store_true", help="beside stretches of talks")
     parser.add_argument("--keep-out", type=int, default=8, metavar="MEMORIES", help="of ten worlds each (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes (default %(default)s)")
@@ -100,8 +104,10 @@ def main() -> None:
             write_examples(found, arguments.file)
             answered, parts = sum(any(example.answers) for example in found), sum(len(example.talks) for example in found)
         else:
-            groups = _casts(learned) if arguments.cast else learned
-            pairs = [example for each in pool.map(partial(examples, one_cast=arguments.cast), groups) for example in each]
+            groups = lives(kept_out=False) if arguments.lives else _casts(learned) if arguments.cast else learned
+            pairs = [
+                example for each in pool.map(partial(examples, one_cast=arguments.cast or arguments.lives), groups) for example in each
+            ]
             write_examples(pairs, arguments.file)
             answered, parts = sum(any(example.gold) for example in pairs), sum(len(example.passages) for example in pairs)
     print(f"{answered} questions with an answer and others, beside {parts} {'stretches of talks' if arguments.talks else 'passages'}")

@@ -37,6 +37,7 @@ TOP_K = 8
 OF_THE_TALK = 0.3
 ABOUT_AS_SURE = 0.8
 OF_NO_KIND = 0.5
+AS_SURE = 0.9  # ... where the line is of another talk and tells an earlier value
 TELLS = 0.8  # how well a line fits that surely tells a value of the kind that is asked for
 Event = Recalled | Delta | Reply
 
@@ -244,14 +245,17 @@ def _share(hit: Hit, best: Hit) -> float:
 def _adds(hit: Hit, best: Hit) -> bool:
     """Whether a line may be told beside the best one.
 
-    Not where that one tells what is asked for and this one nothing of the kind, or a value that was told before it, or in the same talk
-    one that fits no better and is less sure: the two would contradict each other.
+    Not where that one tells what is asked for and this one nothing of the kind, or a value that was told before it and that memory is less
+    sure of, or in the same talk one that fits no better and is less sure: the two would contradict each other.
     """
     if hit.fits is None or best.fits is None or best.fits < TELLS:
         return True
-    if hit.fits < TELLS or hit.memory.started_at < best.memory.started_at:
+    is_of_its_talk = hit.memory.is_of_the_talk_of(best.memory)
+    if hit.fits < TELLS:
         return False
-    return hit.fits > best.fits or not hit.memory.is_of_the_talk_of(best.memory) or hit.score >= ABOUT_AS_SURE * best.score
+    if hit.memory.started_at < best.memory.started_at:
+        return not is_of_its_talk and hit.score >= AS_SURE * best.score
+    return hit.fits > best.fits or not is_of_its_talk or hit.score >= ABOUT_AS_SURE * best.score
 
 
 def _as_messages(history: Sequence[ChatTurn]) -> list[AnyMessage]:

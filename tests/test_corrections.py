@@ -120,7 +120,10 @@ def test_a_second_line_is_told_where_it_adds_to_the_best_one() -> None:
     assert told("蒸了多少个包子", whole, hit("原来是二十六个", 0.49, MINUTES)) == ["一共二十三个"]  # it takes its value back
     assert told("蒸了多少个包子", whole, hit("都没吃完", 0.49, 9 * DAYS)) == ["一共二十三个"]  # no value at all
     assert told("蒸了多少个包子", whole, hit("这回三十个", 0.49, 9 * DAYS)) == ["一共二十三个", "这回三十个"]  # another time
-    assert told("蒸了多少个包子", whole, hit("上回三十个", 0.49, -9 * DAYS)) == ["一共二十三个"]  # which the later one may have replaced
+    before = hit("上回三十个", 0.44, -9 * DAYS)
+    assert told("蒸了多少个包子", whole, before) == ["一共二十三个"]  # which the later one may have replaced
+    assert told("蒸了多少个包子", whole, replace(before, score=0.46)) == ["一共二十三个", "上回三十个"]  # unless it is as likely meant
+    assert told("蒸了多少个包子", whole, hit("先说二十个", 0.49, -MINUTES)) == ["一共二十三个"]  # in one talk the later one holds
     assert told("蒸了多少个包子", hit("包子好吃", 0.5), other) == ["包子好吃", "也就二十六个"]  # the best one has no value
     better = hit("23个", 0.49, MINUTES)
     assert told("蒸了多少个包子", hit("第3名蒸的", 0.5), better) == ["第3名蒸的", "23个"]

@@ -7,7 +7,7 @@ in the memory (`memory.passages`).
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 
 from clone_agent.errors import CloneError
@@ -27,6 +27,8 @@ class Passage:
     chat: str  # the other person's name; "" for a group
     speaker: str
     text: str
+    clock: time = time()  # at which the talk begins
+    group: str = ""  # name of the group; "" for a private chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def _read(path: Path) -> Iterator[World]:
     world: World | None = None
     places: dict[int, int] = {}  # of the numbered lines
     talks, begins = 0, True
-    day, chat = date.min, ""
+    day, clock, chat, group = date.min, time(), "", ""
     for number, raw in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         line = raw.strip()
         if line.startswith("# "):
@@ -86,12 +88,13 @@ def _read(path: Path) -> Iterator[World]:
         if line.startswith("@ "):
             world.owner = line[2:].strip()
         elif found := _TALK.fullmatch(line):
-            day, chat = _day(found[1], path, number), "" if found[3].startswith(_GROUP) else found[3].strip()
+            day, clock = _day(found[1], path, number), _clock(found[2], path, number)
+            group, chat = (found[3].removeprefix(_GROUP), "") if found[3].startswith(_GROUP) else ("", found[3].strip())
             talks, begins = talks + 1, True
         elif talks and (found := _LINE.fullmatch(line)):
             speaker, text = found[2].strip(), found[3].strip()
             if begins or world.passages[-1].speaker != speaker:
-                world.passages.append(Passage(talks, day, chat, speaker, text))
+                world.passages.append(Passage(talks, day, chat, speaker, text, clock, group))
             else:
                 world.passages[-1].text += "\n" + text
             begins = False
@@ -120,6 +123,13 @@ def _question(line: str, places: dict[int, int], path: Path, number: int) -> Que
 def _day(text: str, path: Path, number: int) -> date:
     try:
         return date.fromisoformat(text)
+    except ValueError as cause:
+        raise _broken(path, number) from cause
+
+
+def _clock(text: str, path: Path, number: int) -> time:
+    try:
+        return time.fromisoformat(text)
     except ValueError as cause:
         raise _broken(path, number) from cause
 
