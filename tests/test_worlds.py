@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 
 import pytest
@@ -71,6 +71,8 @@ def test_neighbouring_bubbles_of_one_person_are_one_passage_within_a_talk(tmp_pa
     ]
     assert passages[0].said_on == date(2022, 9, 8)
     assert [passage.chat for passage in passages] == ["阿树", "阿树", "", "", ""]
+    assert [passage.group for passage in passages] == ["", "", "家里", "家里", "家里"]
+    assert [passage.clock for passage in passages] == [time(13, 40), time(13, 40), time(8), time(8), time(8)]
 
 
 def test_a_question_names_the_passages_of_its_bubbles_once_and_in_order(tmp_path: Path) -> None:
@@ -84,6 +86,7 @@ def test_a_question_names_the_passages_of_its_bubbles_once_and_in_order(tmp_path
     [
         (10, "= 2022-09-09 | 群:家里"),  # no time: no talk head
         (10, "= 2022-13-09 08:00 | 群:家里"),  # no such month
+        (10, "= 2022-09-09 24:30 | 群:家里"),  # no such time
         (5, "阿树: 师傅没来"),  # no number
         (12, "5 阿树"),  # nobody's words
         (15, "? 阿树 | 2022-10-01 | 热水器怎么了 | 9 | 泵坏了"),  # no such line
