@@ -20,7 +20,7 @@ from memory.recall import MemoryIndex
 
 LIFE = "life"  # kind of their files
 TOGETHER = 3  # lives of a memory
-KEPT_OUT = 28  # the last ones, which the cross-encoder has not learned from
+KEPT_OUT = 28  # the last ones, to measure and to choose by; `reranker_examples.py` leaves them out
 _ZONE = ZoneInfo("Asia/Shanghai")
 _OWNER = "owner"
 _BUBBLE = timedelta(seconds=25)
@@ -43,7 +43,7 @@ class LivesQuestion:
 
 
 def lives(*, kept_out: bool) -> list[list[World]]:
-    """Those that the cross-encoder was trained on or those that are kept out, in order of their files, those of one memory together."""
+    """Those that a cross-encoder may learn from or those that are kept out, in order of their files, those of one memory together."""
     worlds = list(read_worlds(kinds=(LIFE,)))
     chosen = worlds[-KEPT_OUT:] if kept_out else worlds[:-KEPT_OUT]
     return [chosen[start : start + TOGETHER] for start in range(0, len(chosen), TOGETHER)]

@@ -3,7 +3,7 @@
 With `--reranker FOLDER` beside another cross-encoder than the one that ships; where that one has learned from some of the worlds,
 `--memories 8` asks only those that `reranker_examples.py` keeps out.
 
-The questions are those on the sample life that are for development, some of every memory of three invented lives that are kept out of all
+The questions are those on the sample life that are for development, some of every memory of three invented lives that are kept out of
 trainings, and some of every Chinese world that the cross-encoder which ships was not trained on, ten worlds to a memory. For each the 24
 best passages are read, which takes a second and more; `--keep` writes what was read, and reads it again. The weights are those under which
 the passages with the answer are likely among them (softmax over the sum), kept near those that were there before. A question of a world or

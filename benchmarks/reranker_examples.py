@@ -120,8 +120,9 @@ def _casts(groups: Sequence[Sequence[World]]) -> list[list[World]]:
 
 
 def _seen_worlds(unseen: Sequence[Sequence[World]]) -> Iterator[list[World]]:
-    """The other worlds, those of a language together."""
-    titles = {world.title for group in unseen for world in group}
+    """The other worlds but the lives, those of a language together."""
+    lived = [*lives(kept_out=False), *lives(kept_out=True)]
+    titles = {world.title for group in (*unseen, *lived) for world in group}
     others = [world for world in read_worlds() if world.title not in titles]
     for is_chinese in (True, False):
         mine = [world for world in others if world.is_chinese is is_chinese]
