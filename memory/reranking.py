@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from clone_agent.errors import ModelError
 from clone_agent.records import Memory
 from memory.ranking import Ranking
-from memory.reranker.pairs import ASKER, GROUP, OWNER, Said, language_of, passage_text, question_text, talk_text
+from memory.reranker.pairs import ASKER, GROUP, OWNER, REACH_AFTER, REACH_BEFORE, Said, language_of, passage_text, question_text, talk_text
 from memory.table import PassageTable
 from memory.weights import NAMES, SECOND, SECOND_NAMES, values
 from memory.windows import MOST, REACH, windows
@@ -176,14 +176,15 @@ class NamedReranker:
 
 def shown(numbers: Sequence[int], asked: Asked, table: PassageTable, memories: Memories) -> list[str]:
     """The passages as the cross-encoder that ships has learned to read them."""
-    facts = table.facts({near for number in numbers for near in range(number - 2, number + 2)})
+    around = {number: range(number - REACH_BEFORE, number + REACH_AFTER + 1) for number in numbers}
+    facts = table.facts({near for each in around.values() for near in each})
     session = dict(zip(facts.numbers.tolist(), facts.sessions.tolist(), strict=True))
     known = dict(zip(session, memories(list(session)), strict=True))
     language = language_of(asked.question)
 
     def text(number: int) -> str:
         memory = known[number]
-        near = [other for other in range(number - 2, number + 2) if other != number and session.get(other) == session[number]]
+        near = [other for other in around[number] if other != number and session.get(other) == session[number]]
         near = [other for other in near if asked.before is None or known[other].ended_at < asked.before]
         return passage_text(
             _said(memory, asked),

@@ -24,6 +24,8 @@ from memory.reranker.pairs import (
     MOST_TALK_TOKENS,
     MOST_TOKENS,
     OWNER,
+    REACH_AFTER,
+    REACH_BEFORE,
     Said,
     language_of,
     passage_text,
@@ -108,7 +110,8 @@ def shown(world: World, place: int, question: Question, asker: str | None) -> st
     def said(other: Passage) -> Said:
         return Said(called(other.speaker), other.text)
 
-    near = [(place + step, world.passages[place + step]) for step in (-2, -1, 1) if 0 <= place + step < len(world.passages)]
+    around = range(max(0, place - REACH_BEFORE), min(len(world.passages), place + REACH_AFTER + 1))
+    near = [(number, world.passages[number]) for number in around if number != place]
     near = [(number, other) for number, other in near if other.talk == passage.talk]
     return passage_text(
         said(passage),

@@ -11,6 +11,8 @@ from datetime import date
 MARK = "<mask>"  # before and after the passage itself, among what stands around it; before every passage of a stretch
 MOST_TOKENS, MOST_TALK_TOKENS = 144, 256  # of question and passage together, and of question and stretch
 _MOST_PASSAGE, _MOST_BEFORE, _MOST_AFTER, _MOST_OF_TALK = 160, 48, 32, 100  # characters
+REACH_BEFORE, REACH_AFTER = 5, 1  # passages that may be shown around one
+_ALWAYS_BEFORE, _MOST_FURTHER = 2, 60  # the passages before it that are always shown; characters of all of them where more are
 _WEEKDAYS_ZH = "一二三四五六日"
 _WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -52,14 +54,14 @@ def passage_text(
         said_on: its day.
         asked_on: the day of the question.
         chat: the other person of a private chat, `ASKER`, `OWNER` or `GROUP`.
-        before: the passages before it, in order; the last ones are shown.
+        before: the passages before it, in order; the last two are shown, and more where these are short, `REACH_BEFORE` at most.
         after: the passages after it.
         language: of the question.
     """
     parts = [_head(said_on, asked_on, chat, language)]
-    parts += [_line(said, _MOST_BEFORE, language) for said in before[-2:]]
+    parts += _lines_before(before, language)
     parts += [f"{MARK} {_line(passage, _MOST_PASSAGE, language)} {MARK}"]
-    parts += [_line(said, _MOST_AFTER, language) for said in after[:1]]
+    parts += [_line(said, _MOST_AFTER, language) for said in after[:REACH_AFTER]]
     return " / ".join(parts)
 
 
@@ -67,6 +69,16 @@ def talk_text(passages: Sequence[Said], *, said_on: date, asked_on: date, chat: 
     """Neighbouring passages of a talk, as they are shown together beside a question; see `passage_text`."""
     parts = [f"{MARK} {_line(said, _MOST_OF_TALK, language)}" for said in passages]
     return " / ".join([_head(said_on, asked_on, chat, language), *parts])
+
+
+def _lines_before(before: Sequence[Said], language: str) -> list[str]:
+    lines: list[str] = []
+    for said in reversed(before[-REACH_BEFORE:]):
+        line = _line(said, _MOST_BEFORE, language)
+        if len(lines) >= _ALWAYS_BEFORE and sum(map(len, lines)) + len(line) > _MOST_FURTHER:
+            break
+        lines.insert(0, line)
+    return lines
 
 
 def _head(said_on: date, asked_on: date, chat: str, language: str) -> str:
