@@ -1,15 +1,13 @@
 """Fit what counts beside a cross-encoder's odds: `python benchmarks/memory_second_look.py [--most 8] [--lives 200] [--keep FILE]`.
 
-With `--reranker FOLDER` beside another cross-encoder than the one that ships; where that one has learned from some of the worlds,
-`--memories 8` asks only those that `reranker_examples.py` keeps out.
+With `--reranker FOLDER` beside another cross-encoder than the one that ships.
 
 The questions are those on the sample life that are for development, some of every memory of three invented lives that are kept out of
-trainings, and some of every Chinese world that the cross-encoder which ships was not trained on, ten worlds to a memory. For each the 24
-best passages are read, which takes a second and more; `--keep` writes what was read, and reads it again. The weights are those under which
-the passages with the answer are likely among them (softmax over the sum), kept near those that were there before. A question of a world or
-of another life counts three tenths of one on the sample life. To show how much is luck, the figures are also given for weights that were
-fitted without some of the questions: of the sample life those of one chat at a time, of the lives those of one memory, of the worlds a
-tenth.
+trainings, and some of every Chinese world that is kept out of them, ten worlds to a memory. For each the 24 best passages are read, which
+takes a second; `--keep` writes what was read, and reads it again. The weights are those under which the passages with the answer are likely
+among them (softmax over the sum), kept near those that were there before. A question of a world counts three tenths of one on a life. To
+show how much is luck, the figures are also given for weights that were fitted without some of the questions: of the sample life those of
+one chat at a time, of the lives and worlds those of one memory.
 """
 
 import argparse
@@ -28,7 +26,7 @@ from memory_life import may_quote
 from memory_weights import is_of
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from world_memory import WorldMemory, unseen_worlds
+from world_memory import WorldMemory, later_worlds
 
 from clone_agent.records import Hit, Scope
 from clone_agent.sample_life.questions import gold_sets, key_ids
@@ -39,9 +37,36 @@ from memory.reranking import DEPTH, SHIPPED_FOLDER, SmallReranker
 from memory.weights import SECOND, SECOND_NAMES, SecondWeights, values
 
 LIFE, LIVES, WORLDS = KINDS = ("sample life, development", "lives", "worlds")
-SHARES = {LIFE: 1.0, LIVES: 0.3, WORLDS: 0.3}  # of a question
-# Before the reasons of the first look were weighed again: the root of the score, the odds, the kind and the speaker.
-FORMER = SecondWeights(**dict.fromkeys(SECOND_NAMES, 0.0) | {"score": 5.0, "odds": 1.0, "kind": 0.65, "says": 1.6})
+SHARES = {LIFE: 1.0, LIVES: 1.0, WORLDS: 0.3}  # of a question
+# What was weighed before the cross-encoder learned from lives, its odds, which it is surer of since, counting 1.6 times as much.
+FORMER = SecondWeights(
+    turn=-0.42,
+    near=-1.29,
+    far=0.49,
+    before=-0.19,
+    long_before=1.34,
+    dense_turn=-0.34,
+    dense_segment=-0.27,
+    dense_before=-0.08,
+    person=-0.38,
+    time=1.03,
+    asker_chat=1.18,
+    asker_says=0.16,
+    kind=-0.11,
+    answer=0.74,
+    asks=0.13,
+    follows=-0.69,
+    alike=-0.51,
+    length=-0.11,
+    late=2.16,
+    last=-0.09,
+    settles=0.16,
+    owner=-0.14,
+    score=4.66,
+    odds=0.38,
+    in_talk=0.58,
+    says=1.40,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +121,13 @@ def of_worlds(numbered: tuple[int, Sequence[World]], most: int, folder: Path) ->
     for case, ranking in memory.cases(most):
         reasons = reranker.look(ranking, case.asked, memory.table, memory.memories)
         is_gold = np.isin(ranking.numbers[:DEPTH], list(case.gold))
-        found.append(Looked(reasons, is_gold, f"worlds {number % 10}", WORLDS))
+        found.append(Looked(reasons, is_gold, f"worlds {number}", WORLDS))
     return found
 
 
-def look(most: int, most_of_lives: int, workers: int, folder: Path, memories: int | None) -> list[Looked]:
-    """Read for all questions, in so many processes; of the worlds those of so many memories, the last ones."""
-    groups = list(enumerate(unseen_worlds()))[-memories if memories else None :]
+def look(most: int, most_of_lives: int, workers: int, folder: Path) -> list[Looked]:
+    """Read for all questions, in so many processes."""
+    groups = list(enumerate(later_worlds(kept_out=True)))
     with ProcessPoolExecutor(workers) as pool:
         life = pool.map(partial(of_life, folder=folder), [(place, workers) for place in range(workers)])
         others = pool.map(partial(of_lives, most=most_of_lives, folder=folder), lives(kept_out=True) if most_of_lives else [])
@@ -183,14 +208,13 @@ def main() -> None:
     parser.add_argument("--lives", type=int, default=200, help="questions of every memory of three lives (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes that read (default %(default)s)")
     parser.add_argument("--reranker", type=Path, default=SHIPPED_FOLDER, metavar="FOLDER", help="default: the one that ships")
-    parser.add_argument("--memories", type=int, metavar="N", help="of ten worlds each, the last ones (default: all)")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="what was read; read again where it is there")
-    parser.add_argument("--hold", type=float, default=1.0, help="how much the former weights hold (default %(default)s)")
+    parser.add_argument("--hold", type=float, default=30.0, help="how much the former weights hold (default %(default)s)")
     arguments = parser.parse_args()
     if arguments.keep and arguments.keep.is_file():
         cases = kept(arguments.keep)
     else:
-        cases = look(arguments.most, arguments.lives, arguments.workers, arguments.reranker, arguments.memories)
+        cases = look(arguments.most, arguments.lives, arguments.workers, arguments.reranker)
         if arguments.keep:
             keep(cases, arguments.keep)
     print("\n".join(_rows(cases, hold=arguments.hold)))

@@ -23,7 +23,7 @@ from pathlib import Path
 from random import Random
 
 from lives_memory import lives
-from world_memory import TOGETHER, WorldMemory, unseen_worlds
+from world_memory import TOGETHER, WorldMemory, later_worlds
 
 from clone_agent.worlds import World, read_worlds
 from memory.embed import load_embedder
@@ -93,14 +93,12 @@ def main() -> None:
     kinds.add_argument("--cast", action="store_true", help="in fewer memories, each of one cast of people")
     kinds.add_argument("--lives", action="store_true", help="of whole lives, in memories of one cast of people")
     kinds.add_argument("--talks", action="store_true", help="beside stretches of talks")
-    parser.add_argument("--keep-out", type=int, default=8, metavar="MEMORIES", help="of ten worlds each (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes (default %(default)s)")
     arguments = parser.parse_args()
-    groups = unseen_worlds()
-    learned = groups[: len(groups) - arguments.keep_out]
+    learned = later_worlds(kept_out=False)
     with ProcessPoolExecutor(arguments.workers) as pool:
         if arguments.talks:
-            found = [example for each in pool.map(talk_examples, [*learned, *_seen_worlds(groups)]) for example in each]
+            found = [example for each in pool.map(talk_examples, [*learned, *_first_worlds()]) for example in each]
             write_examples(found, arguments.file)
             answered, parts = sum(any(example.answers) for example in found), sum(len(example.talks) for example in found)
         else:
@@ -119,10 +117,10 @@ def _casts(groups: Sequence[Sequence[World]]) -> list[list[World]]:
     return [worlds[start::CASTS] for start in range(CASTS)]
 
 
-def _seen_worlds(unseen: Sequence[Sequence[World]]) -> Iterator[list[World]]:
+def _first_worlds() -> Iterator[list[World]]:
     """The other worlds but the lives, those of a language together."""
-    lived = [*lives(kept_out=False), *lives(kept_out=True)]
-    titles = {world.title for group in (*unseen, *lived) for world in group}
+    parted = [group for kept_out in (False, True) for groups in (later_worlds, lives) for group in groups(kept_out=kept_out)]
+    titles = {world.title for group in parted for world in group}
     others = [world for world in read_worlds() if world.title not in titles]
     for is_chinese in (True, False):
         mine = [world for world in others if world.is_chinese is is_chinese]

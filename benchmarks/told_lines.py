@@ -2,7 +2,7 @@
 
 Recall finds lines, and of them the model that ships is shown three at most (`clone_agent.agent.about_as_sure`). On the sample life's
 development questions: whether those lines together are a right answer, and memory is confident of them. With `--worlds N` also on N
-questions of every Chinese world that the cross-encoder which ships was not trained on, ten worlds to a memory: whether one of the lines is
+questions of every Chinese world that is kept out of trainings, ten worlds to a memory: whether one of the lines is
 gold. With `--lives N` on N questions of each memory of the invented lives that are kept out (`lives_memory.py`), also whether memory is
 confident of what nothing answers. What is told beside the best line is chosen by this.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from life_memory import asker_of, development_questions, life_memory
 from lives_memory import lives, lives_memory
 from memory_life import quoted
-from world_memory import WorldMemory, unseen_worlds
+from world_memory import WorldMemory, later_worlds
 
 from clone_agent.agent import about_as_sure
 from clone_agent.records import Hit, Scope
@@ -52,7 +52,7 @@ def of_life(questions: Sequence[LifeQuestion]) -> Iterator[tuple[bool, bool, int
 def of_worlds(most: int) -> Iterator[tuple[bool, int]]:
     """For some questions of each world: whether a line that is told answers, and how many are told."""
     embedder, reranker = load_embedder(None), SmallReranker()
-    for worlds in unseen_worlds():
+    for worlds in later_worlds(kept_out=True):
         memory = WorldMemory(worlds, embedder)
         for case, first in memory.cases(most):
             ranking = reranker.rerank(first, case.asked, memory.table, memory.memories)

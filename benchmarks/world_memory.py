@@ -22,8 +22,9 @@ from memory.store import ExactVectors
 from memory.table import PassageTable
 from memory.when import find_span
 
-UNSEEN = ("kin", "campus", "firm", "love", "town", "net", "daily", "near", "wide")  # files of worlds that the cross-encoder has not learned
+LATER = ("kin", "campus", "firm", "love", "town", "net", "daily", "near", "wide")  # files of worlds, written after the first ones
 TOGETHER = 10  # worlds of a memory
+KEPT_OUT = 8  # memories of them, the last ones, to measure and to choose by; `reranker_examples.py` leaves them out
 OWNER = "owner"  # of all worlds
 GROUPS, CONTACTS = 3, 5  # of one cast: its group chats, and how many of a world's people are mixed among those that most is said by
 _FIRST = time(9)  # of the talks of a day: a world's file is read without their hours
@@ -31,11 +32,12 @@ _APART, _CLOSE = timedelta(minutes=20), timedelta(minutes=3)  # ... of one world
 _BUBBLE = timedelta(seconds=40)
 
 
-def unseen_worlds() -> list[list[World]]:
-    """The Chinese worlds that the cross-encoder which ships was not trained on, mixed, those of one memory together."""
-    worlds = [world for world in read_worlds(kinds=UNSEEN) if world.is_chinese]
+def later_worlds(*, kept_out: bool) -> list[list[World]]:
+    """The later Chinese worlds that a cross-encoder may learn from or those that are kept out, mixed, those of one memory together."""
+    worlds = [world for world in read_worlds(kinds=LATER) if world.is_chinese]
     Random(5).shuffle(worlds)
-    return [worlds[start : start + TOGETHER] for start in range(0, len(worlds), TOGETHER)]
+    groups = [worlds[start : start + TOGETHER] for start in range(0, len(worlds), TOGETHER)]
+    return groups[-KEPT_OUT:] if kept_out else groups[:-KEPT_OUT]
 
 
 class Talk(NamedTuple):

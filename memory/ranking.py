@@ -49,7 +49,7 @@ class Ranking:
     numbers: tuple[int, ...]
     scores: tuple[float, ...]  # 0 to 1
     signs: Signs = NO_SIGNS
-    odds: float | None = None  # logarithm of the best passage's odds to answer the question, where a cross-encoder has looked
+    odds: float | None = None  # logarithm of the odds that any passage answers the question, where a cross-encoder has looked
     # What speaks for each passage, (passages, `memory.weights.NAMES`); None: something else ranked them.
     reasons: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
     asks_of_a_time: bool = False  # alone ("去年国庆我们去哪了"): a line of another year would answer as well by its words

@@ -33,7 +33,7 @@ SHIPPED, NONE = "shipped", "none"  # names that are no model's
 SHIPPED_FOLDER = Path(__file__).parent / "reranker" / "model"
 DEPTH = 24  # passages looked at by the one that ships: more change nothing, fewer miss answers
 NAMED_DEPTH = 30  # ... by one that is named
-_SOFTNESS = 5.0  # the scores of two passages compare as the fifth root of how likely each is the answer
+_SOFTNESS = 8.0  # the scores of two passages compare as the eighth root of how likely each is the answer
 
 Scores = NDArray[np.float32]
 Memories = Callable[[Sequence[int]], Sequence[Memory]]
@@ -109,7 +109,7 @@ class SmallReranker:
             ranking,
             numbers=tuple(ranking.numbers[place] for place in order),
             scores=tuple(whole[order].tolist()),
-            odds=float(reasons[:, [SECOND_NAMES.index(name) for name in ("odds", "in_talk")]].max(axis=0).mean()),
+            odds=float(np.logaddexp.reduce(reasons[:, [SECOND_NAMES.index(name) for name in ("odds", "in_talk")]], axis=0).mean()),
         )
 
     def look(self, ranking: Ranking, asked: Asked, table: PassageTable, memories: Memories) -> Scores:
