@@ -40,7 +40,7 @@ def probability(signs: Signs) -> float:
 
 
 def reconsidered(before: float, odds: float) -> float:
-    """The probability after a cross-encoder has looked: a logistic regression on what it was before and on the odds that any passage answers.
+    """The probability after a cross-encoder has looked: a logistic regression on it before and on the odds that any passage answers.
 
     The constant lies where the same limit rejects 80 % of what never happened of the sample life's development half; of all its development
     questions it keeps 96 % of the answerable ones and rejects 75 % of the others. `benchmarks/told_lines.py` prints both for other lives.
