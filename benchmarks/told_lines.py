@@ -2,8 +2,8 @@
 
 Recall finds lines, and of them the model that ships is shown three at most (`clone_agent.agent.about_as_sure`). On the sample life's
 development questions: whether those lines together are a right answer, and memory is confident of them. With `--worlds N` also on N
-questions of every Chinese world that is kept out of trainings, ten worlds to a memory: whether one of the lines is gold. With `--lives N` on
-N questions of each memory of the invented lives that are kept out (`lives_memory.py`), also whether memory is confident of what nothing
+questions of every Chinese world that is kept out of trainings, ten worlds to a memory: whether one of the lines is gold. With `--lives N`
+on N questions of each memory of the invented lives that are kept out (`lives_memory.py`), also whether memory is confident of what nothing
 answers. What is told beside the best line is chosen by this.
 """
 
