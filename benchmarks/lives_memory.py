@@ -1,7 +1,8 @@
 """The invented lives among the worlds in a data home of their own, for the benchmarks that need more questions than the sample life has.
 
-A life is the chats of one person over two years, written like the sample life and not seen by whom the program's rules are from. Three of
-them are one memory, of one owner: who is called the same in two of them (妈) is one person, in one chat.
+A life is the chats of one person over two years, written like the sample life. No word list of the program was made on one; weights of
+recall are fitted on those that are kept out together with the sample life (`memory_second_look.py`), and what is told beside the best line
+was chosen on both. Three of them are one memory, of one owner: who is called the same in two of them (妈) is one person, in one chat.
 """
 
 import tempfile

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 
 MOST_TERMS = 12
-# Below this the clone says that it does not remember. On the sample life's development half nothing changes from .42 to .48.
+# Below this the clone says that it does not remember.
 CONFIDENT = 0.45
 
 
@@ -43,7 +43,7 @@ def reconsidered(before: float, odds: float) -> float:
     """The probability after a cross-encoder has looked: a logistic regression on it before and on the odds that any passage answers.
 
     The constant lies where the same limit rejects 80 % of what never happened of the sample life's development half; of all its development
-    questions it keeps 96 % of the answerable ones and rejects 75 % of the others. `benchmarks/told_lines.py` prints both for other lives.
+    questions it keeps 96 % of the answerable ones and rejects 74 % of the others. `benchmarks/told_lines.py` prints both for other lives.
     """
     bounded = min(max(before, 1e-4), 1 - 1e-4)
     total = AFRESH + math.log(bounded / (1 - bounded)) + ODDS * odds
