@@ -16,12 +16,11 @@ from zoneinfo import ZoneInfo
 
 from clone_agent.archive import Archive
 from clone_agent.records import ChatKind, Conversation, Kind, Message, Scope
-from clone_agent.worlds import Passage, World, read_worlds
+from clone_agent.worlds import KEPT, Passage, World, read_worlds
 from memory.recall import MemoryIndex
 
-LIFE = "life"  # kind of their files
+LIFE = "life"  # kind of the files of those that a training reads
 TOGETHER = 3  # lives of a memory
-KEPT_OUT = 9  # the last ones, to measure and to choose by; `reranker_examples.py` leaves them out
 _ZONE = ZoneInfo("Asia/Shanghai")
 _OWNER = "owner"
 _BUBBLE = timedelta(seconds=25)
@@ -44,9 +43,8 @@ class LivesQuestion:
 
 
 def lives(*, kept_out: bool) -> list[list[World]]:
-    """Those that a cross-encoder may learn from or those that are kept out, in order of their files, those of one memory together."""
-    worlds = list(read_worlds(kinds=(LIFE,)))
-    chosen = worlds[-KEPT_OUT:] if kept_out else worlds[:-KEPT_OUT]
+    """Those that may be learned from or those that are kept out, in order of their files, those of one memory together."""
+    chosen = list(read_worlds(kinds=(KEPT if kept_out else LIFE,)))
     return [chosen[start : start + TOGETHER] for start in range(0, len(chosen), TOGETHER)]
 
 

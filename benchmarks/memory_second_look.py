@@ -119,8 +119,8 @@ def of_worlds(numbered: tuple[int, Sequence[World]], most: int, folder: Path) ->
     memory, reranker = WorldMemory(worlds, load_embedder(None)), SmallReranker(folder)
     found = []
     for case, ranking in memory.cases(most):
-        reasons = reranker.look(ranking, case.asked, memory.table, memory.memories)
-        is_gold = np.isin(ranking.numbers[:DEPTH], list(case.gold))
+        numbers, reasons = reranker.look(ranking, case.asked, memory.table, memory.memories)
+        is_gold = np.isin(numbers, list(case.gold))
         found.append(Looked(reasons, is_gold, f"worlds {number}", WORLDS))
     return found
 

@@ -24,6 +24,7 @@ from clone_agent.errors import UsageError
 from clone_agent.home import DataHome
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Memory, Recalled, Scope
 from memory.checking import disagreements, mend_words
+from memory.choosing import AMONG, features
 from memory.confidence import CONFIDENT, Signs
 from memory.corrections import settled
 from memory.evidence import Evidence
@@ -223,6 +224,19 @@ class MemoryIndex:
         allowed = self._allowed(scope, known)
         return [self._ranker.collect(part, named=known.named(part, now, asker), allowed=allowed) for part in parts(question)]
 
+    def choices(
+        self, question: str, *, now: datetime, scope: Scope = Scope(), asker: str | None = None
+    ) -> tuple[Sequence[int], NDArray[np.float32]]:
+        """The best passages of the first look, and what those to read are chosen by: what `benchmarks/memory_choosing.py` trains on.
+
+        Empty where nothing is chosen: a question of a time alone, or nothing is found.
+        """
+        known = self._known()
+        ranking = self._ranked(parts(question), known, self._allowed(scope, known), now=now, asker=asker)
+        if ranking.reasons is None or ranking.asks_of_a_time:
+            return (), np.zeros((0, 0), dtype=np.float32)
+        return ranking.numbers[:AMONG], features(ranking, self._table)
+
     def second_look(
         self, question: str, *, now: datetime, scope: Scope = Scope(), asker: str | None = None
     ) -> tuple[Sequence[int], NDArray[np.float32]]:
@@ -236,8 +250,7 @@ class MemoryIndex:
         known = self._known()
         ranking = self._ranked(parts(question), known, self._allowed(scope, known), now=now, asker=asker)
         asked = replace(known.asked(question, now, asker), before=scope.before)
-        reasons = self._reranker.look(ranking, asked, self._table, self.memories)
-        return ranking.numbers[: len(reasons)], reasons
+        return self._reranker.look(ranking, asked, self._table, self.memories)
 
     def _ranked(self, asked: Sequence[str], known: "_Known", allowed: Limit | None, *, now: datetime, asker: str | None = None) -> Ranking:
         """What the first look finds for the parts of a question together."""

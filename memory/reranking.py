@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from clone_agent.errors import ModelError
 from clone_agent.records import Memory
+from memory.choosing import chosen
 from memory.ranking import Ranking
 from memory.reranker.pairs import ASKER, GROUP, OWNER, REACH_AFTER, REACH_BEFORE, Said, language_of, passage_text, question_text, talk_text
 from memory.table import PassageTable
@@ -98,12 +99,13 @@ class SmallReranker:
         """See `Reranker`; what lies deeper counts as the worst of those looked at. A question of a time alone is left as it is."""
         if not ranking.numbers or ranking.asks_of_a_time:
             return ranking
-        reasons = self.look(ranking, asked, table, memories)
+        read, reasons = self.look(ranking, asked, table, memories)
         gains = reasons @ values(SECOND) / _SOFTNESS
         whole = np.array(ranking.scores, dtype=np.float32)
-        seen, deeper = whole[: len(gains)], whole[len(gains) :]
-        deeper *= np.exp(gains.min() - gains.max()) * seen[0] / seen[-1]
-        seen[:] = np.exp(gains - gains.max()) * seen[0]
+        best, is_read = whole[0], np.isin(ranking.numbers, read)
+        if not is_read.all():
+            whole *= np.exp(gains.min() - gains.max()) * best / whole[~is_read].max()
+        whole[is_read] = np.exp(gains - gains.max()) * best
         order = np.argsort(-whole, kind="stable")
         return replace(
             ranking,
@@ -112,16 +114,23 @@ class SmallReranker:
             odds=float(np.logaddexp.reduce(reasons[:, [SECOND_NAMES.index(name) for name in ("odds", "in_talk")]], axis=0).mean()),
         )
 
-    def look(self, ranking: Ranking, asked: Asked, table: PassageTable, memories: Memories) -> Scores:
-        """What speaks for each of the best `DEPTH` passages: float32 of shape (passages, `memory.weights.SECOND_NAMES`)."""
-        best = list(ranking.numbers[:DEPTH])
-        reasons = np.zeros((len(best), len(NAMES)), dtype=np.float32) if ranking.reasons is None else ranking.reasons[: len(best)]
+    def look(self, ranking: Ranking, asked: Asked, table: PassageTable, memories: Memories) -> tuple[list[int], Scores]:
+        """The `DEPTH` passages to read, in their order, and what speaks for each: (passages, `memory.weights.SECOND_NAMES`)."""
+        places = self._chosen(ranking, asked, table)
+        best = [ranking.numbers[place] for place in places]
+        reasons = np.zeros((len(best), len(NAMES)), dtype=np.float32) if ranking.reasons is None else ranking.reasons[places]
         question = question_text(asked.question, asked.on, asker=asked.asker)
         pairs, talks = self._loaded()
         odds = pairs.scores(question, shown(best, asked, table, memories))
         in_talk = odds if talks is None else _best(talks, question, best, shown_talks(best, asked, table, memories))
         says = [memory.speaker in asked.sayers for memory in memories(best)] if asked.sayers else [False] * len(best)
-        return np.column_stack([reasons, np.log(ranking.scores[: len(best)]), odds, in_talk, says]).astype(np.float32)
+        before = np.log([ranking.scores[place] for place in places])
+        return best, np.column_stack([reasons, before, odds, in_talk, says]).astype(np.float32)
+
+    def _chosen(self, ranking: Ranking, asked: Asked, table: PassageTable) -> list[int]:
+        if language_of(asked.question) == "zh":
+            return chosen(ranking, table, count=DEPTH)
+        return list(range(min(DEPTH, len(ranking.numbers))))
 
     def _loaded(self) -> "tuple[PairScorer, TalkScorer | None]":
         with self._lock:

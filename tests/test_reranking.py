@@ -196,7 +196,7 @@ def test_what_spoke_for_a_passage_before_is_weighed_again_beside_its_odds(shippe
     after = shipped.rerank(replace(plain, reasons=speaks), about, table, partial(owned, table))
     assert after.numbers.index(before.numbers[-1]) < 5
     assert after.odds == before.odds  # whether any line answers is another matter
-    looked = shipped.look(replace(plain, reasons=speaks), about, table, partial(owned, table))
+    _, looked = shipped.look(replace(plain, reasons=speaks), about, table, partial(owned, table))
     assert looked.shape == (6, len(SECOND_NAMES))
     assert (looked[:, : len(NAMES)] == speaks).all()
     by_name = dict(zip(SECOND_NAMES, looked.T, strict=True))
@@ -231,7 +231,7 @@ def test_one_that_reads_talks_gives_a_second_score_to_every_passage(tmp_path: Pa
     table = lines()
     about = asked("你那次几点到的", asker="ann", askers={"ann"}, private={"c": ASKER})
     ranking = Ranking(numbers=(6, 2, 4), scores=(0.5,) * 3)
-    looked = SmallReranker(own).look(ranking, about, table, partial(owned, table))
+    _, looked = SmallReranker(own).look(ranking, about, table, partial(owned, table))
     in_talk, odds = (looked[:, SECOND_NAMES.index(name)] for name in ("in_talk", "odds"))
     (window,) = shown_talks(ranking.numbers, about, table, partial(owned, table))
     (scores,) = TalkScorer(own).scores(question_text(about.question, about.on, asker="ann"), [window.text])
@@ -246,7 +246,7 @@ def test_one_that_reads_no_talks_says_of_them_what_it_says_of_passages(tmp_path:
     shutil.copytree(SHIPPED_FOLDER, tmp_path / "own", ignore=shutil.ignore_patterns("talks.safetensors"))
     table = lines()
     about = asked("你那次几点到的", asker="ann", askers={"ann"}, private={"c": ASKER})
-    looked = SmallReranker(tmp_path / "own").look(Ranking(numbers=(6, 2, 4), scores=(0.5,) * 3), about, table, partial(owned, table))
+    _, looked = SmallReranker(tmp_path / "own").look(Ranking(numbers=(6, 2, 4), scores=(0.5,) * 3), about, table, partial(owned, table))
     in_talk, odds = (looked[:, SECOND_NAMES.index(name)] for name in ("in_talk", "odds"))
     assert in_talk.tolist() == odds.tolist()
 

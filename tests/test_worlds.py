@@ -58,6 +58,7 @@ def test_files_are_chosen_by_their_names_without_the_number(tmp_path: Path) -> N
         (tmp_path / f"{name}.txt").write_text(f"# {name}\n@ Ann\n", encoding="utf-8")
     assert [world.title for world in read_worlds(tmp_path, kinds=("kin",))] == ["kin-1", "kin-12"]
     assert len(list(read_worlds(tmp_path))) == 3
+    assert [world.title for world in read_worlds(tmp_path, without=("kin",))] == ["kinder-1"]
 
 
 def test_neighbouring_bubbles_of_one_person_are_one_passage_within_a_talk(tmp_path: Path) -> None:

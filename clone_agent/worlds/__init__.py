@@ -13,6 +13,7 @@ from pathlib import Path
 from clone_agent.errors import CloneError
 
 HERE = Path(__file__).parent
+KEPT = "kept"  # kind of the files that no training reads: what is trained on the others is measured by them
 _TALK = re.compile(r"= (\d{4}-\d\d-\d\d) (\d\d:\d\d) \| (.+)")
 _LINE = re.compile(r"(\d+) ([^:：]+)[:：] ?(.+)")
 _GROUP = "群:"
@@ -56,16 +57,17 @@ class World:
         return any("\u4e00" <= char <= "\u9fff" for passage in self.passages[:5] for char in passage.text)
 
 
-def read_worlds(folder: Path = HERE, *, kinds: Collection[str] = ()) -> Iterator[World]:
+def read_worlds(folder: Path = HERE, *, kinds: Collection[str] = (), without: Collection[str] = ()) -> Iterator[World]:
     """Read every `*.txt` below a folder, in order of their names; by default those that ship.
 
-    `kinds` are names of files without their number ("kin" for kin-1.txt); none: all.
+    `kinds` are names of files without their number ("kin" for kin-1.txt); none: all. Those `without` are left out.
 
     Raises:
         CloneError: a line is of no known form, or a question names a line that is not there.
     """
     for path in sorted(folder.rglob("*.txt")):
-        if not kinds or path.stem.rsplit("-", maxsplit=1)[0] in kinds:
+        kind = path.stem.rsplit("-", maxsplit=1)[0]
+        if (not kinds or kind in kinds) and kind not in without:
             yield from _read(path)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clone_agent.errors import CloneError
-from clone_agent.worlds import read_worlds
+from clone_agent.worlds import KEPT, read_worlds
 
 Turns = tuple[str, ...]  # alternating speakers, the first one asks
 ENGLISH = frozenset({"locco", "worlds_en"})  # sources
@@ -56,7 +56,7 @@ def read_dialogues(folder: Path) -> Iterator[Dialogue]:
 
 def invented_dialogues() -> Iterator[Dialogue]:
     """The private talks of the invented worlds, which are written as people write to each other."""
-    for world in read_worlds():
+    for world in read_worlds(without=(KEPT,)):
         for _, passages in groupby(world.passages, key=lambda passage: (passage.talk, passage.chat)):
             talk = list(passages)
             if talk[0].chat and len(talk) > 1:

@@ -25,7 +25,7 @@ from torch.nn import functional
 from transformers import AutoTokenizer, BertForSequenceClassification, PreTrainedTokenizerFast
 
 from clone_agent.errors import CloneError
-from clone_agent.worlds import HERE, World, read_worlds
+from clone_agent.worlds import HERE, KEPT, World, read_worlds
 from memory.embedding.corpora import read_dialogues
 from memory.reranker.examples import (
     Batch,
@@ -261,7 +261,7 @@ def _held(worlds: Sequence[World], options: argparse.Namespace) -> list[World]:
 
 def _texts(options: argparse.Namespace) -> Iterator[tuple[str, int]]:
     """What the vocabulary is chosen by, with weights: the worlds' words before the corpora's."""
-    for world in read_worlds(options.worlds):
+    for world in read_worlds(options.worlds, without=(KEPT,)):
         yield from ((passage.text, 10) for passage in world.passages)
         yield from ((question.text, 10) for question in world.questions)
     rng = Random(0)
@@ -319,7 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model, tokenizer = start_model(options)
     model.to(device)  # type: ignore[arg-type]  # its wrapper loses the overloads
     settle(model, frozen=options.frozen, dropout=options.dropout)
-    worlds = list(read_worlds(options.worlds))
+    worlds = list(read_worlds(options.worlds, without=(KEPT,)))
     held = [] if options.talks else _held(worlds, options)
     recipe = Recipe(
         epochs=options.epochs,
