@@ -5,7 +5,7 @@ With `--reranker FOLDER` beside another cross-encoder than the one that ships.
 The questions are those on the sample life that are for development, some of every memory of three invented lives that are kept out of
 trainings, and some of every Chinese world that is kept out of them, ten worlds to a memory. For each the 24 best passages are read, which
 takes a second; `--keep` writes what was read, and reads it again. The weights are those under which the passages with the answer are likely
-among them (softmax over the sum), kept near those that were there before. A question of a world counts three tenths of one on a life. To
+among them (softmax over the sum), kept near those that were there before. A question of a world counts a tenth of one on a life. To
 show how much is luck, the figures are also given for weights that were fitted without some of the questions: of the sample life those of
 one chat at a time, of the lives and worlds those of one memory.
 """
@@ -37,7 +37,7 @@ from memory.reranking import DEPTH, SHIPPED_FOLDER, SmallReranker
 from memory.weights import SECOND, SECOND_NAMES, SecondWeights, values
 
 LIFE, LIVES, WORLDS = KINDS = ("sample life, development", "lives", "worlds")
-SHARES = {LIFE: 1.0, LIVES: 1.0, WORLDS: 0.3}  # of a question
+SHARES = {LIFE: 1.0, LIVES: 1.0, WORLDS: 0.1}  # of a question
 # What was weighed before the cross-encoder learned from lives, its odds, which it is surer of since, counting 1.6 times as much.
 FORMER = SecondWeights(
     turn=-0.42,
@@ -209,7 +209,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes that read (default %(default)s)")
     parser.add_argument("--reranker", type=Path, default=SHIPPED_FOLDER, metavar="FOLDER", help="default: the one that ships")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="what was read; read again where it is there")
-    parser.add_argument("--hold", type=float, default=30.0, help="how much the former weights hold (default %(default)s)")
+    parser.add_argument("--hold", type=float, default=1.0, help="how much the former weights hold (default %(default)s)")
     arguments = parser.parse_args()
     if arguments.keep and arguments.keep.is_file():
         cases = kept(arguments.keep)

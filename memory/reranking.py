@@ -34,7 +34,7 @@ SHIPPED, NONE = "shipped", "none"  # names that are no model's
 SHIPPED_FOLDER = Path(__file__).parent / "reranker" / "model"
 DEPTH = 24  # passages looked at by the one that ships: more change nothing, fewer miss answers
 NAMED_DEPTH = 30  # ... by one that is named
-_SOFTNESS = 8.0  # the scores of two passages compare as the eighth root of how likely each is the answer
+_SOFTNESS = 6.0  # the scores of two passages compare as the sixth root of how likely each is the answer
 
 Scores = NDArray[np.float32]
 Memories = Callable[[Sequence[int]], Sequence[Memory]]
