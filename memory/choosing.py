@@ -85,7 +85,7 @@ def likely(seen: Floats, weights: dict[str, Floats]) -> Floats:
     """
     hidden = np.maximum(seen @ weights["first"] + weights["first.bias"], 0)
     hidden = np.maximum(hidden @ weights["second"] + weights["second.bias"], 0)
-    return seen @ weights["sum"] + hidden @ weights["last"]
+    return np.asarray(seen @ weights["sum"] + hidden @ weights["last"], dtype=np.float32)
 
 
 @cache
