@@ -1,5 +1,6 @@
 """The chat of a page, wired: a line is taken at once and answered in its turn, the log follows, and a reload finds it again."""
 
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,7 @@ def wire_chat(
     """
     tab, told = gr.State(""), gr.Textbox(visible=False)  # the browser tells the number of its tab, and the server keeps to it
     buttons = [parts.send] if parts.stop is None else [parts.send, parts.stop]
+    entrance = threading.Lock()  # no other line comes in between the look at the queue and the place in it
 
     def busy(where: str) -> Any:
         return _alone(_busy(parts, is_busy=talks.is_answering(where)))
@@ -68,12 +70,13 @@ def wire_chat(
         if not may_look(request):
             return gr.skip(), "", list(Talk().begun(line, failure(language, refusal(said, request))).shown), *_busy(parts, is_busy=False)
         crowded = failure(language, say(language, "crowded"))
-        if talks.is_crowded():  # asked first: what nobody could answer does not count
-            talks.add(where, line, crowded)
-        elif reason := refusal(said, request):
-            talks.add(where, line, failure(language, reason))
-        elif talks.begin(where, line, answer(line, request, *chosen), meanwhile=waiting(language, "waiting"), crowded=crowded):
-            return "", where, list(talks.find(where).shown), *_busy(parts, is_busy=True)
+        with entrance:
+            if talks.is_crowded():  # asked first: what nobody could answer does not count
+                talks.add(where, line, crowded)
+            elif reason := refusal(said, request):
+                talks.add(where, line, failure(language, reason))
+            elif talks.begin(where, line, answer(line, request, *chosen), meanwhile=waiting(language, "waiting"), crowded=crowded):
+                return "", where, list(talks.find(where).shown), *_busy(parts, is_busy=True)
         return gr.skip(), where, list(talks.find(where).shown), *_busy(parts, is_busy=False)
 
     async def follow(where: str, request: gr.Request) -> AsyncIterator[Shown]:
