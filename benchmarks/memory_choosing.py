@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from life_memory import asker_of, development_questions, life_memory
 from lives_memory import lives, lives_memory
-from memory_life import may_quote
+from memory_life import answering
 from memory_weights import is_of
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from torch import Tensor, nn
 
-from clone_agent.records import Hit, Scope
-from clone_agent.sample_life.questions import gold_sets, key_ids
+from clone_agent.records import Scope
+from clone_agent.sample_life.questions import key_ids
 from clone_agent.worlds import World
 from memory.choosing import FILE, likely
 from memory.question import parts
@@ -68,11 +68,7 @@ def of_life() -> list[Case]:
             if not question.never_happened and is_asked(question.question):
                 scope = Scope(before=question.asked_at)
                 numbers, seen = memory.choices(question.question, scope=scope, now=question.asked_at, asker=asker_of(question))
-                passages = memory.memories(numbers)
-                gold = {message for each in gold_sets(question, ids) for message in each}
-                is_right = [may_quote(question, Hit(memory=passage, score=0.0)) for passage in passages]
-                is_gold = is_right if any(is_right) else [bool(gold & set(passage.message_ids)) for passage in passages]
-                cases.append(Case(seen, np.array(is_gold, dtype=bool)))
+                cases.append(Case(seen, answering(question, memory.memories(numbers), ids)))
     return cases
 
 
@@ -140,8 +136,7 @@ def train(cases: Sequence[Case]) -> Network:
 
 def hits(cases: Sequence[Case], weigh: Weigh) -> str:
     """How often one of the first 3, 24 and 36 passages answers."""
-    ranks = [np.argsort(-weigh(case.seen), kind="stable") for case in cases if len(case.seen)]
-    found = [case.is_gold[order] for case, order in zip((case for case in cases if len(case.seen)), ranks, strict=True)]
+    found = [case.is_gold[np.argsort(-weigh(case.seen), kind="stable")] for case in cases if len(case.seen)]
     return " ".join(f"{sum(gold[:best].any() for gold in found) / len(cases):.3f}" for best in (3, 24, 36))
 
 

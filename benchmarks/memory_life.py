@@ -8,10 +8,12 @@ lines alone is a right answer, when it names its speaker and, where a day is ask
 
 import argparse
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from life_memory import asker_of, life_memory
+from numpy.typing import NDArray
 
 from clone_agent.day_words import spoken_day
 from clone_agent.prompt import line_words
@@ -71,6 +73,15 @@ def main() -> None:
 def may_quote(question: LifeQuestion, hit: Hit) -> bool:
     """Whether a recalled line is by itself a right answer."""
     return is_right(question, quoted(question, hit.memory, hit.memory.text))
+
+
+def answering(question: LifeQuestion, passages: Sequence[Memory], ids: Mapping[str, str]) -> NDArray[np.bool_]:
+    """Which passages are by themselves a right answer; where none is, those with a gold message, their ids by the questions' keys."""
+    is_right = np.array([may_quote(question, Hit(memory=passage, score=0.0)) for passage in passages], dtype=bool)
+    if is_right.any():
+        return is_right
+    gold = {message for each in gold_sets(question, ids) for message in each}
+    return np.array([bool(gold & set(passage.message_ids)) for passage in passages], dtype=bool)
 
 
 def quoted(question: LifeQuestion, memory: Memory, words: str) -> str:

@@ -22,14 +22,14 @@ import numpy as np
 import torch
 from life_memory import asker_of, development_questions, life_memory
 from lives_memory import lives, lives_memory
-from memory_life import may_quote
+from memory_life import answering
 from memory_weights import is_of
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from world_memory import WorldMemory, later_worlds
 
-from clone_agent.records import Hit, Scope
-from clone_agent.sample_life.questions import gold_sets, key_ids
+from clone_agent.records import Scope
+from clone_agent.sample_life.questions import key_ids
 from clone_agent.worlds import World
 from memory.embed import load_embedder
 from memory.question import parts
@@ -91,10 +91,7 @@ def of_life(share: tuple[int, int], folder: Path) -> list[Looked]:
                 continue
             scope = Scope(before=question.asked_at)
             numbers, reasons = memory.second_look(question.question, scope=scope, now=question.asked_at, asker=asker_of(question))
-            passages = memory.memories(numbers)
-            gold = {message for each in gold_sets(question, ids) for message in each}
-            is_right = np.array([may_quote(question, Hit(memory=passage, score=0.0)) for passage in passages])
-            is_gold = is_right if is_right.any() else np.array([bool(gold & set(passage.message_ids)) for passage in passages])
+            is_gold = answering(question, memory.memories(numbers), ids)
             found.append(Looked(reasons, is_gold, question.id.rsplit("-", maxsplit=1)[0], LIFE))
     return found
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 from life_memory import asker_of, development_questions, life_memory
-from memory_life import may_quote
+from memory_life import answering
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from clone_agent.records import Hit, Scope
-from clone_agent.sample_life.questions import gold_sets, key_ids
+from clone_agent.records import Scope
+from clone_agent.sample_life.questions import key_ids
 from memory.embed import load_embedder
 from memory.evidence import Evidence
 from memory.labelled import build_history, read_lines, understand
@@ -61,10 +61,7 @@ def of_life(language: str) -> list[Case]:
                     question.question, scope=Scope(before=question.asked_at), now=question.asked_at, asker=asker_of(question)
                 )[0]
                 passages = memory.memories(found.facts.numbers.tolist())
-                wanted = {message for gold in gold_sets(question, ids) for message in gold}
-                is_gold = np.array([bool(wanted & set(passage.message_ids)) for passage in passages])
-                is_right = np.array([may_quote(question, Hit(memory=passage, score=0.0)) for passage in passages])
-                chosen = is_right if is_right.any() else is_gold
+                chosen = answering(question, passages, ids)
                 part = question.id.rsplit("-", maxsplit=1)[0]  # the chat
                 cases.append(case(found, chosen, shipped(language), gold=int(chosen.sum()), part=part))
     return cases
