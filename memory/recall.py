@@ -24,7 +24,6 @@ from clone_agent.errors import UsageError
 from clone_agent.home import DataHome
 from clone_agent.records import ChatKind, ChatTurn, Conversation, Hit, Memory, Recalled, Scope
 from memory.checking import disagreements, mend_words
-from memory.choosing import AMONG, features
 from memory.confidence import CONFIDENT, Signs
 from memory.corrections import settled
 from memory.evidence import Evidence
@@ -37,6 +36,7 @@ from memory.ranking import Named, Ranker, Ranking, together
 from memory.reranker.pairs import ASKER
 from memory.reranking import Asked, Reranker, SmallReranker, load_reranker
 from memory.sayers import who_said
+from memory.shortlist import AMONG, features
 from memory.table import PassageTable
 from memory.when import find_span
 
@@ -227,7 +227,7 @@ class MemoryIndex:
     def choices(
         self, question: str, *, now: datetime, scope: Scope = Scope(), asker: str | None = None
     ) -> tuple[Sequence[int], NDArray[np.float32]]:
-        """The best passages of the first look, and what those to read are chosen by: what `benchmarks/memory_choosing.py` trains on.
+        """The best passages of the first look, and what those to read are chosen by: what `benchmarks/memory_shortlist.py` trains on.
 
         Empty where nothing is chosen: a question of a time alone, or nothing is found.
         """

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from clone_agent.errors import ModelError
 from clone_agent.records import Memory
-from memory.choosing import chosen
 from memory.ranking import Ranking
 from memory.reranker.pairs import ASKER, GROUP, OWNER, REACH_AFTER, REACH_BEFORE, Said, language_of, passage_text, question_text, talk_text
+from memory.shortlist import chosen
 from memory.table import PassageTable
 from memory.weights import NAMES, SECOND, SECOND_NAMES, values
 from memory.windows import MOST, REACH, windows

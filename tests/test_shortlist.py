@@ -8,8 +8,8 @@ import torch
 from safetensors.numpy import load_file
 from test_reranking import lines
 
-from memory.choosing import FILE, chosen, features, likely, of_talks
 from memory.ranking import Ranking
+from memory.shortlist import FILE, chosen, features, likely, of_talks
 from memory.weights import NAMES
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -57,17 +57,17 @@ def test_what_nothing_is_known_of_or_is_little_is_read_in_its_order() -> None:
 
 def test_the_network_that_is_trained_is_the_one_that_chooses_and_learns_what_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import memory_choosing
+    import memory_shortlist
 
     rng = np.random.default_rng(0)
     cases = []
     for _ in range(60):  # right where one reason is large and another is small, which no sum tells
         seen = rng.random((40, REASONS + 17), dtype=np.float32)
         right = int(np.argmax(np.abs(seen[:, 0] - seen[:, 1])))
-        cases.append(memory_choosing.Case(seen, np.arange(40) == right))
-    network = memory_choosing.train(cases)
+        cases.append(memory_shortlist.Case(seen, np.arange(40) == right))
+    network = memory_shortlist.train(cases)
     arrays = network.arrays()
     seen = cases[0].seen
     assert likely(seen, arrays) == pytest.approx(network(torch.from_numpy(seen)).detach().numpy(), abs=1e-4)
-    before, after = (memory_choosing.hits(cases, weigh) for weigh in (lambda seen: seen[:, REASONS], lambda seen: likely(seen, arrays)))
+    before, after = (memory_shortlist.hits(cases, weigh) for weigh in (lambda seen: seen[:, REASONS], lambda seen: likely(seen, arrays)))
     assert float(after.split()[0]) > float(before.split()[0]) + 0.3

@@ -3,7 +3,7 @@
 The weights of the first look (`memory.weights`) are what a person can read, and they say how sure the clone is. But what a reason counts
 depends on the others: a bare "三十三年。" is worth reading where its talk is full of the question's words, and not elsewhere. The network
 knows what speaks for a passage, what speaks for the best one of its talk, and how far it stands from that one.
-`benchmarks/memory_choosing.py` trains it on invented lives. They are Chinese: for other questions the weights choose.
+`benchmarks/memory_shortlist.py` trains it on invented lives. They are Chinese: for other questions the weights choose.
 """
 
 from functools import cache
@@ -17,7 +17,7 @@ from memory.ranking import Ranking
 from memory.table import PassageTable
 from memory.weights import NAMES
 
-FILE = Path(__file__).parent / "choosing.safetensors"
+FILE = Path(__file__).parent / "shortlist.safetensors"
 AMONG = 300  # passages of a ranking that are chosen from
 _OF_TALKS = ("turn", "near", "dense_turn", "dense_segment", "dense_before", "before", "long_before", "kind", "answer")
 _CLOSELY, _FAR = 4, 30  # passages after the best one of a talk

@@ -1,4 +1,4 @@
-"""Train what chooses the passages that the cross-encoder reads: `python benchmarks/memory_choosing.py [--memories 5] [--write]`.
+"""Train what chooses the passages that the cross-encoder reads: `python benchmarks/memory_shortlist.py [--memories 5] [--write]`.
 
 It learns from the questions on invented lives, three to a memory, that are not kept out: of the best 300 passages of the first look a
 right one is to stand among the first few. Printed is how often one stands among the first 3, 24 and 36 as the weights of the first look
@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from clone_agent.records import Scope
 from clone_agent.sample_life.questions import key_ids
 from clone_agent.worlds import World
-from memory.choosing import FILE, likely
 from memory.question import parts
+from memory.shortlist import FILE, likely
 from memory.weights import NAMES
 
 UNITS = 16
@@ -78,7 +78,7 @@ def is_asked(question: str) -> bool:
 
 
 class Network(nn.Module):
-    """What `memory.choosing.likely` computes; at first the score by the weights alone."""
+    """What `memory.shortlist.likely` computes; at first the score by the weights alone."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
