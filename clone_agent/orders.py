@@ -24,7 +24,8 @@ _NOTHING = re.compile(
     r"it|this|that|these|those|me|you|him|her|them|us|everything|all|anything|一切|所有|[这那][些个事]|[我你他她它]们|自己", re.IGNORECASE
 )
 _PARTICLES = "了啦哦噢哈呀呢嘛吧。.!！~～ "
-_YES = frozenset({"确认", "确定", "是", "是的", "好", "好的", "忘掉", "忘掉吧", "yes", "y", "confirm", "ok"})
+# The page's button says "确认忘掉" and "Yes, forget it".
+_YES = frozenset({"确认", "确认忘掉", "确定", "是", "是的", "好", "好的", "忘掉", "忘掉吧", "yes", "yes, forget it", "y", "confirm", "ok"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def test_orders_are_told_from_talk(text: str, order: object) -> None:
 
 
 def test_only_a_plain_yes_is_consent() -> None:
-    assert all(map(is_consent, ("确认", "好的。", "Yes", "confirm")))
+    assert all(map(is_consent, ("确认", "确认忘掉", "好的。", "Yes", "confirm", "Yes, forget it")))
     assert not any(map(is_consent, ("不", "确认什么", "算了", "no", "")))
 
 

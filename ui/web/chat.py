@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
 from clone_agent.importers.cleaning import clean
 from ui.web.bubbles import failure, waiting
@@ -40,7 +41,7 @@ def wire_chat(
     *,
     may_look: Callable[[gr.Request], bool] = lambda _: True,
     refusal: Callable[[str, gr.Request], str] = lambda *_: "",
-) -> gr.State:
+) -> tuple[gr.State, list[Dependency]]:
     """Wire a chat.
 
     Args:
@@ -52,7 +53,7 @@ def wire_chat(
         refusal: why a line of any length is not to be answered; "" where it is, once for each, since it may count them.
 
     Returns:
-        Which talk of `talks` this visitor's is.
+        Which talk of `talks` this visitor's is, and the events after which an answer has ended.
     """
     tab, told = gr.State(""), gr.Textbox(visible=False)  # the browser tells the number of its tab, and the server keeps to it
     buttons = [parts.send] if parts.stop is None else [parts.send, parts.stop]
@@ -109,14 +110,13 @@ def wire_chat(
     )
     loaded = page.load(resume, [told], [tab, parts.log, *buttons], js=_NUMBER_ALONE, queue=False, **PRIVATE)
     flows = [after.then(follow, [tab], [parts.log], concurrency_limit=None, **PRIVATE) for after in (taken, loaded)]
-    for flow in flows:
-        flow.then(busy, [tab], buttons, queue=False, **PRIVATE)
+    answered = [flow.then(busy, [tab], buttons, queue=False, **PRIVATE) for flow in flows]
     # First the log is no longer followed, then it is written: a state that is under way would undo it.
     for events, work in (([parts.clear.click, parts.log.clear], clear), ([] if parts.stop is None else [parts.stop.click], stop)):
         if events:
             ended = gr.on(events, lambda: _alone(_busy(parts, is_busy=False)), None, buttons, cancels=flows, queue=False, **PRIVATE)
             ended.then(work, [tab], [parts.log], queue=False, **PRIVATE)
-    return tab
+    return tab, answered
 
 
 def _talk_of(number: str, request: gr.Request) -> str:

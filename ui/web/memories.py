@@ -13,6 +13,7 @@ from clone_agent.importers.cleaning import clean
 from clone_agent.records import Hit
 from ui.companion import Companion, Obeyed
 from ui.web.bubbles import Surroundings, escape, snippet, with_neighbours
+from ui.web.forgotten import Emptied
 from ui.web.parts import PRIVATE, language_asked, question_box
 from ui.web.texts import say
 
@@ -25,8 +26,17 @@ class Found:
     waiting: Wish | None = None
 
 
-def memories_tab(companion: Companion, where: Surroundings, i18n: gr.I18n) -> tuple[gr.HTML, list[Dependency]]:
-    """Lay the tab out and wire it; returns what the page fills when it loads, and the events after which something may be forgotten.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryTab:
+    """What the page wires further."""
+
+    around: gr.HTML  # which it fills when it loads
+    changed: list[Dependency]  # events after which something may be forgotten
+    emptied: Emptied
+
+
+def memories_tab(companion: Companion, where: Surroundings, i18n: gr.I18n) -> MemoryTab:
+    """Lay the tab out and wire it.
 
     Args:
         companion: finds, forgets and corrects.
@@ -75,7 +85,7 @@ def memories_tab(companion: Companion, where: Surroundings, i18n: gr.I18n) -> tu
     forget.click(ask, [found, choice], shown, concurrency_id="memories", **PRIVATE)
     agreed = sure.click(agree, [found], shown, concurrency_id="memories", **PRIVATE)
     corrected = gr.on([correct.click, right.submit], put_right, [found, choice, right], shown, concurrency_id="memories", **PRIVATE)
-    return around, [agreed, corrected]
+    return MemoryTab(around=around, changed=[agreed, corrected], emptied=Emptied(parts=shown, values=_nothing("")))
 
 
 def _guarded(work: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
@@ -99,7 +109,12 @@ def _asked(state: Found, obeyed: Obeyed) -> tuple[Any, ...]:
 
 
 def _done(obeyed: Obeyed) -> tuple[Any, ...]:
-    return _state(Found(), around=_text(obeyed.text), choice=gr.Radio(choices=[], value=None, visible=False))
+    return _nothing(_text(obeyed.text))
+
+
+def _nothing(around: str) -> tuple[Any, ...]:
+    """No memory is shown."""
+    return _state(Found(), around=around, choice=gr.Radio(choices=[], value=None, visible=False))
 
 
 def _state(found: Found, *, around: str, choice: Any = None, chosen: bool = False, sure: bool = False) -> tuple[Any, ...]:

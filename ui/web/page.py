@@ -9,11 +9,13 @@ from itertools import zip_longest
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from clone_agent.importers.cleaning import clean
 from ui.web import voting
 from ui.web.bubbles import escape
 from ui.web.chat import ChatParts, wire_chat
+from ui.web.forgotten import Emptied, Forgettings, empty_when_forgotten
 from ui.web.loops import in_an_event_loop
 from ui.web.memories import memories_tab
 from ui.web.parts import LONGEST, PRIVATE, chat_log, labels_for_browser, language_asked, nothing_said, question_box
@@ -54,26 +56,33 @@ def build_page(speaker: Speaker, facts: PageFacts, booth: Booth | None = None) -
         facts: what is shown about the clone.
         booth: who can be voted on; None: nobody.
     """
-    i18n, talks = labels_for_browser(), RunningTalks()
+    i18n, talks, forgettings = labels_for_browser(), RunningTalks(), Forgettings()
     # Titles name nobody: they are part of the page before the login.
     page = gr.Blocks(title="clone-agent", analytics_enabled=False, delete_cache=(3600, 3600), fill_height=True)
     with page:
         heading = gr.HTML(elem_id="heading", padding=False)
         with gr.Tabs():
             with gr.Tab(i18n("chat"), elem_id="chat-tab"):
-                chatbot, tab = _chat_tab(speaker, facts, talks, i18n, page)
+                chatbot, tab, answered = _chat_tab(speaker, facts, talks, i18n, page)
             with gr.Tab(i18n("compare"), elem_id="compare-tab"):
-                left, right = _compare_tab(speaker, facts, i18n)
+                left, right = _compare_tab(speaker, facts, i18n, forgettings)
+            emptied = [Emptied(parts=(left, right), values=([], []))]
             if booth is not None and booth.pairs:
                 with gr.Tab(i18n("vote"), elem_id="vote-tab"):
-                    _greeted(booth, page, vote_tab(booth, i18n))
+                    voted = vote_tab(booth, i18n, forgettings)
+                    _greeted(booth, page, voted)
+                    emptied.append(voted.emptied)
             if speaker.companion is not None:
                 with gr.Tab(i18n("memories"), elem_id="memories-tab"):
-                    around, changed = memories_tab(speaker.companion, speaker.where, i18n)
-                    page.load(_memories_empty, None, [around], **PRIVATE)
+                    memories = memories_tab(speaker.companion, speaker.where, i18n)
+                    page.load(_memories_empty, None, [memories.around], **PRIVATE)
                 speaker.companion.when_forgotten(talks.forget)
-                for event in changed:
+                speaker.companion.when_forgotten(forgettings.add)
+                for event in memories.changed:
                     event.then(lambda where: list(talks.find(where).shown), [tab], [chatbot], queue=False, **PRIVATE)
+                ends = [(event, emptied) for event in memories.changed]  # its own tab says what was done
+                ends += [(event, [*emptied, memories.emptied]) for event in answered]
+                empty_when_forgotten(page, forgettings, ends)
 
         def greet(request: gr.Request) -> tuple[str, gr.Chatbot, gr.Chatbot, gr.Chatbot]:
             return _greeting(language_asked(request), facts)
@@ -96,7 +105,9 @@ def _memories_empty(request: gr.Request) -> str:
     return nothing_said("", say(language_asked(request), "memories_empty"))
 
 
-def _chat_tab(speaker: Speaker, facts: PageFacts, talks: RunningTalks, i18n: gr.I18n, page: gr.Blocks) -> tuple[gr.Chatbot, gr.State]:
+def _chat_tab(
+    speaker: Speaker, facts: PageFacts, talks: RunningTalks, i18n: gr.I18n, page: gr.Blocks
+) -> tuple[gr.Chatbot, gr.State, list[Dependency]]:
     log = chat_log("chat-log")
     with gr.Row(elem_classes="ask-row"):
         question = question_box(i18n("ask_here"), elem_id="chat-question")
@@ -113,10 +124,10 @@ def _chat_tab(speaker: Speaker, facts: PageFacts, talks: RunningTalks, i18n: gr.
         return lambda talk: speaker.chat(talk, line, use_memory=remember, language=language)
 
     parts = ChatParts(log=log, box=question, send=send, clear=clear, stop=stop, options=(use_memory,))
-    return log, wire_chat(page, parts, talks, answer)
+    return log, *wire_chat(page, parts, talks, answer)
 
 
-def _compare_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.Chatbot, gr.Chatbot]:
+def _compare_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n, forgettings: Forgettings) -> tuple[gr.Chatbot, gr.Chatbot]:
     with gr.Row(elem_classes="ask-row"):
         question = question_box(i18n("ask_both"), elem_id="compare-question")
         send = gr.Button(i18n("send"), variant="primary", scale=0, min_width=88, elem_id="compare-send")
@@ -133,7 +144,7 @@ def _compare_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.
             )
             right = chat_log("compare-memory")
 
-    def answer(text: str, request: gr.Request) -> Iterator[tuple[Shown, Shown]]:
+    def both(text: str, request: gr.Request) -> Iterator[tuple[Shown, Shown]]:
         """Both sides by turns in one event: two events of one trigger would be answered one after the other."""
         asked, language = clean(text).strip()[:LONGEST], language_asked(request)
         shown: list[Shown] = [[], []]
@@ -141,6 +152,9 @@ def _compare_tab(speaker: Speaker, facts: PageFacts, i18n: gr.I18n) -> tuple[gr.
         for first, second in zip_longest(*sides) if asked else ():
             shown = [list(talk.shown) if talk else before for talk, before in zip((first, second), shown, strict=True)]
             yield shown[0], shown[1]
+
+    def answer(text: str, request: gr.Request) -> Iterator[tuple[Shown, Shown]]:
+        yield from forgettings.until_next(both(text, request), ([], []))
 
     gr.on([send.click, question.submit], answer, [question], [left, right], concurrency_id="compare", trigger_mode="once", **PRIVATE)
     return left, right

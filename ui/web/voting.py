@@ -14,6 +14,7 @@ import gradio as gr
 from clone_agent.importers.cleaning import clean
 from ui.votes import SAME, Tally, Vote, ballot_of, tally_between
 from ui.web.bubbles import escape, question_bubble, waiting
+from ui.web.forgotten import Emptied, Forgettings
 from ui.web.parts import LONGEST, PRIVATE, chat_log, language_asked, question_box
 from ui.web.talk import Speaker, Talk
 from ui.web.texts import say
@@ -56,20 +57,22 @@ class Ballot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoteTab:
-    """What the page greets when it loads."""
+    """What the page greets when it loads, and what it empties when something was forgotten."""
 
     pair: gr.Dropdown
     logs: tuple[gr.Chatbot, gr.Chatbot]
     titles: tuple[gr.Button, gr.Button]
     tally: gr.HTML
+    emptied: Emptied
 
 
-def vote_tab(booth: Booth, i18n: gr.I18n) -> VoteTab:
+def vote_tab(booth: Booth, i18n: gr.I18n, forgettings: Forgettings) -> VoteTab:
     """Lay the tab out and wire it.
 
     Args:
         booth: who can be compared.
         i18n: the static labels.
+        forgettings: of the page; what was answered before one is not shown after it.
     """
     pair = gr.Dropdown(
         choices=[(f"{number + 1}", number) for number in range(len(booth.pairs))],
@@ -92,7 +95,8 @@ def vote_tab(booth: Booth, i18n: gr.I18n) -> VoteTab:
 
     def ask(text: str, number: int, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Answer what was taken, once: after a line that was refused nothing is left to answer."""
-        for state in _ask(booth, text, number, language_asked(request)) if text else ():
+        states = _ask(booth, text, number, language_asked(request)) if text else ()
+        for state in forgettings.until_next(states, (None, [], [], gr.skip(), gr.skip(), gr.Row(visible=False))):
             yield *state, ""
 
     taken = gr.on([send.click, box.submit], _take, [box, is_answering], [box, asked, is_answering], queue=False, **PRIVATE)
@@ -109,7 +113,8 @@ def vote_tab(booth: Booth, i18n: gr.I18n) -> VoteTab:
         return tally_text(booth.tally(number), language_asked(request))
 
     pair.change(count, [pair], [tally], queue=False, **PRIVATE)
-    return VoteTab(pair=pair, logs=logs, titles=titles, tally=tally)
+    emptied = Emptied(parts=[waiting_ballot, *logs, ballot_row], values=(None, [], [], gr.Row(visible=False)))
+    return VoteTab(pair=pair, logs=logs, titles=titles, tally=tally, emptied=emptied)
 
 
 def greet(booth: Booth, language: str, empty: str) -> tuple[gr.Dropdown, gr.Chatbot, gr.Chatbot, gr.Button, gr.Button, str]:
