@@ -30,7 +30,7 @@ class Signs:
 NO_SIGNS = Signs()
 WEIGHTS = Signs(cosine=1.5, exchanges=2.1, surroundings=2.1, together=1.8, terms=0.8, scores=1.6)
 BIAS = -4.0
-ODDS, AFRESH = 1.3, -0.58  # weight of a cross-encoder's odds and the constant beside them
+ODDS, AFRESH = 1.3, -0.54  # weight of a cross-encoder's odds and the constant beside them
 
 
 def probability(signs: Signs) -> float:
@@ -43,7 +43,7 @@ def reconsidered(before: float, odds: float) -> float:
     """The probability after a cross-encoder has looked: a logistic regression on it before and on the odds that any passage answers.
 
     The constant lies where the same limit just rejects 80 % of what never happened of the sample life's development half; of all its
-    development questions it keeps 97 % of the answerable ones and rejects 77 % of the others. `benchmarks/told_lines.py` prints both
+    development questions it keeps 97 % of the answerable ones and rejects 76 % of the others. `benchmarks/told_lines.py` prints both
     for other lives.
     """
     bounded = min(max(before, 1e-4), 1 - 1e-4)
