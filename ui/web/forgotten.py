@@ -4,8 +4,9 @@ The logs of a comparison and of a vote and the list of single memories are kept 
 take single lines out of them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -41,10 +42,10 @@ class Forgettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emptied:
-    """Parts of a page, and what stands in each when nothing does."""
+    """Parts of a page, and what stands in each when nothing does: made at the event, since what is made before is part of the page."""
 
     parts: Sequence[Component | Row]
-    values: Sequence[Any]
+    values: Callable[[], Sequence[Any]]
 
 
 def empty_when_forgotten(page: gr.Blocks, forgettings: Forgettings, events: Sequence[tuple[Dependency, Sequence[Emptied]]]) -> None:
@@ -58,11 +59,13 @@ def empty_when_forgotten(page: gr.Blocks, forgettings: Forgettings, events: Sequ
     seen = gr.State(0)
     page.load(lambda: forgettings.count, None, [seen], queue=False, **PRIVATE)
     for event, emptied in events:
-        parts = [part for one in emptied for part in one.parts]
-        values = [value for one in emptied for value in one.values]
+        look = partial(_look, forgettings, tuple(emptied))
+        event.then(look, [seen], [seen, *(part for one in emptied for part in one.parts)], queue=False, **PRIVATE)
 
-        def look(before: int, values: Sequence[Any] = tuple(values)) -> tuple[Any, ...]:
-            count = forgettings.count
-            return count, *(values if count != before else (gr.skip() for _ in values))
 
-        event.then(look, [seen], [seen, *parts], queue=False, **PRIVATE)
+def _look(forgettings: Forgettings, emptied: Sequence[Emptied], seen: int) -> tuple[Any, ...]:
+    """How often something was forgotten by now, and what the parts show from here on."""
+    count = forgettings.count
+    if count == seen:
+        return seen, *(gr.skip() for one in emptied for _ in one.parts)
+    return count, *(value for one in emptied for value in one.values())

@@ -85,7 +85,7 @@ def memories_tab(companion: Companion, where: Surroundings, i18n: gr.I18n) -> Me
     forget.click(ask, [found, choice], shown, concurrency_id="memories", **PRIVATE)
     agreed = sure.click(agree, [found], shown, concurrency_id="memories", **PRIVATE)
     corrected = gr.on([correct.click, right.submit], put_right, [found, choice, right], shown, concurrency_id="memories", **PRIVATE)
-    return MemoryTab(around=around, changed=[agreed, corrected], emptied=Emptied(parts=shown, values=_nothing("")))
+    return MemoryTab(around=around, changed=[agreed, corrected], emptied=Emptied(parts=shown, values=lambda: _nothing("")))
 
 
 def _guarded(work: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:

@@ -66,7 +66,7 @@ def build_page(speaker: Speaker, facts: PageFacts, booth: Booth | None = None) -
                 chatbot, tab, answered = _chat_tab(speaker, facts, talks, i18n, page)
             with gr.Tab(i18n("compare"), elem_id="compare-tab"):
                 left, right = _compare_tab(speaker, facts, i18n, forgettings)
-            emptied = [Emptied(parts=(left, right), values=([], []))]
+            emptied = [Emptied(parts=(left, right), values=lambda: ([], []))]
             if booth is not None and booth.pairs:
                 with gr.Tab(i18n("vote"), elem_id="vote-tab"):
                     voted = vote_tab(booth, i18n, forgettings)

@@ -113,7 +113,7 @@ def vote_tab(booth: Booth, i18n: gr.I18n, forgettings: Forgettings) -> VoteTab:
         return tally_text(booth.tally(number), language_asked(request))
 
     pair.change(count, [pair], [tally], queue=False, **PRIVATE)
-    emptied = Emptied(parts=[waiting_ballot, *logs, ballot_row], values=(None, [], [], gr.Row(visible=False)))
+    emptied = Emptied(parts=[waiting_ballot, *logs, ballot_row], values=lambda: (None, [], [], gr.Row(visible=False)))
     return VoteTab(pair=pair, logs=logs, titles=titles, tally=tally, emptied=emptied)
 
 
