@@ -201,6 +201,9 @@ def measure(model: GlmForCausalLM, tokenizer: PreTrainedTokenizerFast, corpus: C
     return {
         "facts with new values": measure_reading(model, tokenizer, scenes),
         "facts with new values, not kept to the words of the lines": measure_reading(model, tokenizer, scenes, is_quoted=False),
+        "facts with new values, at most 3 lines, as the agent shows": measure_reading(
+            model, tokenizer, draw_probes(corpus, size=size, facts=1.0, lines=3)
+        ),
         "facts with new values, at most 2 lines": measure_reading(model, tokenizer, draw_probes(corpus, size=size, facts=1.0, lines=2)),
         "facts with new values in new patterns": measure_reading(
             model, tokenizer, draw_probes(corpus, size=size, facts=1.0, new_patterns=True)
