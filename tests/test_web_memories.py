@@ -114,6 +114,7 @@ def test_what_is_forgotten_leaves_the_other_tabs_too(page: Page) -> None:
     find("西湖")
     open_tab("聊天")
     ask(page, "你好呀")
+    expect(page.locator("#chat-log").get_by_text("日出全是雾 笑死")).to_be_visible()
     expect(page.locator("#chat-send")).to_be_visible()
     open_tab("对比")
     expect(compared).not_to_have_count(0)  # an ordinary line leaves everything

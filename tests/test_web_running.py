@@ -11,6 +11,7 @@ from clone_agent.records import ChatTurn
 from clone_agent.traces import Traces
 from clone_agent.words import WordsFinder, folded
 from ui.web.bubbles import reply_bubbles, waiting
+from ui.web.forgotten import Forgettings
 from ui.web.running import WAITING, Answer, RunningTalks, talk_name
 from ui.web.talk import Talk
 
@@ -173,3 +174,12 @@ def test_what_was_forgotten_leaves_every_talk_the_one_under_way_too() -> None:
     held.set()
     until(lambda: not talks.is_answering(TABS[0]))
     assert [turn.text for turn in talks.find(TABS[0]).turns] == ["早", "早呀", "在吗", "在的"]
+
+
+def test_a_comparison_under_way_when_something_is_forgotten_ends_with_nothing() -> None:
+    forgettings = Forgettings()
+    states = forgettings.until_next(iter(["储", "储物柜", "储物柜是七四二九"]), "")
+    assert next(states) == "储"
+    forgettings.add(Traces(finder=WordsFinder(["储物柜是七四二九"]), names=(), ids=frozenset({"m1"})))
+    assert list(states) == [""]
+    assert list(forgettings.until_next(["早", "早呀"], "")) == ["早", "早呀"]  # one that began afterwards is whole
